@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+# dyad_room(NAME [PURE] [SOURCES_FROM dir] [TESTS_FROM dir] [LINK ...] [TEST_LINK ...])
+#
+# A room is a folder of sources. It becomes an object library NAME and, where TESTS_FROM has *_test.cpp files, a Catch2
+# program NAME_test whose cases are added to ctest. PURE rooms are built with full UBSan in the asan preset.
+function(dyad_room name)
+  cmake_parse_arguments(room "PURE" "SOURCES_FROM;TESTS_FROM" "LINK;TEST_LINK" ${ARGN})
+  if(NOT room_SOURCES_FROM)
+    set(room_SOURCES_FROM ${CMAKE_CURRENT_SOURCE_DIR})
+  endif()
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${room_SOURCES_FROM}/*.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_library(${name} OBJECT ${sources})
+  target_link_libraries(${name} PUBLIC ${room_LINK} PRIVATE dyad_options)
+  target_include_directories(${name} SYSTEM PUBLIC ${Boost_INCLUDE_DIRS})
+  if(room_PURE AND DYAD_SANITIZE STREQUAL "address")
+    target_compile_options(${name} PRIVATE -fsanitize=undefined)
+  endif()
+  if(NOT DYAD_BUILD_TESTS OR NOT room_TESTS_FROM)
+    return()
+  endif()
+  file(GLOB_RECURSE tests CONFIGURE_DEPENDS ${room_TESTS_FROM}/*_test.cpp)
+  if(tests)
+    dyad_test_program(${name}_test SOURCES ${tests} LINK ${name} ${room_LINK} ${room_TEST_LINK})
+  endif()
+endfunction()
