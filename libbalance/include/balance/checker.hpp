@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <balance/error.hpp>
+#include <balance/service.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace balance {
+
+/// The outcome of one health check.
+struct check_result {
+    bool success = false;
+    std::string reason;          ///< "200 OK, body as expected", "connection refused": one line, at most 200 characters
+    milliseconds latency{0};
+
+    bool operator==(check_result const&) const = default;
+};
+
+/// A real server's health changed, or was found out for the first time.
+struct health_event {
+    server_key key;
+    balance::health health = balance::health::unknown;
+    check_result last; ///< the result that decided it
+};
+
+/// What the checks know of a server, for status and for handing over to a successor.
+struct health_snapshot {
+    server_key key;
+    balance::health health = balance::health::unknown;
+    check_result last;
+    milliseconds since_last{0}; ///< age of `last`
+    milliseconds since_change{0};
+
+    bool operator==(health_snapshot const&) const = default;
+};
+
+/// Runs the health checks of a configuration. One (target, specification) is checked once however many services share it.
+///
+/// All calls and callbacks on the executor's only thread. Sends packets to the real servers of the configuration and to
+/// nobody else. External checks are started as the process's own user, each in a process group of its own.
+class [[gnu::visibility("default")]] checker {
+public:
+    struct settings {
+        int icmp_v4 = -1; ///< raw or datagram ICMP socket handed in and owned by the caller; -1: `ping` opens its own
+        int icmp_v6 = -1;
+        std::size_t max_external = 64; ///< external checks that may run at once
+        std::size_t max_body = 65536;  ///< bytes of an HTTP answer looked at
+    };
+
+    explicit checker(boost::asio::any_io_executor executor);
+    checker(boost::asio::any_io_executor executor, settings s);
+    ~checker();
+    checker(checker&&) noexcept;
+    checker& operator=(checker&&) noexcept;
+
+    /// Checks exactly the servers of `services`. Unchanged checks keep their state and rhythm; halted servers are not
+    /// checked; `known` seeds servers not checked before (a restarted process, a peer's view).
+    void apply(std::span<virtual_service const> services, std::span<server_state const> known);
+
+    void on_event(std::function<void(health_event const&)> callback);
+
+    [[nodiscard]] std::vector<health_snapshot> snapshot() const;
+
+    /// Cancels everything; kills running external checks.
+    void stop();
+
+private:
+    struct impl;
+    std::unique_ptr<impl> impl_;
+};
+
+} // namespace balance

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <balance/error.hpp>
+#include <balance/service.hpp>
+#include <balance/status.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace balance {
+
+/// One entry of a persistence table: this client goes to this server. Newest `sequence` wins when tables are merged.
+struct persistence_entry {
+    std::string service;
+    balance::address client; ///< masked by the service's granularity
+    std::string server;
+    std::uint64_t sequence = 0;
+    milliseconds remaining{0}; ///< until it expires
+
+    bool operator==(persistence_entry const&) const = default;
+};
+
+/// A listening socket handed to the proxy, bound and listening already. The proxy owns the descriptor from then on.
+struct listener {
+    endpoint local;
+    int descriptor = -1;
+};
+
+/// The layer-7 relay: accepts on listeners, picks a real server, moves bytes both ways until both sides are done.
+///
+/// Thread-safe. Owns `threads` threads, each with its own event loop; a connection never migrates.
+class [[gnu::visibility("default")]] proxy {
+public:
+    struct settings {
+        unsigned threads = 0; ///< 0: one per core
+        std::size_t buffer_size = 16384;            ///< bytes per direction of a connection
+        std::size_t max_connections = 40000;        ///< of all services together; above it new ones wait in the listen queue
+        milliseconds connect_timeout{5000};         ///< for one attempt at a real server
+        milliseconds idle_timeout{12 * 3600 * 1000}; ///< no byte in either direction
+        std::size_t table_size = 10240;             ///< entries of each service's persistence table
+    };
+
+    proxy();
+    explicit proxy(settings s);
+    ~proxy();
+    proxy(proxy&&) noexcept;
+    proxy& operator=(proxy&&) noexcept;
+
+    /// Serves exactly the layer-7 services of `desired` in the given states. What did not change goes on untouched,
+    /// connections of unchanged services included. Connections to a server that went down or was halted are cut.
+    void apply(configuration const& desired, std::span<server_state const> states);
+
+    /// The sockets to accept on, replacing those given before for the same endpoints. Without this call the proxy opens
+    /// its own (IP_FREEBIND, so that a floating address may be absent). Called before `apply` names their services.
+    void use_listeners(std::vector<listener> sockets);
+
+    /// Entries that came into being or changed; called on one of the proxy's threads, must not block.
+    void on_persistence(std::function<void(std::span<persistence_entry const>)> callback);
+    /// Takes over entries of a peer or of an earlier life; the newest sequence wins.
+    void merge(std::span<persistence_entry const> entries);
+    [[nodiscard]] std::vector<persistence_entry> persistence_snapshot() const;
+
+    [[nodiscard]] std::vector<service_status> status() const;
+
+    /// Stops accepting; established connections go on until they end or `stop`.
+    void drain();
+    void stop();
+
+private:
+    struct impl;
+    std::unique_ptr<impl> impl_;
+};
+
+} // namespace balance

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/ip/address.hpp>
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace balance {
+
+using address = boost::asio::ip::address;
+using std::chrono::milliseconds;
+
+/// How a service balances. The first four are layer 4 (IPVS in the kernel), the last two layer 7 (a full proxy).
+enum class mode : std::uint8_t {
+    dr,   ///< direct routing: the frame's MAC is rewritten, the server answers the client itself
+    nat,  ///< masquerade: replies come back through the balancer
+    snat, ///< masquerade plus source NAT: the server sees `snat_source`
+    tun,  ///< tunnel to the server
+    tcp,  ///< layer 7, bytes relayed
+    http  ///< layer 7, requests understood
+};
+
+[[nodiscard]] constexpr bool is_layer4(mode m) noexcept { return m < mode::tcp; }
+
+enum class protocol : std::uint8_t { tcp, udp, tcp_udp };
+
+/// Ports `first` to `last`, both included; one port when equal. "*" is {1, 65535}.
+struct port_range {
+    std::uint16_t first = 0;
+    std::uint16_t last = 0;
+
+    bool operator==(port_range const&) const = default;
+};
+
+/// An address and a port.
+struct endpoint {
+    balance::address address;
+    std::uint16_t port = 0;
+
+    bool operator==(endpoint const&) const = default;
+    std::strong_ordering operator<=>(endpoint const& other) const noexcept {
+        // Boost's addresses have < only.
+        return address < other.address   ? std::strong_ordering::less
+               : other.address < address ? std::strong_ordering::greater
+                                         : port <=> other.port;
+    }
+};
+
+/// Which later connections of a client go to the same real server.
+struct persistence {
+    enum class kind : std::uint8_t { none, source_ip, http_cookie, last_successful };
+
+    kind mode = kind::none;
+    std::chrono::seconds timeout{300};
+    /// Prefix length that makes clients one: 32 or 128 each client alone (the default, also when absent), 0 all clients.
+    std::optional<std::uint8_t> granularity;
+
+    bool operator==(persistence const&) const = default;
+};
+
+/// What the answer to a health check must be. Absent members do not matter.
+struct expectation {
+    std::optional<std::string> equals;   ///< whole body, trailing white space trimmed
+    std::optional<std::string> contains; ///< anywhere in the body
+    std::optional<std::string> regex;    ///< RE2 syntax, anywhere in the body
+    std::optional<std::uint16_t> status; ///< HTTP status; 2xx and 3xx when absent
+
+    bool operator==(expectation const&) const = default;
+};
+
+/// How a real server's health is found out. Durations are the effective ones (the defaults are filled in by the reader).
+struct health_check {
+    enum class kind : std::uint8_t { connect, ping, http, https, external, on, off };
+
+    kind type = kind::connect;
+    std::uint16_t port = 0;          ///< 0: the server's port; else the service's first port
+    std::string request = "/";       ///< http(s): path, always with a leading slash
+    std::string host;                ///< http(s): Host header and SNI; the server's address when empty
+    std::string method = "GET";      ///< http(s): GET or HEAD
+    bool verify = false;             ///< https: verify the certificate against the system's store
+    expectation expect;              ///< http(s)
+    std::string command;             ///< external: absolute path of the program
+    milliseconds interval{4000};     ///< from one start to the next
+    milliseconds timeout{5000};      ///< for the whole check
+    std::uint16_t rise = 2;          ///< successes in a row that bring a server up
+    std::uint16_t fall = 2;          ///< failures in a row that take it down
+
+    bool operator==(health_check const&) const = default;
+};
+
+/// Termination of TLS beside the clear ports of a layer-7 service.
+struct tls_termination {
+    std::vector<port_range> ports;
+    std::string certificate; ///< name of a file in certificates/, without ".pem"
+
+    bool operator==(tls_termination const&) const = default;
+};
+
+/// What answers when no real server can.
+struct fallback {
+    enum class kind : std::uint8_t {
+        local,   ///< the node's own page on 9081
+        server,  ///< `target`
+        disabled ///< the connection is refused
+    };
+
+    kind mode = kind::disabled;
+    endpoint target;
+
+    bool operator==(fallback const&) const = default;
+};
+
+/// A machine behind a virtual service.
+struct real_server {
+    std::string name; ///< identity within the service, no slash
+    balance::address address;
+    std::uint16_t port = 0; ///< 0: the port the client connected to
+    std::uint16_t weight = 100;
+    std::uint32_t min_connections = 0; ///< layer 4: an overloaded server is used again below this; 0: below 3/4 of the maximum
+    std::uint32_t max_connections = 0; ///< 0: no limit
+
+    bool operator==(real_server const&) const = default;
+};
+
+/// A virtual service: where clients connect and how they are spread over real servers. The name is its identity.
+struct virtual_service {
+    std::string name; ///< no slash
+    balance::mode mode = balance::mode::dr;
+    std::optional<balance::address> address; ///< a floating IP; absent only for a bare firewall mark
+    std::string network;                     ///< name of the network that holds the address; empty: by subnet
+    std::vector<port_range> ports;
+    std::vector<port_range> except_ports; ///< with a firewall mark: all ports but these
+    balance::protocol protocol = balance::protocol::tcp;
+    std::uint32_t firewall_mark = 0; ///< the operator's own mark; 0: none
+    std::optional<balance::address> snat_source;
+    std::string balance = "wlc"; ///< layer 4: a kernel scheduler's name; layer 7: wrr wlc first source uri random
+    balance::persistence persistence;
+    health_check check;
+    std::optional<tls_termination> tls;
+    bool re_encrypt = false;
+    balance::fallback fallback;
+    bool transparent = false;
+    milliseconds slow_start{0};       ///< layer 7: time over which a recovered server's share grows to its weight
+    std::vector<real_server> servers; ///< in the file's order, which `first` follows
+
+    bool operator==(virtual_service const&) const = default;
+};
+
+/// Everything a balancer is asked to serve.
+struct configuration {
+    std::vector<virtual_service> services;
+    /// Marks that make one IPVS service of several ports: service name -> mark, allocated once and never renumbered.
+    std::vector<std::pair<std::string, std::uint32_t>> marks;
+
+    bool operator==(configuration const&) const = default;
+};
+
+/// What an operator asked of one real server of one service; kept over restart and failover.
+enum class admin_state : std::uint8_t {
+    online,
+    drain, ///< no new connections, old ones finish
+    halt   ///< out of service at once
+};
+
+/// What the health checks say of a real server.
+enum class health : std::uint8_t {
+    unknown, ///< not checked yet: not used
+    up,
+    down
+};
+
+/// Names a real server of a service.
+struct server_key {
+    std::string service;
+    std::string server;
+
+    bool operator==(server_key const&) const = default;
+    auto operator<=>(server_key const&) const = default;
+};
+
+/// May new connections go to it, and may old ones stay?
+struct server_state {
+    server_key key;
+    balance::health health = balance::health::unknown;
+    admin_state admin = admin_state::online;
+
+    [[nodiscard]] bool usable() const noexcept { return health == balance::health::up && admin == admin_state::online; }
+    bool operator==(server_state const&) const = default;
+};
+
+} // namespace balance

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <balance/service.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace balance {
+
+/// Counters since the service was programmed; 64 bits, never reset by a configuration change that leaves the object alone.
+struct counters {
+    std::uint64_t connections = 0;
+    std::uint64_t in_packets = 0; ///< layer 4 only
+    std::uint64_t out_packets = 0;
+    std::uint64_t in_bytes = 0;
+    std::uint64_t out_bytes = 0;
+
+    bool operator==(counters const&) const = default;
+};
+
+struct server_status {
+    std::string name;
+    std::uint32_t active_connections = 0;
+    std::uint32_t inactive_connections = 0; ///< layer 4: closing or UDP
+    balance::counters counters;
+
+    bool operator==(server_status const&) const = default;
+};
+
+struct service_status {
+    std::string name;
+    /// Empty when the service is served; else why not and what to do about it, in one sentence.
+    std::string not_served;
+    balance::counters counters;
+    std::vector<server_status> servers;
+
+    bool operator==(service_status const&) const = default;
+};
+
+} // namespace balance

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <balance/text.hpp>
+#include <balance/validate.hpp>
+
+#include <vector>
+
+namespace balance {
+
+std::string not_served(virtual_service const& s) {
+    std::vector<std::string> missing;
+    if (s.mode == mode::snat || s.mode == mode::tun || s.mode == mode::http) {
+        missing.push_back("mode " + std::string(to_string(s.mode)));
+    }
+    if (s.tls) {
+        missing.emplace_back("TLS termination");
+    }
+    if (s.re_encrypt) {
+        missing.emplace_back("re-encryption");
+    }
+    if (s.transparent) {
+        missing.emplace_back("transparent proxying");
+    }
+    if (!is_layer4(s.mode)) {
+        if (s.balance == "source" || s.balance == "uri" || s.balance == "random") {
+            missing.push_back("balance " + s.balance);
+        }
+        using kind = persistence::kind;
+        if (s.persistence.mode == kind::http_cookie || s.persistence.mode == kind::last_successful) {
+            missing.push_back("persistence " + std::string(to_string(s.persistence.mode)));
+        }
+    }
+    if (missing.empty()) {
+        return {};
+    }
+    std::string out;
+    for (std::size_t i = 0; i < missing.size(); ++i) {
+        out += i == 0 ? "" : i + 1 == missing.size() ? " and " : ", ";
+        out += missing[i];
+    }
+    return out + (missing.size() == 1 ? " is" : " are") + " not built yet; this version keeps the service in the configuration only";
+}
+
+} // namespace balance

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/plan_desired.hpp"
+
+#include "core/validate_rules.hpp"
+
+#include <balance/text.hpp>
+#include <balance/validate.hpp>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace balance::ipvs {
+namespace {
+
+using states_by_key = std::map<server_key, server_state const*>;
+
+/// IP_VS_SCHEDNAME_MAXLEN of linux/ip_vs.h, without the terminating zero.
+constexpr std::size_t longest_scheduler_name = 15;
+
+/// The kernel counts the timeout in ticks of 32 bits.
+constexpr std::chrono::seconds longest_timeout{31 * 24 * 3600};
+
+/// The mark that selects the service; 0 when address, protocol and port do.
+std::uint32_t mark_of(virtual_service const& s, configuration const& c) {
+    if (s.firewall_mark != 0 || !needs_mark(s)) {
+        return s.firewall_mark;
+    }
+    auto const found = std::find_if(c.marks.begin(), c.marks.end(), [&](auto const& m) { return m.first == s.name; });
+    return found == c.marks.end() ? 0 : found->second;
+}
+
+/// Why the kernel could not hold the service although this version could serve it, or empty.
+std::string cannot_express(virtual_service const& s, std::uint32_t mark) {
+    if (mark == 0 && needs_mark(s)) {
+        return "a service with several ports needs a firewall mark and the configuration gives it none; call "
+               "allocate_marks()";
+    }
+    if (mark == 0 && (!s.address || s.ports.size() != 1)) {
+        return "it has neither an address with ports nor a firewall mark; give it one of them";
+    }
+    if (s.balance.empty() || s.balance.size() > longest_scheduler_name) {
+        return "\"" + s.balance + "\" is no scheduler of the kernel; wrr and wlc are the usual ones";
+    }
+    if (s.persistence.mode != persistence::kind::none && rules::is_v6(s) && s.persistence.granularity == 0) {
+        return "the kernel has no granularity 0 for IPv6; it must be 1 to 128";
+    }
+    return {};
+}
+
+std::uint32_t netmask_of(bool v6, unsigned prefix) {
+    if (v6) {
+        return std::min(prefix, 128U);
+    }
+    return prefix == 0 ? 0 : 0xffff'ffffU << (32 - std::min(prefix, 32U));
+}
+
+service service_of(virtual_service const& s, std::uint32_t mark) {
+    service out;
+    out.key.v6 = rules::is_v6(s);
+    if (mark != 0) {
+        out.key.mark = mark;
+    } else {
+        out.key.protocol = s.protocol == protocol::udp ? udp_protocol : tcp_protocol;
+        out.key.local = {*s.address, s.ports.front().first};
+    }
+    out.scheduler = s.balance;
+    unsigned prefix = out.key.v6 ? 128 : 32;
+    if (s.persistence.mode != persistence::kind::none) {
+        out.flags = persistent_flag;
+        out.timeout = static_cast<std::uint32_t>(
+            std::clamp(s.persistence.timeout, std::chrono::seconds(1), longest_timeout).count());
+        prefix = s.persistence.granularity.value_or(static_cast<std::uint8_t>(prefix));
+    }
+    out.netmask = netmask_of(out.key.v6, prefix);
+    return out;
+}
+
+forwarding method_of(mode m) {
+    switch (m) {
+    case mode::dr:
+        return forwarding::direct;
+    case mode::tun:
+        return forwarding::tunnel;
+    default:
+        return forwarding::masquerade;
+    }
+}
+
+/// Why a server gets no new connections; empty when it does.
+std::string idle_reason(server_state const* state) {
+    if (state == nullptr) {
+        return "not checked yet";
+    }
+    if (state->admin == admin_state::drain) {
+        return "drained";
+    }
+    switch (state->health) {
+    case health::up:
+        return {};
+    case health::down:
+        return "down";
+    case health::unknown:
+        return "not checked yet";
+    }
+    return {};
+}
+
+desired_destination destination_of(virtual_service const& s, real_server const& v, service_key const& key,
+                                   server_state const* state) {
+    desired_destination out{v.name, {}, idle_reason(state)};
+    // Only masquerading can translate a port: the other methods deliver the client's packet as it is.
+    bool const translates = s.mode == mode::nat || s.mode == mode::snat;
+    auto const port = translates && v.port != 0 ? v.port : key.local.port;
+    auto const lower = std::min(v.min_connections, v.max_connections); // the kernel refuses lower > upper
+    out.config = {{v.address, port}, method_of(s.mode), out.why.empty() ? v.weight : 0U, v.max_connections, lower};
+    return out;
+}
+
+void add_destinations(virtual_service const& s, states_by_key const& states, desired_service& out) {
+    std::set<endpoint> taken;
+    for (auto const& v : s.servers) {
+        auto const found = states.find({s.name, v.name});
+        auto const* state = found == states.end() ? nullptr : found->second;
+        if (state != nullptr && state->admin == admin_state::halt) {
+            continue;
+        }
+        auto d = destination_of(s, v, out.config.key, state);
+        if (taken.insert(d.config.remote).second) {
+            out.destinations.push_back(std::move(d));
+        }
+    }
+}
+
+} // namespace
+
+desired_table desire(configuration const& c, std::span<server_state const> states) {
+    states_by_key by_key;
+    for (auto const& s : states) {
+        by_key.insert_or_assign(s.key, &s);
+    }
+    desired_table out;
+    std::map<service_key, std::string> taken;
+    for (auto const& s : c.services) {
+        if (s.address) {
+            out.addresses.push_back(*s.address);
+        }
+        if (!is_layer4(s.mode)) {
+            continue;
+        }
+        auto const mark = mark_of(s, c);
+        auto reason = not_served(s);
+        if (reason.empty()) {
+            reason = cannot_express(s, mark);
+        }
+        if (!reason.empty()) {
+            out.refused.push_back({s.name, std::move(reason)});
+            continue;
+        }
+        desired_service wanted{s.name, service_of(s, mark), {}};
+        if (auto const [other, is_new] = taken.emplace(wanted.config.key, s.name); !is_new) {
+            out.refused.push_back({s.name, to_string(wanted.config.key) + " belongs to service " + other->second +
+                                               " already; give one of the two another address, port or mark"});
+            continue;
+        }
+        add_destinations(s, by_key, wanted);
+        out.services.push_back(std::move(wanted));
+        if (auto ports = rules::client_ports(s); mark != 0 && s.address && !ports.empty()) {
+            std::sort(ports.begin(), ports.end(), [](auto const& a, auto const& b) { return a.first < b.first; });
+            out.rules.push_back({s.name, *s.address, s.protocol, std::move(ports), mark});
+        }
+    }
+    return out;
+}
+
+} // namespace balance::ipvs

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/plan_table.hpp"
+
+#include <balance/service.hpp>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace balance::ipvs {
+
+/// Packets to these ports of this address get this mark.
+struct mark_rule {
+    std::string service;
+    balance::address address;
+    balance::protocol protocol = balance::protocol::tcp;
+    std::vector<port_range> ports; ///< sorted; never empty
+    std::uint32_t mark = 0;
+
+    bool operator==(mark_rule const&) const = default;
+};
+
+struct desired_destination {
+    std::string name;
+    destination config;
+    std::string why; ///< why it gets no new connections ("down"); empty when it does
+
+    bool operator==(desired_destination const&) const = default;
+};
+
+struct desired_service {
+    std::string name;
+    service config;
+    std::vector<desired_destination> destinations;
+
+    bool operator==(desired_service const&) const = default;
+};
+
+/// A layer-4 service that cannot be served, and why.
+struct refusal {
+    std::string service;
+    std::string reason;
+
+    bool operator==(refusal const&) const = default;
+};
+
+/// What the kernel should hold for a configuration in given states.
+struct desired_table {
+    std::vector<desired_service> services; ///< in the configuration's order
+    std::vector<mark_rule> rules;
+    std::vector<refusal> refused;
+    std::vector<address> addresses; ///< of all services, layer 7 included: what IPVS holds there is ours
+
+    bool operator==(desired_table const&) const = default;
+};
+
+/// Pure. A server that is down, drained or not checked yet has weight 0, so that its connections may finish; a halted
+/// one is left out. Several ports are one service by its mark of `c.marks`.
+desired_table desire(configuration const& c, std::span<server_state const> states);
+
+} // namespace balance::ipvs

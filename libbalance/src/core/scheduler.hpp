@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace balance::core {
+
+/// How layer 7 spreads new connections.
+enum class algorithm : std::uint8_t {
+    wrr,  ///< smooth weighted round robin: in any `sum of weights` picks each server gets exactly its weight, interleaved
+    wlc,  ///< fewest connections for its weight; equals take turns by weight
+    first ///< the first of the file that has room; weights do not matter, except that 0 means none
+};
+
+/// Absent for words this build does not serve.
+[[nodiscard]] std::optional<algorithm> parse_algorithm(std::string_view word) noexcept;
+
+/// A server as the scheduler sees it. The owner fills in everything but `credit`.
+struct candidate {
+    std::uint32_t weight = 0; ///< 0 to 65535; may change between picks; 0 gets no new connection
+    std::uint32_t active = 0; ///< connections it has now
+    std::uint32_t limit = 0;  ///< most connections it may have; 0: no limit
+    bool usable = false;      ///< up and online
+    bool excluded = false;    ///< already tried for this connection
+    std::int64_t credit = 0;  ///< the scheduler's own; set to 0 when `usable` or `weight` changes
+
+    [[nodiscard]] bool has_room() const noexcept { return limit == 0 || active < limit; }
+    [[nodiscard]] bool eligible() const noexcept { return usable && !excluded && weight != 0 && has_room(); }
+};
+
+/// Picks a server for a new connection; the caller counts it into `active`. Linear in the number of servers, no allocation.
+[[nodiscard]] std::optional<std::size_t> choose(algorithm a, std::span<candidate> servers) noexcept;
+
+} // namespace balance::core

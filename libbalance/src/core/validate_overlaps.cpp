@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <balance/text.hpp>
+
+#include "core/validate_rules.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+
+namespace balance::rules {
+namespace {
+
+/// Ports that a service takes of an address: of its own, or of a server's.
+struct claim {
+    port_range ports;
+    std::size_t service = 0; ///< its place in the file
+    std::size_t server = 0;
+    bool tls = false;
+    bool layer7 = false;
+};
+
+using claims = std::vector<claim>;
+
+/// Calls `clash(earlier, later, port)` for claims that overlap, `later` being the one further down in the file.
+template <class Clash>
+void sweep(claims& all, Clash clash) {
+    std::sort(all.begin(), all.end(), [](claim const& a, claim const& b) {
+        return std::tie(a.ports.first, a.service, a.server) < std::tie(b.ports.first, b.service, b.server);
+    });
+    claim const* widest = nullptr;
+    for (auto const& c : all) {
+        if (widest != nullptr && c.ports.first <= widest->ports.last) {
+            bool const in_order = widest->service < c.service;
+            clash(in_order ? *widest : c, in_order ? c : *widest, c.ports.first);
+        }
+        if (widest == nullptr || c.ports.last > widest->ports.last) {
+            widest = &c;
+        }
+    }
+}
+
+void check_client_side(configuration const& c, std::vector<fault>& out) {
+    std::map<std::pair<address, bool>, claims> taken; // address and "is UDP"
+    for (std::size_t i = 0; i < c.services.size(); ++i) {
+        auto const& s = c.services[i];
+        if (!s.address) {
+            continue;
+        }
+        for (auto const& range : client_ports(s)) {
+            if (s.protocol != protocol::udp) {
+                taken[{*s.address, false}].push_back({range, i, 0, false, false});
+            }
+            if (s.protocol != protocol::tcp) {
+                taken[{*s.address, true}].push_back({range, i, 0, false, false});
+            }
+        }
+        for (auto const& range : s.tls ? s.tls->ports : std::vector<port_range>{}) {
+            taken[{*s.address, false}].push_back({range, i, 0, true, false});
+        }
+    }
+    for (auto& [where, all] : taken) {
+        sweep(all, [&](claim const& earlier, claim const& later, std::uint16_t port) {
+            auto const& first = c.services[earlier.service];
+            auto const& second = c.services[later.service];
+            auto const what = to_string(endpoint{where.first, port}) + (where.second ? "/udp" : "/tcp");
+            std::vector<std::string> path{"service", second.name};
+            if (later.tls) {
+                path.emplace_back("tls");
+            }
+            path.emplace_back("ports");
+            if (earlier.service != later.service) {
+                out.push_back({std::move(path), what + " belongs to service " + in_quotes(first.name) +
+                                                    " already; give one of the two another address or port"});
+            } else if (earlier.tls != later.tls) {
+                out.push_back({{"service", second.name, "tls", "ports"},
+                               what + " is a clear port and a TLS port at once; take it out of ports or of tls.ports"});
+            }
+        });
+    }
+}
+
+/// The proxy's connections and those of a snat service have the balancer's address as source: towards one server's
+/// port the kernel could not tell their replies apart.
+void check_server_side(configuration const& c, std::vector<fault>& out) {
+    std::map<address, claims> taken;
+    for (std::size_t i = 0; i < c.services.size(); ++i) {
+        auto const& s = c.services[i];
+        if (is_layer4(s.mode) && (s.mode != mode::snat || s.protocol == protocol::udp)) {
+            continue;
+        }
+        for (std::size_t j = 0; j < s.servers.size(); ++j) {
+            auto const& v = s.servers[j];
+            auto const ports = v.port != 0 ? std::vector<port_range>{{v.port, v.port}} : client_ports(s);
+            for (auto const& range : ports) {
+                taken[v.address].push_back({range, i, j, false, !is_layer4(s.mode)});
+            }
+        }
+    }
+    std::set<std::tuple<std::size_t, std::size_t, std::size_t>> said;
+    for (auto& [where, all] : taken) {
+        claims proxy;
+        claims kernel;
+        std::partition_copy(all.begin(), all.end(), std::back_inserter(proxy), std::back_inserter(kernel),
+                            [](claim const& x) { return x.layer7; });
+        if (proxy.empty() || kernel.empty()) {
+            continue;
+        }
+        for (auto const& k : kernel) {
+            auto const hit = std::find_if(proxy.begin(), proxy.end(), [&](claim const& p) {
+                return p.ports.first <= k.ports.last && k.ports.first <= p.ports.last;
+            });
+            if (hit == proxy.end() || !said.insert({k.service, k.server, hit->service}).second) {
+                continue;
+            }
+            bool const kernel_later = k.service > hit->service;
+            auto const& later = kernel_later ? k : *hit;
+            auto const& earlier = kernel_later ? *hit : k;
+            auto const port = std::max(k.ports.first, hit->ports.first);
+            auto const& s = c.services[later.service];
+            out.push_back({{"service", s.name, "server", s.servers[later.server].name},
+                           to_string(endpoint{where, port}) + " is also a server of the " +
+                               (earlier.layer7 ? "layer-7" : "snat") + " service " + in_quotes(c.services[earlier.service].name) +
+                               "; a layer-7 and a snat service cannot share a server's port, because replies could not be told "
+                               "apart: use another port, or mode dr or nat"});
+        }
+    }
+}
+
+void check_identities(configuration const& c, std::vector<fault>& out) {
+    std::set<std::string_view> names;
+    std::map<std::uint32_t, std::string_view> marks;
+    std::size_t marked = 0;
+    for (auto const& s : c.services) {
+        if (!names.insert(s.name).second) {
+            out.push_back({{"service", s.name},
+                           "two services are named " + in_quotes(s.name) + "; the name is the identity, so give one of them another"});
+        }
+        if (s.firewall_mark != 0) {
+            auto const [other, is_new] = marks.emplace(s.firewall_mark, s.name);
+            if (!is_new) {
+                out.push_back({{"service", s.name, "firewall_mark"}, "mark " + std::to_string(s.firewall_mark) +
+                                                                         " belongs to service " + in_quotes(other->second) +
+                                                                         " already; choose another"});
+            }
+        } else if (needs_mark(s)) {
+            ++marked;
+        }
+    }
+    if (constexpr std::size_t room = last_reserved_mark - first_reserved_mark + 1; marked > room) {
+        out.push_back({{"service"}, std::to_string(marked) + " services have several ports each; there are marks for " +
+                                        std::to_string(room)});
+    }
+}
+
+} // namespace
+
+void check_overlaps(configuration const& c, std::vector<fault>& out) {
+    check_identities(c, out);
+    check_client_side(c, out);
+    check_server_side(c, out);
+}
+
+} // namespace balance::rules

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <balance/validate.hpp>
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace balance::rules {
+
+/// Collects faults below one place of the configuration.
+class report {
+public:
+    report(std::vector<fault>& out, std::vector<std::string> base) : out_(&out), base_(std::move(base)) {}
+
+    /// `tail` is the path below the base; the message says what is wrong and what would be right.
+    void wrong(std::initializer_list<std::string_view> tail, std::string message) {
+        add(tail, std::move(message), false);
+    }
+    void warn(std::initializer_list<std::string_view> tail, std::string message) { add(tail, std::move(message), true); }
+
+    [[nodiscard]] report below(std::string_view a, std::string_view b) const {
+        auto base = base_;
+        base.emplace_back(a);
+        base.emplace_back(b);
+        return {*out_, std::move(base)};
+    }
+
+private:
+    void add(std::initializer_list<std::string_view> tail, std::string message, bool warning) {
+        auto path = base_;
+        path.insert(path.end(), tail.begin(), tail.end());
+        out_->push_back({std::move(path), std::move(message), warning});
+    }
+
+    std::vector<fault>* out_;
+    std::vector<std::string> base_;
+};
+
+/// A name that can stand in a path, a command and a table: no slash, no control character, 1 to 64 bytes. Empty when it
+/// can, else what is wrong with it.
+std::string bad_name(std::string_view name);
+
+/// The part of a service that balances: ports, mode, balance, persistence, TLS, fallback.
+void check_service(virtual_service const& s, report r);
+/// How the health of its servers is found out.
+void check_health_check(virtual_service const& s, report r);
+/// Its servers.
+void check_servers(virtual_service const& s, report r);
+/// What two services take from each other: names, marks, address and port, servers.
+void check_overlaps(configuration const& c, std::vector<fault>& out);
+
+/// Ports that clients of the service may use, TLS ports left out; a mark service's are all but `except_ports`. Empty
+/// when the operator's firewall script decides.
+std::vector<port_range> client_ports(virtual_service const& s);
+
+/// The family that addresses of the service must have: its own, else its first server's; false is IPv4.
+bool is_v6(virtual_service const& s);
+
+} // namespace balance::rules

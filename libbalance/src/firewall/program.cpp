@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "firewall/program.hpp"
+
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+namespace balance::firewall {
+namespace {
+
+constexpr std::size_t most_output = 4u << 20;
+
+class descriptor {
+public:
+    explicit descriptor(int fd) : fd_(fd) {}
+    ~descriptor() {
+        if (fd_ >= 0) {
+            close(fd_);
+        }
+    }
+    descriptor(descriptor const&) = delete;
+    descriptor& operator=(descriptor const&) = delete;
+    [[nodiscard]] int get() const { return fd_; }
+
+private:
+    int fd_;
+};
+
+error failed(std::string const& what) { return make_error(errc::io_error, what + ": " + std::strerror(errno)); }
+
+std::optional<std::string> find(std::string_view name) {
+    for (auto const* directory :
+         {"/usr/local/sbin/", "/usr/sbin/", "/sbin/", "/usr/local/bin/", "/usr/bin/", "/bin/"}) {
+        auto path = directory + std::string(name);
+        if (access(path.c_str(), X_OK) == 0) {
+            return path;
+        }
+    }
+    return std::nullopt;
+}
+
+/// The child's three streams. Files in memory instead of pipes: nothing can block, whatever the child reads or prints.
+struct streams {
+    descriptor in{memfd_create("in", MFD_CLOEXEC)};
+    descriptor out{memfd_create("out", MFD_CLOEXEC)};
+    descriptor err{memfd_create("err", MFD_CLOEXEC)};
+
+    [[nodiscard]] bool open() const { return in.get() >= 0 && out.get() >= 0 && err.get() >= 0; }
+
+    [[nodiscard]] bool fill(std::string_view input) const {
+        while (!input.empty()) {
+            auto const n = write(in.get(), input.data(), input.size());
+            if (n < 0) {
+                return false;
+            }
+            input.remove_prefix(static_cast<std::size_t>(n));
+        }
+        return lseek(in.get(), 0, SEEK_SET) == 0;
+    }
+};
+
+std::string content(descriptor const& file) {
+    std::string out;
+    std::array<char, 16384> chunk{};
+    while (out.size() < most_output) {
+        auto const n = pread(file.get(), chunk.data(), chunk.size(), static_cast<off_t>(out.size()));
+        if (n <= 0) {
+            break;
+        }
+        out.append(chunk.data(), static_cast<std::size_t>(n));
+    }
+    return out;
+}
+
+/// 0 or an errno.
+int start(std::string const& path, std::vector<std::string> const& arguments, streams const& s, pid_t& pid) {
+    std::vector<char*> argv{const_cast<char*>(path.c_str())};
+    for (auto const& a : arguments) {
+        argv.push_back(const_cast<char*>(a.c_str()));
+    }
+    argv.push_back(nullptr);
+    std::array<char, 64> search{"PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"};
+    std::array<char, 16> language{"LC_ALL=C"};
+    std::array<char*, 3> environment{search.data(), language.data(), nullptr};
+
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_adddup2(&files, s.in.get(), STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&files, s.out.get(), STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&files, s.err.get(), STDERR_FILENO);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    sigset_t none;
+    sigset_t all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    int const code = posix_spawn(&pid, path.c_str(), &files, &attributes, argv.data(), environment.data());
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
+    return code;
+}
+
+/// False when the limit was reached and the child killed. The child is gone afterwards either way.
+bool wait(pid_t pid, std::chrono::milliseconds limit, int& status) {
+    descriptor const handle(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    auto const end = std::chrono::steady_clock::now() + limit;
+    bool in_time = true;
+    for (;;) {
+        auto const left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        pollfd watched{handle.get(), POLLIN, 0};
+        int const ready = left.count() <= 0 ? 0 : poll(&watched, 1, static_cast<int>(left.count()));
+        if (ready > 0 || (ready < 0 && errno != EINTR)) {
+            break;
+        }
+        if (ready == 0) {
+            in_time = false;
+            kill(pid, SIGKILL);
+            break;
+        }
+    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return in_time;
+}
+
+} // namespace
+
+result<finished> run_program(std::string_view name, std::vector<std::string> const& arguments, std::string_view input,
+                             std::chrono::milliseconds limit) {
+    std::string const word(name);
+    auto const path = find(name);
+    if (!path) {
+        return make_error(errc::not_found, word + " is not installed");
+    }
+    streams const s;
+    if (!s.open() || !s.fill(input)) {
+        return failed("memfd for " + word);
+    }
+    pid_t pid = 0;
+    if (int const code = start(*path, arguments, s, pid); code != 0) {
+        errno = code;
+        return failed("starting " + *path);
+    }
+    int status = 0;
+    if (!wait(pid, limit, status)) {
+        return make_error(errc::timed_out,
+                          word + " did not end within " + std::to_string(limit.count()) + " ms and was killed");
+    }
+    return finished{WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status), content(s.out), content(s.err)};
+}
+
+} // namespace balance::firewall

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <balance/error.hpp>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace balance::firewall {
+
+/// How a program ended and what it printed.
+struct finished {
+    int exit_code = 0; ///< 128 + signal when a signal ended it
+    std::string out;
+    std::string err;
+};
+
+/// Runs an administration program of the system (looked for in the sbin and bin directories, not in PATH) with `input`
+/// as its standard input, and waits. No shell. Errors: `not_found`, `timed_out` (it was killed), `io_error`.
+result<finished> run_program(std::string_view name, std::vector<std::string> const& arguments, std::string_view input,
+                             std::chrono::milliseconds limit);
+
+} // namespace balance::firewall

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/plan_desired.hpp"
+
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace balance::firewall {
+
+/// A kernel setting of this network namespace.
+struct sysctl {
+    std::string name; ///< "net.ipv4.ip_forward"; a dot in an interface's name is written as a slash
+    std::string value;
+    /// What does not work without it, for services in mode nat; empty for settings without which all is served.
+    std::string without;
+
+    bool operator==(sysctl const&) const = default;
+};
+
+/// An interface and a network that it is in.
+struct interface_network {
+    std::string interface;
+    balance::address address;
+    unsigned prefix = 0;
+};
+
+/// The settings that the services need. Pure.
+std::vector<sysctl> needed_sysctls(ipvs::desired_table const& desired, std::vector<interface_network> const& networks);
+
+/// The networks of this machine's interfaces.
+std::vector<interface_network> local_networks();
+
+/// Writes settings where they differ; those that this kernel does not have are passed over.
+class sysctl_writer {
+public:
+    explicit sysctl_writer(std::filesystem::path root = "/proc/sys") : root_(std::move(root)) {}
+
+    struct outcome {
+        std::vector<std::string> done;   ///< "sysctl net.ipv4.ip_forward 0 -> 1"
+        std::vector<std::string> failed; ///< with the remedy; each said once in this object's life
+        std::string unserved;            ///< why services in mode nat are not served; empty when they are
+    };
+
+    outcome apply(std::vector<sysctl> const& wanted);
+
+private:
+    std::filesystem::path root_;
+    std::set<std::string> said_;
+};
+
+} // namespace balance::firewall

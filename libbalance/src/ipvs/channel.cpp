@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipvs/channel.hpp"
+
+#include "ipvs/codec.hpp"
+
+#include <netlink/errno.h>
+#include <netlink/genl/ctrl.h>
+#include <netlink/genl/genl.h>
+#include <netlink/netlink.h>
+
+#include <linux/ip_vs.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+namespace balance::ipvs {
+namespace {
+
+/// Answers of one batch must fit into the socket's receive buffer, some 700 bytes of it each.
+constexpr std::size_t batch_size = 64;
+constexpr timeval time_limit{10, 0}; // loading a scheduler's module is part of an answer
+constexpr int dump_attempts = 5;
+
+error system_error(std::string const& what, int code) {
+    if (code == EPERM || code == EACCES) {
+        return make_error(errc::not_permitted,
+                          "programming IPVS needs the privilege CAP_NET_ADMIN; run as root or grant the capability");
+    }
+    if (code == EAGAIN) {
+        return make_error(errc::timed_out, what + ": the kernel gave no answer within 10 s");
+    }
+    return make_error(errc::io_error, what + ": " + std::strerror(code));
+}
+
+error library_error(std::string const& what, int code) {
+    return make_error(errc::io_error, what + ": " + nl_geterror(code));
+}
+
+/// Calls `each(header, payload)` for the messages of a datagram, until one returns false.
+template <class Each>
+void for_each_message(byte_span packet, Each each) {
+    while (packet.size() >= sizeof(nlmsghdr)) {
+        nlmsghdr header{};
+        std::memcpy(&header, packet.data(), sizeof(header));
+        if (header.nlmsg_len < sizeof(header) || header.nlmsg_len > packet.size() ||
+            !each(header, packet.subspan(sizeof(header), header.nlmsg_len - sizeof(header)))) {
+            return;
+        }
+        packet = packet.subspan(std::min<std::size_t>(NLMSG_ALIGN(header.nlmsg_len), packet.size()));
+    }
+}
+
+/// The errno that an NLMSG_ERROR or NLMSG_DONE begins with; 0 is success.
+int carried_errno(byte_span payload) {
+    int code = 0;
+    if (payload.size() >= sizeof(code)) {
+        std::memcpy(&code, payload.data(), sizeof(code));
+    }
+    return code < 0 ? -code : 0;
+}
+
+} // namespace
+
+void channel::close_socket::operator()(nl_sock* s) const noexcept { nl_socket_free(s); }
+
+channel::channel(socket s, int family) : socket_(std::move(s)), family_(family) {}
+channel::~channel() = default;
+
+result<std::unique_ptr<channel>> channel::open() {
+    socket s(nl_socket_alloc());
+    if (!s) {
+        return make_error(errc::io_error, "no memory for a netlink socket");
+    }
+    if (int const code = genl_connect(s.get()); code < 0) {
+        return library_error("generic netlink", code);
+    }
+    setsockopt(nl_socket_get_fd(s.get()), SOL_SOCKET, SO_RCVTIMEO, &time_limit, sizeof(time_limit));
+    int const family = genl_ctrl_resolve(s.get(), IPVS_GENL_NAME);
+    if (family == -NLE_OBJ_NOTFOUND) {
+        return make_error(errc::not_supported,
+                          "this kernel has no IPVS (ip_vs); load the module with \"modprobe ip_vs\", or "
+                          "use a kernel that has it, such as Debian's linux-image-amd64");
+    }
+    if (family < 0) {
+        return library_error("generic netlink family IPVS", family);
+    }
+    return std::unique_ptr<channel>(new channel(std::move(s), family));
+}
+
+std::uint32_t channel::append(bytes& out, byte_span message, std::uint16_t flags) {
+    nlmsghdr header{};
+    header.nlmsg_len = static_cast<std::uint32_t>(sizeof(header) + message.size());
+    header.nlmsg_type = static_cast<std::uint16_t>(family_);
+    header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+    header.nlmsg_seq = ++sequence_;
+    header.nlmsg_pid = nl_socket_get_local_port(socket_.get());
+    auto const raw = std::as_bytes(std::span(&header, 1));
+    out.insert(out.end(), raw.begin(), raw.end());
+    out.insert(out.end(), message.begin(), message.end());
+    out.resize(NLMSG_ALIGN(out.size()));
+    return header.nlmsg_seq;
+}
+
+result<> channel::send(byte_span packet) {
+    sockaddr_nl kernel_address{};
+    kernel_address.nl_family = AF_NETLINK;
+    auto const sent = sendto(nl_socket_get_fd(socket_.get()), packet.data(), packet.size(), 0,
+                             reinterpret_cast<sockaddr const*>(&kernel_address), sizeof(kernel_address));
+    if (sent < 0) {
+        return system_error("request to IPVS", errno);
+    }
+    return {};
+}
+
+result<bytes> channel::receive() {
+    sockaddr_nl sender{};
+    unsigned char* data = nullptr;
+    int const size = nl_recv(socket_.get(), &sender, &data, nullptr);
+    if (size < 0) {
+        return size == -NLE_AGAIN ? system_error("answer of IPVS", EAGAIN) : library_error("answer of IPVS", size);
+    }
+    std::unique_ptr<unsigned char, decltype(&std::free)> const owner(data, &std::free);
+    auto const raw = std::as_bytes(std::span(data, static_cast<std::size_t>(size)));
+    if (sender.nl_pid != 0) {
+        return bytes{}; // another process wrote to our socket: not the kernel's word
+    }
+    return bytes(raw.begin(), raw.end());
+}
+
+result<bool> channel::try_dump(byte_span request, receiver const& receive_one) {
+    bytes packet;
+    auto const sequence = append(packet, request, NLM_F_DUMP);
+    if (auto const sent = send(packet); !sent) {
+        return sent.error();
+    }
+    bool interrupted = false;
+    for (bool done = false; !done;) {
+        auto const answer = receive();
+        if (!answer) {
+            return answer.error();
+        }
+        result<> outcome;
+        for_each_message(*answer, [&](nlmsghdr const& header, byte_span payload) {
+            if (header.nlmsg_seq != sequence) {
+                return true;
+            }
+            interrupted |= (header.nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+            if (header.nlmsg_type == NLMSG_ERROR || header.nlmsg_type == NLMSG_DONE) {
+                if (int const code = carried_errno(payload); code != 0) {
+                    outcome = system_error("reading the IPVS table", code);
+                }
+                done = true;
+                return false;
+            }
+            outcome = receive_one(payload);
+            return outcome.has_value();
+        });
+        if (!outcome) {
+            return outcome.error();
+        }
+    }
+    return !interrupted;
+}
+
+result<> channel::dump_all(byte_span request, receiver const& receive_one) {
+    for (int i = 0; i < dump_attempts; ++i) {
+        auto const whole = try_dump(request, receive_one);
+        if (!whole) {
+            return whole.error();
+        }
+        if (*whole) {
+            break;
+        }
+        // Interrupted: entries may be missing or double. After the last attempt the next plan finds the difference.
+    }
+    return {};
+}
+
+result<std::vector<service_state>> channel::dump() {
+    std::vector<service_state> out;
+    auto services = dump_all(encode_service_dump(), [&](byte_span message) -> result<> {
+        auto decoded = decode_service(message);
+        if (!decoded) {
+            return decoded.error();
+        }
+        auto const same = [&](service_state const& s) { return s.config.key == decoded->config.key; };
+        std::erase_if(out, same);
+        out.push_back(std::move(*decoded));
+        return {};
+    });
+    if (!services) {
+        return services.error();
+    }
+    for (auto& s : out) {
+        auto destinations = dump_all(encode_destination_dump(s.config.key), [&](byte_span message) -> result<> {
+            auto decoded = decode_destination(message, s.config.key.v6);
+            if (!decoded) {
+                return decoded.error();
+            }
+            auto const same = [&](destination_state const& d) { return d.config.remote == decoded->config.remote; };
+            std::erase_if(s.destinations, same);
+            s.destinations.push_back(std::move(*decoded));
+            return {};
+        });
+        if (!destinations) {
+            return destinations.error();
+        }
+    }
+    return out;
+}
+
+result<std::vector<int>> channel::write(std::span<bytes const> messages) {
+    std::vector<int> out;
+    while (!messages.empty()) {
+        auto const batch = messages.first(std::min(batch_size, messages.size()));
+        if (auto const done = write_batch(batch, out); !done) {
+            return done.error();
+        }
+        messages = messages.subspan(batch.size());
+    }
+    return out;
+}
+
+result<> channel::write_batch(std::span<bytes const> messages, std::vector<int>& out) {
+    bytes packet;
+    auto const first = sequence_ + 1;
+    for (auto const& m : messages) {
+        append(packet, m, NLM_F_ACK);
+    }
+    if (auto sent = send(packet); !sent) {
+        return sent;
+    }
+    std::vector<int> answers(messages.size(), -1);
+    for (auto missing = messages.size(); missing > 0;) {
+        auto const answer = receive();
+        if (!answer) {
+            return answer.error();
+        }
+        for_each_message(*answer, [&](nlmsghdr const& header, byte_span payload) {
+            auto const place = header.nlmsg_seq - first;
+            if (header.nlmsg_type == NLMSG_ERROR && place < answers.size() && answers[place] < 0) {
+                answers[place] = carried_errno(payload);
+                --missing;
+            }
+            return true;
+        });
+    }
+    if (std::find(answers.begin(), answers.end(), EPERM) != answers.end()) {
+        return system_error("writing the IPVS table", EPERM);
+    }
+    out.insert(out.end(), answers.begin(), answers.end());
+    return {};
+}
+
+} // namespace balance::ipvs

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipvs/codec.hpp"
+
+#include <linux/genetlink.h>
+#include <linux/ip_vs.h>
+
+#include <array>
+#include <bit>
+
+namespace balance::ipvs {
+namespace {
+
+constexpr std::uint16_t ipv4_family = 2;  // AF_INET
+constexpr std::uint16_t ipv6_family = 10; // AF_INET6
+
+std::uint16_t family(bool v6) { return v6 ? ipv6_family : ipv4_family; }
+
+std::uint16_t network_order(std::uint16_t v) {
+    return std::endian::native == std::endian::little ? static_cast<std::uint16_t>(v << 8 | v >> 8) : v;
+}
+
+std::uint32_t network_order(std::uint32_t v) {
+    return std::endian::native == std::endian::little ? __builtin_bswap32(v) : v;
+}
+
+/// union nf_inet_addr: 16 bytes, of which IPv4 uses the first 4.
+std::array<unsigned char, 16> packed(address const& a) {
+    if (a.is_v6()) {
+        return a.to_v6().to_bytes();
+    }
+    std::array<unsigned char, 16> out{};
+    auto const v4 = a.to_v4().to_bytes();
+    std::copy(v4.begin(), v4.end(), out.begin());
+    return out;
+}
+
+bytes start(command c) {
+    genlmsghdr const header{static_cast<std::uint8_t>(c), IPVS_GENL_VERSION, 0};
+    auto const raw = std::as_bytes(std::span(&header, 1));
+    return {raw.begin(), raw.end()};
+}
+
+// The order of attributes is ipvsadm's, so that a recording of one can be laid beside the other.
+void put_key(attribute_writer& out, service_key const& key) {
+    out.put_value(IPVS_SVC_ATTR_AF, family(key.v6));
+    if (key.mark != 0) {
+        out.put_value(IPVS_SVC_ATTR_FWMARK, key.mark);
+        return;
+    }
+    out.put_value(IPVS_SVC_ATTR_PROTOCOL, key.protocol);
+    out.put_value(IPVS_SVC_ATTR_ADDR, packed(key.local.address));
+    out.put_value(IPVS_SVC_ATTR_PORT, network_order(key.local.port));
+}
+
+void put_settings(attribute_writer& out, service const& s) {
+    out.put_string(IPVS_SVC_ATTR_SCHED_NAME, s.scheduler);
+    if (!s.engine.empty()) {
+        out.put_string(IPVS_SVC_ATTR_PE_NAME, s.engine);
+    }
+    out.put_value(IPVS_SVC_ATTR_FLAGS, ip_vs_flags{s.flags, ~std::uint32_t{0}});
+    out.put_value(IPVS_SVC_ATTR_TIMEOUT, s.timeout);
+    out.put_value(IPVS_SVC_ATTR_NETMASK, s.key.v6 ? s.netmask : network_order(s.netmask));
+}
+
+} // namespace
+
+bytes encode(command c, service const& s) {
+    auto out = start(c);
+    attribute_writer writer(out);
+    writer.put_nest(IPVS_CMD_ATTR_SERVICE, [&] {
+        put_key(writer, s.key);
+        if (c != command::remove_service) {
+            put_settings(writer, s);
+        }
+    });
+    return out;
+}
+
+bytes encode(command c, service_key const& key, destination const& d) {
+    auto out = start(c);
+    attribute_writer writer(out);
+    writer.put_nest(IPVS_CMD_ATTR_SERVICE, [&] { put_key(writer, key); });
+    writer.put_nest(IPVS_CMD_ATTR_DEST, [&] {
+        writer.put_value(IPVS_DEST_ATTR_ADDR_FAMILY, family(d.remote.address.is_v6()));
+        writer.put_value(IPVS_DEST_ATTR_ADDR, packed(d.remote.address));
+        writer.put_value(IPVS_DEST_ATTR_PORT, network_order(d.remote.port));
+        if (c == command::remove_destination) {
+            return;
+        }
+        writer.put_value(IPVS_DEST_ATTR_FWD_METHOD, static_cast<std::uint32_t>(d.method));
+        writer.put_value(IPVS_DEST_ATTR_WEIGHT, d.weight);
+        writer.put_value(IPVS_DEST_ATTR_U_THRESH, d.upper);
+        writer.put_value(IPVS_DEST_ATTR_L_THRESH, d.lower);
+    });
+    return out;
+}
+
+bytes encode_service_dump() { return start(command::get_service); }
+
+bytes encode_destination_dump(service_key const& key) {
+    auto out = start(command::get_destination);
+    attribute_writer writer(out);
+    writer.put_nest(IPVS_CMD_ATTR_SERVICE, [&] { put_key(writer, key); });
+    return out;
+}
+
+} // namespace balance::ipvs

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "firewall/mark_table.hpp"
+#include "firewall/program.hpp"
+#include "firewall/sysctl.hpp"
+#include "ipvs/channel.hpp"
+#include "ipvs/reconciler.hpp"
+
+#include <balance/layer4.hpp>
+
+#include <algorithm>
+#include <map>
+
+namespace balance {
+namespace {
+
+constexpr std::chrono::milliseconds module_limit{10000};
+
+bool has_nat(ipvs::desired_service const& s) {
+    return std::any_of(s.destinations.begin(), s.destinations.end(),
+                       [](auto const& d) { return d.config.method == ipvs::forwarding::masquerade; });
+}
+
+} // namespace
+
+struct layer4::impl {
+    result<std::vector<change>> apply(configuration const& wanted, std::span<server_state const> states);
+    result<std::vector<service_status>> status() const;
+    result<> purge();
+
+    /// Absent when the kernel has no IPVS.
+    result<std::unique_ptr<ipvs::channel>> open(bool needed);
+    result<> apply_ipvs(ipvs::channel& k, std::vector<change>& out);
+    void apply_sysctls(std::vector<change>& out);
+    result<> apply_marks(std::vector<change>& out);
+    void refuse(std::string const& service, std::string const& reason) { reasons.emplace(service, reason); }
+    void refuse_all(std::string const& reason);
+    service_status status_of(virtual_service const& s,
+                             std::map<ipvs::service_key, ipvs::service_state const*> const& actual) const;
+
+    std::vector<virtual_service> services; ///< layer 4, of the last apply
+    ipvs::desired_table desired;
+    std::map<std::string, std::string> reasons; ///< service -> why it is not served
+    ipvs::reconciler table;
+    firewall::mark_table marks;
+    firewall::sysctl_writer sysctls;
+    bool asked_for_module = false;
+};
+
+result<std::unique_ptr<ipvs::channel>> layer4::impl::open(bool needed) {
+    auto out = ipvs::channel::open();
+    if (out || out.error().code != errc::not_supported || !needed || asked_for_module) {
+        return out;
+    }
+    asked_for_module = true;
+    if (auto const done = firewall::run_program("modprobe", {"-q", "ip_vs"}, {}, module_limit);
+        done && done->exit_code == 0) {
+        return ipvs::channel::open();
+    }
+    return out;
+}
+
+void layer4::impl::refuse_all(std::string const& reason) {
+    for (auto const& s : desired.services) {
+        refuse(s.name, reason);
+    }
+}
+
+result<std::vector<layer4::change>> layer4::impl::apply(configuration const& wanted,
+                                                        std::span<server_state const> states) {
+    desired = ipvs::desire(wanted, states);
+    services.clear();
+    std::copy_if(wanted.services.begin(), wanted.services.end(), std::back_inserter(services),
+                 [](virtual_service const& s) { return is_layer4(s.mode); });
+    reasons.clear();
+    for (auto const& r : desired.refused) {
+        refuse(r.service, r.reason);
+    }
+    std::vector<change> out;
+    auto const k = open(!desired.services.empty());
+    if (!k && k.error().code != errc::not_supported) {
+        return k.error();
+    }
+    if (!k) {
+        refuse_all(k.error().detail);
+        desired.rules.clear();
+        if (auto const done = apply_marks(out); !done) {
+            return done.error();
+        }
+        return out;
+    }
+    if (auto const done = apply_ipvs(**k, out); !done) {
+        return done.error();
+    }
+    return out;
+}
+
+result<> layer4::impl::apply_ipvs(ipvs::channel& k, std::vector<change>& out) {
+    auto const note = [&](ipvs::reconciler::outcome const& o) {
+        for (auto const& c : o.done) {
+            out.push_back({c.service, c.text});
+        }
+        for (auto const& f : o.failed) {
+            refuse(f.service, f.reason);
+        }
+    };
+    apply_sysctls(out);
+    auto const built = table.build(k, desired);
+    if (!built) {
+        return built.error();
+    }
+    note(*built);
+    for (auto const& key : built->strangers) {
+        out.push_back({{},
+                       "IPVS holds " + to_string(key) +
+                           ", which is not of this configuration; it is left alone (ipvsadm -D removes it)"});
+    }
+    if (auto done = apply_marks(out); !done) {
+        return done;
+    }
+    if (built->removals) {
+        auto const removed = table.remove(k, desired);
+        if (!removed) {
+            return removed.error();
+        }
+        note(*removed);
+    }
+    return {};
+}
+
+void layer4::impl::apply_sysctls(std::vector<change>& out) {
+    auto const done = sysctls.apply(firewall::needed_sysctls(desired, firewall::local_networks()));
+    for (auto const& list : {done.done, done.failed}) {
+        for (auto const& text : list) {
+            out.push_back({{}, text});
+        }
+    }
+    for (auto const& s : desired.services) {
+        if (!done.unserved.empty() && has_nat(s)) {
+            refuse(s.name, done.unserved);
+        }
+    }
+}
+
+result<> layer4::impl::apply_marks(std::vector<change>& out) {
+    auto const written = marks.apply(desired.rules);
+    if (!written) {
+        if (written.error().code == errc::not_permitted && !desired.rules.empty()) {
+            return written.error();
+        }
+        for (auto const& r : desired.rules) {
+            refuse(r.service, written.error().detail);
+        }
+        return {};
+    }
+    if (*written) {
+        auto const count = desired.rules.size();
+        out.push_back({{},
+                       count == 0
+                           ? std::string("firewall marks removed")
+                           : "firewall marks written: " + std::to_string(count) + (count == 1 ? " rule" : " rules")});
+    }
+    return {};
+}
+
+service_status layer4::impl::status_of(virtual_service const& s,
+                                       std::map<ipvs::service_key, ipvs::service_state const*> const& actual) const {
+    service_status out;
+    out.name = s.name;
+    if (auto const reason = reasons.find(s.name); reason != reasons.end()) {
+        out.not_served = reason->second;
+    }
+    std::map<std::string, server_status> by_name;
+    auto const wanted =
+        std::find_if(desired.services.begin(), desired.services.end(), [&](auto const& d) { return d.name == s.name; });
+    auto const found = wanted == desired.services.end() ? actual.end() : actual.find(wanted->config.key);
+    if (found != actual.end()) {
+        out.counters = found->second->counters;
+        for (auto const& d : wanted->destinations) {
+            auto const& states = found->second->destinations;
+            auto const same = [&](ipvs::destination_state const& x) { return x.config.remote == d.config.remote; };
+            if (auto const it = std::find_if(states.begin(), states.end(), same); it != states.end()) {
+                by_name[d.name] = {d.name, it->active, it->inactive, it->counters};
+            }
+        }
+    } else if (out.not_served.empty()) {
+        out.not_served = "IPVS does not hold it: somebody removed it; the next apply puts it back";
+    }
+    for (auto const& v : s.servers) {
+        auto const it = by_name.find(v.name);
+        out.servers.push_back(it == by_name.end() ? server_status{v.name, 0, 0, {}} : it->second);
+    }
+    return out;
+}
+
+result<std::vector<service_status>> layer4::impl::status() const {
+    std::vector<ipvs::service_state> held;
+    if (!services.empty()) {
+        auto const k = ipvs::channel::open();
+        if (!k && k.error().code != errc::not_supported) {
+            return k.error();
+        }
+        if (k) {
+            auto dumped = (*k)->dump();
+            if (!dumped) {
+                return dumped.error();
+            }
+            held = std::move(*dumped);
+        }
+    }
+    std::map<ipvs::service_key, ipvs::service_state const*> actual;
+    for (auto const& s : held) {
+        actual.emplace(s.config.key, &s);
+    }
+    std::vector<service_status> out;
+    for (auto const& s : services) {
+        out.push_back(status_of(s, actual));
+    }
+    return out;
+}
+
+result<> layer4::impl::purge() {
+    auto const marks_gone = marks.apply({});
+    ipvs::desired_table nothing;
+    nothing.addresses = desired.addresses;
+    auto const k = ipvs::channel::open();
+    if (!k) {
+        return k.error().code == errc::not_supported ? result<>() : k.error();
+    }
+    auto const removed = table.remove(**k, nothing);
+    if (!removed) {
+        return removed.error();
+    }
+    if (!removed->failed.empty()) {
+        return make_error(errc::io_error, removed->failed.front().reason);
+    }
+    desired = {};
+    services.clear();
+    reasons.clear();
+    return marks_gone || marks_gone.error().code == errc::not_found ? result<>() : marks_gone.error();
+}
+
+layer4::layer4() : impl_(std::make_unique<impl>()) {}
+layer4::~layer4() = default;
+layer4::layer4(layer4&&) noexcept = default;
+layer4& layer4::operator=(layer4&&) noexcept = default;
+
+result<std::vector<layer4::change>> layer4::apply(configuration const& desired, std::span<server_state const> states) {
+    return impl_->apply(desired, states);
+}
+result<std::vector<service_status>> layer4::status() const { return impl_->status(); }
+result<> layer4::purge() { return impl_->purge(); }
+
+} // namespace balance

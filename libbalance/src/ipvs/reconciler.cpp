@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipvs/reconciler.hpp"
+
+#include "ipvs/codec.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace balance::ipvs {
+namespace {
+
+constexpr int rounds = 2;
+
+bytes encode(change const& c) {
+    switch (c.what) {
+    case change::kind::add_service:
+        return encode(command::new_service, c.target);
+    case change::kind::set_service:
+        return encode(command::set_service, c.target);
+    case change::kind::remove_service:
+        return encode(command::remove_service, c.target);
+    case change::kind::add_destination:
+        return encode(command::new_destination, c.target.key, c.server);
+    case change::kind::set_destination:
+        return encode(command::set_destination, c.target.key, c.server);
+    case change::kind::remove_destination:
+        return encode(command::remove_destination, c.target.key, c.server);
+    }
+    return {};
+}
+
+/// What the operator reads in the service's status.
+std::string explain(change const& c, int code) {
+    bool const of_service = c.what == change::kind::add_service || c.what == change::kind::set_service;
+    if (of_service && code == ENOENT) {
+        return "this kernel has no scheduler " + c.target.scheduler + "; load the module with \"modprobe ip_vs_" +
+               c.target.scheduler + "\", or choose another balance";
+    }
+    if (code == EAFNOSUPPORT) {
+        return "this kernel's IPVS has no IPv6; use IPv4 addresses or another kernel";
+    }
+    return "the kernel refused \"" + c.text + "\": " + std::strerror(code);
+}
+
+/// The first failure of a service is its reason; what follows from it is not said.
+void add_failure(std::vector<refusal>& out, change const& c, int code) {
+    auto const same = [&](refusal const& r) { return r.service == c.service; };
+    if (std::none_of(out.begin(), out.end(), same)) {
+        out.push_back({c.service, explain(c, code)});
+    }
+}
+
+} // namespace
+
+result<reconciler::outcome> reconciler::build(kernel& k, desired_table const& desired) {
+    auto out = run(k, desired, &changes::build);
+    if (!out) {
+        return out;
+    }
+    for (auto const& s : desired.services) {
+        known_.insert_or_assign(s.config.key, s.name);
+    }
+    return out;
+}
+
+result<reconciler::outcome> reconciler::remove(kernel& k, desired_table const& desired) {
+    auto out = run(k, desired, &changes::remove);
+    if (!out) {
+        return out;
+    }
+    for (auto const& c : out->done) {
+        known_.erase(c.target.key);
+    }
+    return out;
+}
+
+result<reconciler::outcome> reconciler::run(kernel& k, desired_table const& desired,
+                                            std::vector<change> changes::*part) {
+    outcome out;
+    for (int round = 0; round < rounds; ++round) {
+        auto const actual = k.dump();
+        if (!actual) {
+            return actual.error();
+        }
+        auto const planned = plan(desired, *actual, known_);
+        for (auto const& key : planned.strangers) {
+            if (said_.insert(key).second) {
+                out.strangers.push_back(key);
+            }
+        }
+        out.removals = !planned.remove.empty();
+        auto const& todo = planned.*part;
+        if (todo.empty()) {
+            break;
+        }
+        std::vector<bytes> messages;
+        std::transform(todo.begin(), todo.end(), std::back_inserter(messages),
+                       [](change const& c) { return encode(c); });
+        auto const answers = k.write(messages);
+        if (!answers) {
+            return answers.error();
+        }
+        out.failed.clear();
+        for (std::size_t i = 0; i < todo.size(); ++i) {
+            if ((*answers)[i] == 0) {
+                out.done.push_back(todo[i]);
+            } else {
+                add_failure(out.failed, todo[i], (*answers)[i]);
+            }
+        }
+        if (out.failed.empty()) {
+            break;
+        }
+    }
+    return out;
+}
+
+} // namespace balance::ipvs

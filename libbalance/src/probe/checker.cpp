@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <balance/checker.hpp>
+
+#include "probe/job.hpp"
+#include "probe/reason.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace balance {
+namespace {
+
+using probe::job;
+
+constexpr auto longest_start_step = std::chrono::milliseconds(10);
+constexpr auto not_checked = "halted: not checked";
+
+struct member {
+    std::string job_key; ///< empty: halted
+    balance::address target;
+    balance::health announced = health::unknown; ///< what the owner believes
+    job::clock::time_point since{};              ///< when halted
+};
+
+} // namespace
+
+struct checker::impl {
+    impl(boost::asio::any_io_executor executor, settings s) : env(std::move(executor), s) {}
+
+    probe::environment env;
+    std::map<std::string, std::shared_ptr<job>> jobs;
+    std::map<server_key, member> members;
+    std::function<void(health_event const&)> callback;
+    std::shared_ptr<impl*> self = std::make_shared<impl*>(this); ///< what is posted holds it weakly
+
+    void add(virtual_service const& service, real_server const& server, server_state const* known,
+             std::map<server_key, member> const& before, std::vector<std::pair<std::string, std::shared_ptr<job>>>& fresh);
+    void halt(server_key const& key, std::map<server_key, member> const& before);
+    void start_all(std::vector<std::pair<std::string, std::shared_ptr<job>>> const& fresh);
+    void announce_later();
+    void announce();
+    health health_of(member const& m) const;
+    check_result last_of(member const& m) const;
+};
+
+health checker::impl::health_of(member const& m) const {
+    return m.job_key.empty() ? health::unknown : jobs.at(m.job_key)->state();
+}
+
+check_result checker::impl::last_of(member const& m) const {
+    return m.job_key.empty() ? probe::failure(not_checked) : jobs.at(m.job_key)->last();
+}
+
+/// A server that was halted comes back as unknown: nobody knows what happened to it meanwhile.
+void checker::impl::halt(server_key const& key, std::map<server_key, member> const& before) {
+    member m;
+    m.since = job::clock::now();
+    if (auto const it = before.find(key); it != before.end()) {
+        m.announced = it->second.announced;
+        if (it->second.job_key.empty())
+            m.since = it->second.since;
+    }
+    members[key] = std::move(m);
+}
+
+void checker::impl::add(virtual_service const& service, real_server const& server, server_state const* known,
+                        std::map<server_key, member> const& before,
+                        std::vector<std::pair<std::string, std::shared_ptr<job>>>& fresh) {
+    auto what = probe::make_order(service, server);
+    member m;
+    m.job_key = probe::key_of(what);
+    m.target = server.address;
+    m.announced = known != nullptr ? known->health : health::unknown;
+    health seed = m.announced;
+    server_key const key{service.name, server.name};
+    if (auto const it = before.find(key); it != before.end()) {
+        m.announced = it->second.announced;
+        // Another way to check the same machine says nothing about its health; another machine does.
+        auto const old = jobs.find(it->second.job_key);
+        seed = old != jobs.end() && it->second.target == server.address ? old->second->state() : health::unknown;
+    }
+    auto& slot = jobs[m.job_key];
+    if (!slot) {
+        bool const constant = what.check.type == health_check::kind::on || what.check.type == health_check::kind::off;
+        slot = std::make_shared<job>(env, std::move(what), constant ? health::unknown : seed);
+        fresh.emplace_back(m.job_key, slot);
+    }
+    members[key] = std::move(m);
+}
+
+void checker::impl::start_all(std::vector<std::pair<std::string, std::shared_ptr<job>>> const& fresh) {
+    job::clock::duration delay{0};
+    for (auto const& [key, task] : fresh) {
+        job::clock::duration const share = task->what().check.interval / static_cast<int>(fresh.size());
+        task->start(delay, [weak = std::weak_ptr(self)] {
+            if (auto const alive = weak.lock())
+                (*alive)->announce();
+        });
+        delay += std::min<job::clock::duration>(share, longest_start_step);
+    }
+}
+
+void checker::impl::announce_later() {
+    boost::asio::post(env.executor(), [weak = std::weak_ptr(self)] {
+        if (auto const alive = weak.lock())
+            (*alive)->announce();
+    });
+}
+
+void checker::impl::announce() {
+    std::vector<health_event> news;
+    for (auto& [key, m] : members) {
+        health const now = health_of(m);
+        if (m.announced == now)
+            continue;
+        m.announced = now;
+        news.push_back({key, now, last_of(m)});
+    }
+    auto const call = callback;
+    std::weak_ptr const alive = self; // the callback may destroy us
+    for (auto const& event : news)
+        if (call && !alive.expired())
+            call(event);
+}
+
+checker::checker(boost::asio::any_io_executor executor) : checker(std::move(executor), settings{}) {}
+
+checker::checker(boost::asio::any_io_executor executor, settings s)
+    : impl_(std::make_unique<impl>(std::move(executor), s)) {}
+
+checker::~checker() {
+    if (impl_)
+        stop();
+}
+
+checker::checker(checker&&) noexcept = default;
+
+checker& checker::operator=(checker&& other) noexcept {
+    if (impl_ && this != &other)
+        stop();
+    impl_ = std::move(other.impl_);
+    return *this;
+}
+
+void checker::apply(std::span<virtual_service const> services, std::span<server_state const> known) {
+    std::map<server_key, server_state const*> states;
+    for (auto const& s : known)
+        states[s.key] = &s;
+    auto const before = std::exchange(impl_->members, {});
+    std::vector<std::pair<std::string, std::shared_ptr<job>>> fresh;
+    for (auto const& service : services) {
+        for (auto const& server : service.servers) {
+            server_key const key{service.name, server.name};
+            auto const it = states.find(key);
+            server_state const* const state = it == states.end() ? nullptr : it->second;
+            if (state != nullptr && state->admin == admin_state::halt)
+                impl_->halt(key, before);
+            else
+                impl_->add(service, server, state, before, fresh);
+        }
+    }
+    std::map<std::string, std::shared_ptr<job>> wanted;
+    for (auto const& [key, m] : impl_->members)
+        if (!m.job_key.empty())
+            wanted[m.job_key] = impl_->jobs.at(m.job_key);
+    for (auto const& [key, task] : std::exchange(impl_->jobs, std::move(wanted)))
+        if (!impl_->jobs.contains(key))
+            task->stop();
+    impl_->start_all(fresh);
+    impl_->announce_later();
+}
+
+void checker::on_event(std::function<void(health_event const&)> callback) { impl_->callback = std::move(callback); }
+
+std::vector<health_snapshot> checker::snapshot() const {
+    std::vector<health_snapshot> all;
+    auto const now = job::clock::now();
+    auto const age = [now](job::clock::time_point then) { return std::chrono::duration_cast<milliseconds>(now - then); };
+    for (auto const& [key, m] : impl_->members) {
+        auto const it = impl_->jobs.find(m.job_key);
+        auto const last_at = it == impl_->jobs.end() ? m.since : it->second->last_at();
+        auto const changed_at = it == impl_->jobs.end() ? m.since : it->second->changed_at();
+        all.push_back({key, impl_->health_of(m), impl_->last_of(m), age(last_at), age(changed_at)});
+    }
+    return all;
+}
+
+void checker::stop() {
+    for (auto const& [key, task] : impl_->jobs)
+        task->abandon();
+    impl_->jobs.clear();
+    impl_->members.clear();
+}
+
+} // namespace balance

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe/environment.hpp"
+
+#include "probe/ping_socket.hpp"
+#include "probe/tls_contexts.hpp"
+
+#include <utility>
+
+namespace balance::probe {
+
+environment::environment(boost::asio::any_io_executor executor, checker::settings s)
+    : executor_(std::move(executor)), settings_(s), programs_(std::make_shared<program_slots>(s.max_external)) {}
+
+environment::~environment() {
+    for (auto const& socket : {ping_v4_, ping_v6_})
+        if (socket)
+            socket->close();
+}
+
+std::shared_ptr<ping_socket> environment::ping(bool v6) {
+    auto& socket = v6 ? ping_v6_ : ping_v4_;
+    if (!socket)
+        socket = std::make_shared<ping_socket>(executor_, v6, v6 ? settings_.icmp_v6 : settings_.icmp_v4);
+    return socket;
+}
+
+tls_contexts& environment::tls() {
+    if (!tls_)
+        tls_ = std::make_unique<tls_contexts>();
+    return *tls_;
+}
+
+} // namespace balance::probe

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe/job.hpp"
+
+#include "probe/reason.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace balance::probe {
+namespace {
+
+/// The rhythms of many checks that started together drift apart by up to this share of the interval.
+constexpr double jitter_share = 0.05;
+
+} // namespace
+
+job::job(environment& env, order o, health seed)
+    : env_(env), order_(std::make_shared<order const>(std::move(o))), make_(prepare(env, *order_)),
+      tracker_(order_->check.rise, order_->check.fall, seed), timer_(env.executor()), jitter_(std::random_device{}()),
+      last_at_(clock::now()), changed_at_(last_at_) {}
+
+void job::start(clock::duration delay, std::function<void()> on_change) {
+    on_change_ = std::move(on_change);
+    wait_until(clock::now() + delay);
+}
+
+void job::stop() {
+    stopped_ = true;
+    on_change_ = nullptr;
+    timer_.cancel();
+    if (auto const probe = std::exchange(running_, nullptr))
+        probe->abort();
+}
+
+void job::abandon() {
+    auto const probe = running_;
+    stop();
+    if (probe)
+        probe->abandon();
+}
+
+void job::wait_until(clock::time_point when) {
+    timer_.expires_at(when);
+    timer_.async_wait([self = shared_from_this()](boost::system::error_code ec) {
+        if (!ec && !self->stopped_)
+            self->begin();
+    });
+}
+
+void job::begin() {
+    switch (order_->check.type) {
+    case health_check::kind::on: return note(success("taken for up without a check"));
+    case health_check::kind::off: return note(failure("taken for down without a check"));
+    case health_check::kind::external:
+        env_.programs()->take([weak = weak_from_this(), slots = env_.programs()] {
+            if (auto const self = weak.lock(); self && !self->stopped_)
+                self->run();
+            else
+                slots->give_back();
+        });
+        return;
+    default: run();
+    }
+}
+
+void job::run() {
+    started_ = clock::now();
+    running_ = make_();
+    timer_.expires_at(started_ + order_->check.timeout);
+    timer_.async_wait([self = shared_from_this()](boost::system::error_code ec) {
+        if (!ec && self->running_)
+            self->out_of_time();
+    });
+    running_->start([weak = weak_from_this()](check_result result) {
+        if (auto const self = weak.lock(); self && self->running_)
+            self->finished(std::move(result));
+    });
+}
+
+void job::out_of_time() {
+    std::string const awaited = running_->waiting_for();
+    running_->abort();
+    finished(failure("no " + awaited + " within " + span_of_time(order_->check.timeout)));
+}
+
+void job::finished(check_result result) {
+    running_ = nullptr;
+    auto const now = clock::now();
+    result.latency = std::chrono::round<milliseconds>(now - started_);
+    std::uniform_real_distribution<double> spread(1 - jitter_share, 1 + jitter_share);
+    auto const interval = std::chrono::duration_cast<clock::duration>(order_->check.interval * spread(jitter_));
+    wait_until(std::max(now, started_ + interval));
+    note(std::move(result));
+}
+
+void job::note(check_result result) {
+    last_ = std::move(result);
+    last_at_ = clock::now();
+    if (!tracker_.report(last_.success))
+        return;
+    changed_at_ = last_at_;
+    if (auto const on_change = on_change_)
+        on_change();
+}
+
+} // namespace balance::probe

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe/connect_probe.hpp"
+#include "probe/environment.hpp"
+#include "probe/external_probe.hpp"
+#include "probe/http_probe.hpp"
+#include "probe/ping_probe.hpp"
+#include "probe/probe.hpp"
+
+namespace balance::probe {
+namespace {
+
+probe_maker prepare_http(environment& env, order const& o) {
+    auto judge = std::make_shared<verdict const>(o.check.expect);
+    return [&env, shared = std::make_shared<order const>(o), judge] {
+        tls_contexts* const tls = shared->check.type == health_check::kind::https ? &env.tls() : nullptr;
+        return std::make_shared<http_probe>(env.executor(), shared, judge, tls, env.settings().max_body);
+    };
+}
+
+probe_maker prepare_external(environment& env, order const& o) {
+    return [&env, shared = std::make_shared<order const>(o)] {
+        auto probe = std::make_shared<external_probe>(env.executor(), shared);
+        probe->on_gone([slots = env.programs()] { slots->give_back(); });
+        return probe;
+    };
+}
+
+} // namespace
+
+probe_maker prepare(environment& env, order const& o) {
+    using kind = health_check::kind;
+    switch (o.check.type) {
+    case kind::connect:
+        return [&env, target = o.target] { return std::make_shared<connect_probe>(env.executor(), target); };
+    case kind::ping:
+        return [&env, target = o.target.address] {
+            return std::make_shared<ping_probe>(env.executor(), env.ping(target.is_v6()), target);
+        };
+    case kind::http:
+    case kind::https: return prepare_http(env, o);
+    case kind::external: return prepare_external(env, o);
+    case kind::on:
+    case kind::off: break;
+    }
+    return {};
+}
+
+} // namespace balance::probe

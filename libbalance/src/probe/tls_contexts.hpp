@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/ssl/context.hpp>
+
+namespace balance::probe {
+
+/// The client side of TLS for checks.
+class tls_contexts {
+public:
+    tls_contexts();
+
+    /// `verify`: the certificate must lead to the system's store. Without it a check asks only whether the server works,
+    /// so old protocol versions and weak keys of old machines are accepted too.
+    [[nodiscard]] boost::asio::ssl::context& get(bool verify) noexcept { return verify ? strict_ : lenient_; }
+
+private:
+    boost::asio::ssl::context strict_;
+    boost::asio::ssl::context lenient_;
+};
+
+} // namespace balance::probe

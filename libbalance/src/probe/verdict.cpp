@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe/verdict.hpp"
+
+#include "probe/reason.hpp"
+
+#include <re2/re2.h>
+
+#include <string>
+
+namespace balance::probe {
+namespace {
+
+using progress = core::http_response::progress;
+
+std::string_view without_trailing_space(std::string_view s) {
+    auto const last = s.find_last_not_of(" \t\r\n\v\f");
+    return s.substr(0, last == std::string_view::npos ? 0 : last + 1);
+}
+
+std::string status_words(core::http_response const& answer) {
+    std::string text = std::to_string(answer.status());
+    if (!answer.reason().empty())
+        text.append(" ").append(answer.reason().substr(0, 40));
+    return text;
+}
+
+/// Where a redirect leads explains a body that is not the expected one.
+std::string redirected(core::http_response const& answer) {
+    if (answer.status() < 300 || answer.status() > 399)
+        return {};
+    std::string text = ", status " + std::to_string(answer.status());
+    return answer.location().empty() ? text : text + " to " + quoted(answer.location(), 80);
+}
+
+} // namespace
+
+verdict::verdict(expectation e) : expect_(std::move(e)) {
+    if (!expect_.regex)
+        return;
+    re2::RE2::Options options;
+    options.set_log_errors(false);
+    options.set_dot_nl(true); // a body has lines
+    regex_ = std::make_unique<re2::RE2>(*expect_.regex, options);
+}
+
+verdict::~verdict() = default;
+verdict::verdict(verdict&&) noexcept = default;
+verdict& verdict::operator=(verdict&&) noexcept = default;
+
+std::optional<check_result> verdict::judge(core::http_response const& answer) const {
+    if (answer.state() == progress::failed)
+        return failure(answer.fault());
+    if (answer.state() == progress::head)
+        return std::nullopt;
+    if (auto bad = judge_status(answer))
+        return bad;
+    if (!wants_body())
+        return success(status_words(answer));
+    return judge_body(answer);
+}
+
+std::optional<check_result> verdict::judge_status(core::http_response const& answer) const {
+    if (expect_.status ? answer.status() == *expect_.status : answer.status() >= 200 && answer.status() < 400)
+        return std::nullopt;
+    std::string text = "status " + status_words(answer);
+    if (expect_.status)
+        text += " instead of " + std::to_string(*expect_.status);
+    return failure(text);
+}
+
+std::optional<check_result> verdict::judge_body(core::http_response const& answer) const {
+    auto const body = answer.body();
+    bool const ended = answer.state() == progress::complete;
+    bool const cut = answer.state() == progress::truncated;
+    if (regex_ && !regex_->ok())
+        return failure("the regular expression " + quoted(*expect_.regex) + " is not valid: " + regex_->error());
+    if (!ended && !cut && (expect_.equals || expect_.regex))
+        return std::nullopt; // what follows can change both
+    if (expect_.equals) {
+        if (cut)
+            return failure("body is longer than " + std::to_string(body.size()) + " bytes, not " + quoted(*expect_.equals));
+        if (without_trailing_space(body) != without_trailing_space(*expect_.equals))
+            return failure("body is not " + quoted(*expect_.equals) + " but " + quoted(body) + redirected(answer));
+    }
+    std::string const where = cut ? "the first " + std::to_string(body.size()) + " bytes of the body do" : "body does";
+    if (expect_.contains && body.find(*expect_.contains) == std::string_view::npos) {
+        if (!ended && !cut)
+            return std::nullopt;
+        return failure(where + " not contain " + quoted(*expect_.contains) + " but starts with " + quoted(body) +
+                       redirected(answer));
+    }
+    if (regex_ && !re2::RE2::PartialMatch(re2::StringPiece(body.data(), body.size()), *regex_))
+        return failure(where + " not match " + quoted(*expect_.regex) + " but starts with " + quoted(body) +
+                       redirected(answer));
+    return success(status_words(answer) + ", body as expected");
+}
+
+} // namespace balance::probe

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <balance/proxy.hpp>
+
+#include "proxy/listener_book.hpp"
+
+#include <balance/validate.hpp>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+namespace balance {
+namespace {
+
+using layer7::crew;
+using layer7::service;
+using clock = std::chrono::steady_clock;
+
+/// Entries kept for services that no configuration has named yet.
+constexpr std::size_t most_early_entries = 200'000;
+
+class states_by_name final : public layer7::state_lookup {
+public:
+    explicit states_by_name(std::span<server_state const> states) {
+        for (auto const& s : states)
+            states_[s.key] = &s;
+    }
+    server_state const* find(std::string const& service_name, std::string const& server) const override {
+        auto const it = states_.find({service_name, server});
+        return it == states_.end() ? nullptr : it->second;
+    }
+
+private:
+    std::map<server_key, server_state const*> states_;
+};
+
+} // namespace
+
+struct proxy::impl {
+    explicit impl(settings s);
+
+    struct early_entry {
+        persistence_entry entry;
+        clock::time_point expires;
+    };
+    /// What a configuration asks for, in its order.
+    struct listed {
+        std::string name;
+        std::string not_served;
+        std::vector<std::string> servers;
+    };
+
+    void serve(virtual_service const& s, core::algorithm a, layer7::state_lookup const& states);
+    void settle_early_entries(std::string const& name, service& s);
+
+    mutable std::mutex mutex; ///< of all below; never taken by the workers
+    layer7::crew crew;
+    layer7::listener_book listeners;
+    std::map<std::string, std::shared_ptr<service>> services;
+    std::vector<listed> list;
+    std::vector<early_entry> early;
+    bool cut = false; ///< since the workers were last told
+    bool draining = false;
+    bool stopped = false;
+};
+
+proxy::impl::impl(settings s) : listeners(crew) {
+    crew.settings = s;
+    unsigned const threads = std::clamp(s.threads != 0 ? s.threads : std::thread::hardware_concurrency(), 1u, 256u);
+    for (unsigned i = 0; i < threads; ++i)
+        crew.workers.push_back(std::make_unique<layer7::worker>(crew, i));
+    for (auto const& w : crew.workers) // each sees all others from its first connection on
+        w->start();
+}
+
+void proxy::impl::serve(virtual_service const& s, core::algorithm a, layer7::state_lookup const& states) {
+    auto& slot = services[s.name];
+    bool const fresh = slot == nullptr;
+    if (fresh)
+        slot = std::make_shared<service>(s, a, crew.workers.size(), crew.settings.table_size);
+    cut |= slot->update(s, a, states, clock::now());
+    if (fresh)
+        settle_early_entries(s.name, *slot);
+}
+
+void proxy::impl::settle_early_entries(std::string const& name, service& s) {
+    auto const now = clock::now();
+    std::erase_if(early, [&](early_entry& e) {
+        if (e.entry.service != name)
+            return e.expires <= now;
+        e.entry.remaining = std::chrono::duration_cast<milliseconds>(e.expires - now);
+        s.merge(e.entry, now);
+        return true;
+    });
+}
+
+proxy::proxy() : proxy(settings{}) {}
+proxy::proxy(settings s) : impl_(std::make_unique<impl>(s)) {}
+
+proxy::~proxy() {
+    if (impl_)
+        stop();
+}
+
+proxy::proxy(proxy&&) noexcept = default;
+
+proxy& proxy::operator=(proxy&& other) noexcept {
+    if (impl_ && this != &other)
+        stop();
+    impl_ = std::move(other.impl_);
+    return *this;
+}
+
+void proxy::apply(configuration const& desired, std::span<server_state const> states) {
+    std::lock_guard const lock(impl_->mutex);
+    if (impl_->stopped)
+        return;
+    states_by_name const lookup(states);
+    std::map<endpoint, std::shared_ptr<service>> wanted;
+    std::map<endpoint, std::string> names;
+    std::set<std::string> served;
+    impl_->list.clear();
+    for (auto const& s : desired.services) {
+        if (is_layer4(s.mode))
+            continue;
+        impl::listed item{s.name, not_served(s), {}};
+        for (auto const& r : s.servers)
+            item.servers.push_back(r.name);
+        auto const algorithm = core::parse_algorithm(s.balance);
+        if (item.not_served.empty() && !algorithm)
+            item.not_served = "balance " + s.balance + " is not built yet for layer 7; use wrr, wlc or first";
+        if (item.not_served.empty() && !s.address)
+            item.not_served = "it has no address; a layer-7 service needs one";
+        if (item.not_served.empty()) {
+            impl_->serve(s, *algorithm, lookup);
+            served.insert(s.name);
+            for (auto const& range : s.ports)
+                for (unsigned port = range.first; port <= range.last; ++port) {
+                    endpoint const local{*s.address, static_cast<std::uint16_t>(port)};
+                    if (wanted.emplace(local, impl_->services.at(s.name)).second)
+                        names.emplace(local, s.name);
+                }
+        }
+        impl_->list.push_back(std::move(item));
+    }
+    std::erase_if(impl_->services, [&](auto const& known) {
+        if (served.contains(known.first))
+            return false;
+        known.second->close();
+        return impl_->cut = true;
+    });
+    if (!impl_->draining) {
+        auto const refused = impl_->listeners.want(wanted, names);
+        for (auto& item : impl_->list)
+            if (auto const it = refused.find(item.name); it != refused.end())
+                item.not_served = it->second;
+    }
+    if (std::exchange(impl_->cut, false))
+        for (auto const& w : impl_->crew.workers)
+            w->cut_the_dead();
+}
+
+void proxy::use_listeners(std::vector<listener> sockets) {
+    std::lock_guard const lock(impl_->mutex);
+    for (auto const& l : sockets)
+        impl_->listeners.hand_in(l);
+}
+
+void proxy::on_persistence(std::function<void(std::span<persistence_entry const>)> callback) {
+    auto shared = std::make_shared<decltype(callback) const>(std::move(callback));
+    std::lock_guard const lock(impl_->crew.mutex);
+    impl_->crew.on_learnt = std::move(shared);
+}
+
+void proxy::merge(std::span<persistence_entry const> entries) {
+    std::lock_guard const lock(impl_->mutex);
+    auto const now = clock::now();
+    for (auto const& e : entries) {
+        if (auto const it = impl_->services.find(e.service); it != impl_->services.end())
+            it->second->merge(e, now);
+        else if (impl_->early.size() < most_early_entries)
+            impl_->early.push_back({e, now + std::min(e.remaining, core::persistence_table::forever)});
+    }
+}
+
+std::vector<persistence_entry> proxy::persistence_snapshot() const {
+    std::lock_guard const lock(impl_->mutex);
+    std::vector<persistence_entry> all;
+    for (auto const& [name, s] : impl_->services)
+        s->persistence_snapshot(all, clock::now());
+    return all;
+}
+
+std::vector<service_status> proxy::status() const {
+    std::lock_guard const lock(impl_->mutex);
+    std::vector<service_status> all;
+    for (auto const& item : impl_->list) {
+        auto const it = impl_->services.find(item.name);
+        service_status s;
+        if (it != impl_->services.end()) {
+            s = it->second->status();
+        } else {
+            s.name = item.name;
+            for (auto const& server : item.servers)
+                s.servers.push_back({server, 0, 0, {}});
+        }
+        s.not_served = item.not_served;
+        all.push_back(std::move(s));
+    }
+    return all;
+}
+
+void proxy::drain() {
+    std::lock_guard const lock(impl_->mutex);
+    impl_->draining = true;
+    impl_->listeners.close_all();
+}
+
+void proxy::stop() {
+    std::lock_guard const lock(impl_->mutex);
+    impl_->stopped = true;
+    impl_->listeners.close_all();
+    for (auto const& w : impl_->crew.workers)
+        w->stop();
+}
+
+} // namespace balance

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/service.hpp"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+namespace balance::layer7 {
+namespace {
+
+core::persistence_table::settings table_settings(virtual_service const& s, std::size_t size) {
+    core::persistence_table::settings t;
+    t.size = size;
+    t.timeout = s.persistence.timeout;
+    t.granularity = s.persistence.granularity.value_or(std::uint8_t{128});
+    std::random_device entropy;
+    t.hash_seed = std::uint64_t{entropy()} << 32 | entropy();
+    return t;
+}
+
+bool is_persistent(virtual_service const& s) noexcept { return s.persistence.mode == persistence::kind::source_ip; }
+
+/// A fallback this process can connect to: an address is configured, be it the local page's or another's.
+std::shared_ptr<backend> make_fallback(virtual_service const& s, std::size_t threads) {
+    if (s.fallback.mode == fallback::kind::disabled || s.fallback.target.port == 0)
+        return nullptr;
+    return std::make_shared<backend>("fallback", s.fallback.target, threads);
+}
+
+bool contains(std::span<backend const* const> tried, backend const* server) noexcept {
+    return std::find(tried.begin(), tried.end(), server) != tried.end();
+}
+
+} // namespace
+
+service::service(virtual_service const& s, core::algorithm a, std::size_t threads, std::size_t table_size)
+    : config_(s), algorithm_(a), fallback_(make_fallback(s, threads)), table_(table_settings(s, table_size)), shares_(threads) {
+    config_.servers.clear(); // `update` makes them
+}
+
+bool service::update(virtual_service const& s, core::algorithm a, state_lookup const& states, clock_time now) {
+    std::lock_guard const lock(mutex_);
+    bool cut = false;
+    auto before = std::exchange(members_, {});
+    auto const candidates_before = std::exchange(candidates_, {});
+    for (auto const& r : s.servers) {
+        endpoint const target{r.address, r.port};
+        auto const old = std::find_if(before.begin(), before.end(), [&](member const& m) {
+            return m.server && m.server->name == r.name && m.server->target == target;
+        });
+        member m;
+        core::candidate c;
+        if (old != before.end()) {
+            c = candidates_before[static_cast<std::size_t>(old - before.begin())];
+            m = std::exchange(*old, {});
+        } else {
+            m.server = std::make_shared<backend>(r.name, target, shares_.size());
+        }
+        if (m.weight != r.weight)
+            c.credit = 0;
+        m.weight = c.weight = r.weight;
+        c.limit = r.max_connections;
+        cut |= set_state(m, c, states.find(s.name, r.name), now);
+        members_.push_back(std::move(m));
+        candidates_.push_back(c);
+    }
+    for (auto const& gone : before)
+        if (gone.server) {
+            ++gone.server->life;
+            cut = true;
+        }
+    auto const table = table_settings(s, table_.current_settings().size);
+    if (is_persistent(s))
+        table_.configure(table);
+    else if (is_persistent(config_))
+        table_ = core::persistence_table(table);
+    if (s.fallback != config_.fallback)
+        fallback_ = make_fallback(s, shares_.size());
+    config_ = s;
+    algorithm_ = a;
+    warm_up(now);
+    return cut;
+}
+
+/// True when its connections must be cut. An unknown server takes no new ones but keeps those it has: after a restart of
+/// the checks nothing is wrong with it.
+bool service::set_state(member& m, core::candidate& c, server_state const* state, clock_time now) {
+    bool const usable = state != nullptr && state->usable();
+    if (usable != c.usable)
+        c.credit = 0;
+    if (usable && !m.usable && m.down)
+        m.up_since = now;
+    m.usable = c.usable = usable;
+    bool const down = state != nullptr && state->health == health::down;
+    bool const cut = (down || (state != nullptr && state->admin == admin_state::halt));
+    bool const news = cut && !m.cut;
+    m.down |= down;
+    if (usable)
+        m.down = false;
+    m.cut = cut;
+    if (news)
+        ++m.server->life;
+    return news;
+}
+
+void service::close() {
+    std::lock_guard const lock(mutex_);
+    closed_ = true;
+    for (auto const& m : members_)
+        ++m.server->life;
+    if (fallback_)
+        ++fallback_->life;
+}
+
+/// A server that came back gets its weight little by little: its share grows linearly over the slow start.
+void service::warm_up(clock_time now) {
+    warming_ = false;
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+        auto& m = members_[i];
+        if (m.up_since == clock_time{})
+            continue;
+        auto const age = std::chrono::duration_cast<milliseconds>(now - m.up_since);
+        if (age >= config_.slow_start || m.weight == 0) {
+            m.up_since = {};
+            candidates_[i].weight = m.weight;
+            continue;
+        }
+        warming_ = true;
+        auto const share = m.weight * static_cast<std::uint64_t>(std::max<std::int64_t>(age.count(), 0)) /
+                           static_cast<std::uint64_t>(config_.slow_start.count());
+        candidates_[i].weight = std::max<std::uint32_t>(static_cast<std::uint32_t>(share), 1);
+    }
+}
+
+std::optional<choice> service::pick(address const& client, std::span<backend const* const> tried, clock_time now) {
+    std::lock_guard const lock(mutex_);
+    if (closed_)
+        return std::nullopt;
+    if (warming_)
+        warm_up(now);
+    for (std::size_t i = 0; i < members_.size(); ++i)
+        candidates_[i].excluded = contains(tried, members_[i].server.get());
+    if (is_persistent(config_))
+        if (auto const known = persistent(client, now))
+            return take(*known, client, now);
+    if (auto const index = core::choose(algorithm_, candidates_))
+        return take(*index, client, now);
+    return take_fallback(tried);
+}
+
+/// The server the client was with, if it may have it again. A weight of 0 keeps new clients away, not this one.
+std::optional<std::size_t> service::persistent(address const& client, clock_time now) const {
+    auto const name = table_.find(client, now);
+    if (!name)
+        return std::nullopt;
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+        auto const& c = candidates_[i];
+        if (members_[i].server->name == *name && c.usable && !c.excluded && c.has_room())
+            return i;
+    }
+    return std::nullopt;
+}
+
+std::optional<choice> service::take(std::size_t index, address const& client, clock_time now) {
+    choice c;
+    c.server = members_[index].server;
+    c.life = c.server->life.load(std::memory_order_relaxed);
+    ++candidates_[index].active;
+    if (is_persistent(config_))
+        if (auto const e = table_.use(client, c.server->name, now))
+            c.learnt = {config_.name, e->client, std::string(e->server), e->sequence, e->remaining};
+    return c;
+}
+
+std::optional<choice> service::take_fallback(std::span<backend const* const> tried) const {
+    if (!fallback_ || contains(tried, fallback_.get()))
+        return std::nullopt;
+    choice c;
+    c.server = fallback_;
+    c.life = fallback_->life.load(std::memory_order_relaxed);
+    c.fallback = true;
+    return c;
+}
+
+void service::leave(backend const& server) {
+    std::lock_guard const lock(mutex_);
+    for (std::size_t i = 0; i < members_.size(); ++i)
+        if (members_[i].server.get() == &server)
+            --candidates_[i].active;
+}
+
+void service::merge(persistence_entry const& e, clock_time now) {
+    std::lock_guard const lock(mutex_);
+    if (is_persistent(config_))
+        table_.merge(e.client, e.server, e.sequence, e.remaining, now);
+}
+
+void service::persistence_snapshot(std::vector<persistence_entry>& out, clock_time now) const {
+    std::lock_guard const lock(mutex_);
+    for (auto const& e : table_.snapshot(now))
+        out.push_back({config_.name, e.client, std::string(e.server), e.sequence, e.remaining});
+}
+
+service_status service::status() const {
+    std::lock_guard const lock(mutex_);
+    service_status s;
+    s.name = config_.name;
+    s.counters = total(shares_);
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+        auto const& m = members_[i];
+        s.servers.push_back({m.server->name, candidates_[i].active, 0, total(m.server->shares)});
+    }
+    return s;
+}
+
+} // namespace balance::layer7

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/session.hpp"
+
+#include "proxy/listening_socket.hpp"
+#include "proxy/worker.hpp"
+
+#include <cerrno>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <utility>
+
+namespace balance::layer7 {
+namespace {
+
+/// Once for the life of a socket; see `relay_end`.
+constexpr std::uint32_t all_edges = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
+
+/// Closing then resets the connection instead of ending it in order.
+void reset_on_close(int fd) noexcept {
+    linger const at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+} // namespace
+
+session::session(worker& owner) : worker_(owner) { client_.owner = server_.owner = this; }
+
+void session::start(arrival a) {
+    arrival_ = std::move(a);
+    client_.socket = std::move(arrival_.socket);
+    client_.end = {.fd = client_.socket.get()};
+    server_.end = {};
+    up_ = {};
+    down_ = {};
+    more_ = false;
+    attempts_ = 0;
+    phase_ = phase::connecting;
+    worker_.connecting().add(*this);
+    add(arrival_.service->share(worker_.index()).connections, 1);
+    if (worker_.loop().watch(client_.end.fd, client_, all_edges))
+        connect_next();
+    else
+        finish(true);
+}
+
+void session::connect_next() {
+    while (attempts_ < most_attempts) {
+        std::span<backend const* const> const tried(tried_.data(), attempts_);
+        auto chosen = arrival_.service->pick(arrival_.client, tried, worker_.loop().now());
+        if (!chosen)
+            break;
+        choice_ = std::move(*chosen);
+        tried_[attempts_++] = choice_.server.get();
+        if (choice_.learnt)
+            worker_.learnt(*choice_.learnt);
+        active_at_ = worker_.loop().now();
+        endpoint target = choice_.server->target;
+        if (target.port == 0)
+            target.port = arrival_.port;
+        if (connect_to(target))
+            return;
+        leave_server();
+    }
+    finish(true);
+}
+
+bool session::connect_to(endpoint const& target) {
+    sockaddr_storage name;
+    socklen_t const size = to_sockaddr(target, name);
+    server_.socket = descriptor(::socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    int const fd = server_.socket.get();
+    if (fd < 0)
+        return false;
+    int const one = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    server_.end = {.fd = fd};
+    bool const begun = ::connect(fd, reinterpret_cast<sockaddr const*>(&name), size) == 0 || errno == EINPROGRESS;
+    if (begun && worker_.loop().watch(fd, server_, all_edges))
+        return true;
+    server_.socket.reset();
+    return false;
+}
+
+void session::connect_failed() {
+    server_.socket.reset();
+    server_.end = {};
+    leave_server();
+    connect_next();
+}
+
+void session::ready(side& s, std::uint32_t events) {
+    if (!s.socket.is_open() || phase_ == phase::idle)
+        return; // of a socket closed earlier in this batch
+    s.end.note(events);
+    if (phase_ == phase::connecting) {
+        bool const broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
+        if (&s == &client_) {
+            if (broken)
+                finish(true); // the client has gone
+        } else if (broken) {
+            connect_failed();
+        } else if (s.end.writable) {
+            connected();
+        }
+        return;
+    }
+    active_at_ = worker_.loop().now();
+    // A reset that comes after the end of the stream is seen here or nowhere.
+    if ((events & EPOLLERR) != 0 && (&s == &client_ ? up_ : down_).closed)
+        return finish(true);
+    move();
+}
+
+void session::connected() {
+    worker_.connecting().remove(*this);
+    worker_.relaying().add(*this);
+    phase_ = phase::relaying;
+    active_at_ = worker_.loop().now();
+    auto& mine = arrival_.service->share(worker_.index());
+    auto& servers = choice_.server->shares[worker_.index()];
+    add(servers.connections, 1);
+    up_.lane = {.from = &client_.end, .to = &server_.end, .counted = {&mine.in_bytes, &servers.in_bytes}};
+    down_.lane = {.from = &server_.end, .to = &client_.end, .counted = {&mine.out_bytes, &servers.out_bytes}};
+    move();
+}
+
+void session::move() {
+    if (!move(up_, down_) || !move(down_, up_))
+        return;
+    if (more_)
+        worker_.resume_later(*this);
+}
+
+/// False when the session has ended.
+bool session::move(half& h, half& reverse) {
+    if (h.closed)
+        return true;
+    switch (relay(h.lane, worker_.buffers())) {
+    case relay_outcome::waiting: return true;
+    case relay_outcome::more: more_ = true; return true;
+    case relay_outcome::ended:
+        h.closed = true;
+        if (!reverse.closed) {
+            ::shutdown(h.lane.to->fd, SHUT_WR);
+            return true;
+        }
+        finish(reverse.deaf);
+        return false;
+    case relay_outcome::from_reset: finish(true); return false;
+    case relay_outcome::to_reset: break;
+    }
+    // What the receiver said before it went away is still to be read: an answer, often enough.
+    h.closed = h.deaf = true;
+    if (reverse.closed) {
+        finish(true);
+        return false;
+    }
+    h.lane.to->readable = h.lane.to->last_words = true;
+    more_ = true;
+    return true;
+}
+
+void session::resume() {
+    if (!std::exchange(more_, false) || phase_ != phase::relaying)
+        return;
+    move();
+}
+
+void session::check_life() {
+    if (phase_ == phase::idle || choice_.server->life.load(std::memory_order_relaxed) == choice_.life)
+        return;
+    if (phase_ == phase::connecting)
+        connect_failed();
+    else
+        cut();
+}
+
+void session::check_connect(clock_time now, std::chrono::milliseconds limit) {
+    if (phase_ == phase::connecting && now - active_at_ >= limit)
+        connect_failed();
+}
+
+void session::check_idle(clock_time now, std::chrono::milliseconds limit) {
+    if (phase_ == phase::relaying && now - active_at_ >= limit)
+        cut();
+}
+
+void session::leave_server() {
+    if (choice_.server && !choice_.fallback)
+        arrival_.service->leave(*choice_.server);
+    choice_ = {};
+}
+
+void session::finish(bool reset) {
+    if (phase_ == phase::idle)
+        return;
+    (phase_ == phase::connecting ? worker_.connecting() : worker_.relaying()).remove(*this);
+    if (reset) {
+        reset_on_close(client_.end.fd);
+        if (phase_ == phase::relaying)
+            reset_on_close(server_.end.fd);
+    }
+    phase_ = phase::idle;
+    drop(up_.lane, worker_.buffers());
+    drop(down_.lane, worker_.buffers());
+    client_.socket.reset();
+    server_.socket.reset();
+    leave_server();
+    arrival_.service.reset();
+    worker_.retire(*this);
+}
+
+} // namespace balance::layer7

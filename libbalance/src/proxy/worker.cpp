@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/worker.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <pthread.h>
+#include <string>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <utility>
+
+namespace balance::layer7 {
+namespace {
+
+/// Accepted at once before others get their turn.
+constexpr int accept_batch = 8;
+
+/// How long accepting rests when there is no room: descriptors or memory of the machine, or our own limit.
+constexpr auto rest = std::chrono::milliseconds(50);
+
+/// Limits are kept to an eighth of their length.
+std::chrono::milliseconds precision(std::chrono::milliseconds limit) {
+    return std::clamp(limit / 8, std::chrono::milliseconds(5), std::chrono::milliseconds(60'000));
+}
+
+} // namespace
+
+worker::worker(crew& c, std::size_t index) : crew_(c), index_(index), buffers_(c.settings.buffer_size) {}
+
+worker::~worker() { stop(); }
+
+void worker::start() {
+    // Signals are the business of the program's other threads.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread_ = std::thread([this] {
+        ::pthread_setname_np(::pthread_self(), ("proxy-" + std::to_string(index_)).c_str());
+        loop_.run([this] { return after_batch(); });
+    });
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void worker::stop() {
+    if (!thread_.joinable())
+        return;
+    loop_.stop();
+    thread_.join();
+    connecting_.for_each([](session& s) { s.cut(); });
+    relaying_.for_each([](session& s) { s.cut(); });
+    acceptors_.clear();
+}
+
+void worker::accept_on(std::shared_ptr<listening_socket> socket, std::shared_ptr<service> s) {
+    loop_.post([this, socket = std::move(socket), s = std::move(s)] {
+        auto a = std::make_unique<acceptor>();
+        a->owner = this;
+        a->socket = socket;
+        a->service = s;
+        if (paused_ || listen(*a))
+            acceptors_.push_back(std::move(a));
+    });
+}
+
+void worker::stop_accepting(std::shared_ptr<listening_socket> socket) {
+    loop_.post([this, socket = std::move(socket)] {
+        auto const it = std::find_if(acceptors_.begin(), acceptors_.end(), [&](auto const& a) { return a->socket == socket; });
+        if (it == acceptors_.end())
+            return;
+        loop_.unwatch(socket->descriptor());
+        (*it)->socket = nullptr;
+        old_acceptors_.push_back(std::move(*it));
+        acceptors_.erase(it);
+    });
+}
+
+void worker::cut_the_dead() {
+    loop_.post([this] {
+        connecting_.for_each([](session& s) { s.check_life(); });
+        relaying_.for_each([](session& s) { s.check_life(); });
+    });
+}
+
+void worker::accept(acceptor& a) {
+    for (int i = 0; i < accept_batch && a.socket; ++i) {
+        if (crew_.connections.fetch_add(1, std::memory_order_relaxed) >= crew_.settings.max_connections) {
+            crew_.connections.fetch_sub(1, std::memory_order_relaxed);
+            return pause();
+        }
+        sockaddr_storage from;
+        socklen_t size = sizeof from;
+        int const fd = ::accept4(a.socket->descriptor(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            settle({descriptor(fd), to_address(from), a.socket->local().port, a.service});
+            continue;
+        }
+        crew_.connections.fetch_sub(1, std::memory_order_relaxed);
+        if (errno == EAGAIN)
+            return;
+        // Errors of the one connection that is lost (accept(2)) are nothing; all others would come again at once.
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM || errno == EINVAL || errno == EBADF)
+            return pause();
+    }
+}
+
+/// Gives the connection to the least busy thread when this one has clearly more.
+void worker::settle(arrival a) {
+    auto const least = std::min_element(crew_.workers.begin(), crew_.workers.end(),
+                                        [](auto const& x, auto const& y) { return x->load() < y->load(); });
+    worker& other = **least;
+    if (load() <= other.load() + 1 + other.load() / 16) {
+        load_.fetch_add(1, std::memory_order_relaxed);
+        return begin(std::move(a));
+    }
+    other.load_.fetch_add(1, std::memory_order_relaxed);
+    auto parcel = std::make_shared<arrival>(std::move(a)); // a task must be copyable
+    other.loop_.post([&other, parcel] { other.begin(std::move(*parcel)); });
+}
+
+void worker::begin(arrival a) {
+    if (free_.empty()) {
+        sessions_.push_back(std::make_unique<session>(*this));
+        free_.push_back(sessions_.back().get());
+    }
+    session& s = *free_.back();
+    free_.pop_back();
+    s.start(std::move(a));
+}
+
+void worker::retire(session& s) {
+    retired_.push_back(&s);
+    load_.fetch_sub(1, std::memory_order_relaxed);
+    crew_.connections.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void worker::learnt(persistence_entry const& e) {
+    std::shared_ptr<std::function<void(std::span<persistence_entry const>)> const> call;
+    {
+        std::lock_guard const lock(crew_.mutex);
+        call = crew_.on_learnt;
+    }
+    if (call && *call)
+        (*call)(std::span(&e, 1));
+}
+
+bool worker::listen(acceptor& a) { return loop_.watch(a.socket->descriptor(), a, EPOLLIN | EPOLLEXCLUSIVE); }
+
+void worker::pause() {
+    if (std::exchange(paused_, true))
+        return;
+    for (auto const& a : acceptors_)
+        loop_.unwatch(a->socket->descriptor());
+}
+
+void worker::resume_accepting() {
+    paused_ = false;
+    for (auto const& a : acceptors_)
+        static_cast<void>(listen(*a));
+}
+
+std::chrono::milliseconds worker::after_batch() {
+    free_.insert(free_.end(), retired_.begin(), retired_.end());
+    retired_.clear();
+    old_acceptors_.clear();
+    resuming_.swap(to_resume_);
+    for (session* const s : resuming_)
+        s->resume();
+    resuming_.clear();
+    if (loop_.now() >= next_tick_)
+        tick();
+    if (!to_resume_.empty())
+        return std::chrono::milliseconds(0);
+    if (paused_)
+        return rest;
+    if (!connecting_.empty())
+        return precision(crew_.settings.connect_timeout);
+    if (!relaying_.empty())
+        return precision(crew_.settings.idle_timeout);
+    return std::chrono::milliseconds(-1);
+}
+
+void worker::tick() {
+    auto const now = loop_.now();
+    next_tick_ = now + std::min(rest, precision(crew_.settings.connect_timeout));
+    if (paused_ && crew_.connections.load(std::memory_order_relaxed) < crew_.settings.max_connections)
+        resume_accepting();
+    connecting_.for_each([&](session& s) { s.check_connect(now, crew_.settings.connect_timeout); });
+    if (now < next_idle_check_)
+        return;
+    next_idle_check_ = now + precision(crew_.settings.idle_timeout);
+    relaying_.for_each([&](session& s) { s.check_idle(now, crew_.settings.idle_timeout); });
+}
+
+} // namespace balance::layer7

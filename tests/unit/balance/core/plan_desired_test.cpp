@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/plan_desired.hpp"
+
+#include <balance/validate.hpp>
+
+#include <catch2/catch.hpp>
+
+using namespace balance;
+using namespace balance::ipvs;
+using boost::asio::ip::make_address;
+
+namespace {
+
+real_server server(std::string name, char const* where, std::uint16_t port = 0, std::uint16_t weight = 100) {
+    real_server out;
+    out.name = std::move(name);
+    out.address = make_address(where);
+    out.port = port;
+    out.weight = weight;
+    return out;
+}
+
+virtual_service service_at(std::string name, char const* where, std::vector<port_range> ports, mode m = mode::dr) {
+    virtual_service out;
+    out.name = std::move(name);
+    out.mode = m;
+    out.address = make_address(where);
+    out.ports = std::move(ports);
+    out.balance = "wrr";
+    out.servers = {server("A", out.address->is_v6() ? "2001:db8::a" : "198.51.100.1"),
+                   server("B", out.address->is_v6() ? "2001:db8::b" : "198.51.100.2")};
+    return out;
+}
+
+std::vector<server_state> all_up(configuration const& c) {
+    std::vector<server_state> out;
+    for (auto const& s : c.services) {
+        for (auto const& v : s.servers) {
+            out.push_back({{s.name, v.name}, health::up, admin_state::online});
+        }
+    }
+    return out;
+}
+
+desired_table desire_up(configuration const& c) { return desire(c, all_up(c)); }
+
+} // namespace
+
+TEST_CASE("one port of one protocol is a service by address") {
+    configuration c;
+    c.services = {service_at("web", "192.0.2.1", {{80, 80}})};
+    auto const t = desire_up(c);
+    REQUIRE(t.services.size() == 1);
+    auto const& s = t.services[0];
+    CHECK(s.name == "web");
+    CHECK(s.config.key == service_key{false, 0, tcp_protocol, {make_address("192.0.2.1"), 80}});
+    CHECK(s.config.scheduler == "wrr");
+    CHECK(s.config.flags == 0);
+    CHECK(s.config.netmask == 0xffffffff);
+    REQUIRE(s.destinations.size() == 2);
+    CHECK(s.destinations[0].config == destination{{make_address("198.51.100.1"), 80}, forwarding::direct, 100, 0, 0});
+    CHECK(t.rules.empty());
+    CHECK(t.refused.empty());
+}
+
+TEST_CASE("several ports or protocols are one service by mark, and rules set the mark") {
+    configuration c;
+    c.services = {service_at("pacs", "192.0.2.1", {{443, 443}, {80, 80}}),
+                  service_at("dns", "192.0.2.2", {{53, 53}}, mode::nat)};
+    c.services[1].protocol = protocol::tcp_udp;
+    allocate_marks(c);
+    auto const t = desire_up(c);
+    REQUIRE(t.services.size() == 2);
+    CHECK(t.services[0].config.key == service_key{false, first_reserved_mark, 0, {}});
+    CHECK(t.services[0].destinations[0].config.remote.port == 0);
+    REQUIRE(t.rules.size() == 2);
+    CHECK(t.rules[0] ==
+          mark_rule{"pacs", make_address("192.0.2.1"), protocol::tcp, {{80, 80}, {443, 443}}, first_reserved_mark});
+    CHECK(t.rules[1].protocol == protocol::tcp_udp);
+    CHECK(t.rules[1].mark == first_reserved_mark + 1);
+}
+
+TEST_CASE("an operator's mark with an address marks all ports but the excepted, a bare one leaves marking to him") {
+    configuration c;
+    c.services = {service_at("all", "192.0.2.1", {}), service_at("bare", "192.0.2.9", {})};
+    c.services[0].firewall_mark = 999999;
+    c.services[0].except_ports = {{20000, 20000}};
+    c.services[1].firewall_mark = 7;
+    c.services[1].address.reset();
+    auto const t = desire_up(c);
+    REQUIRE(t.services.size() == 2);
+    CHECK(t.services[0].config.key.mark == 999999);
+    CHECK(t.services[1].config.key.mark == 7);
+    REQUIRE(t.rules.size() == 1);
+    CHECK(t.rules[0].ports == std::vector<port_range>{{1, 19999}, {20001, 65535}});
+}
+
+TEST_CASE("a server that is not to be used has weight 0 and says why, a halted one is not there") {
+    configuration c;
+    c.services = {service_at("web", "192.0.2.1", {{80, 80}})};
+    auto const& key_a = server_key{"web", "A"};
+    auto const weight_of_a = [&](health h, admin_state a) {
+        std::vector<server_state> const states{{key_a, h, a}};
+        auto const d = desire(c, states).services.at(0).destinations.at(0);
+        CHECK(d.name == "A");
+        return std::pair{d.config.weight, d.why};
+    };
+    CHECK(weight_of_a(health::up, admin_state::online) == std::pair<std::uint32_t, std::string>{100, ""});
+    CHECK(weight_of_a(health::down, admin_state::online) == std::pair<std::uint32_t, std::string>{0, "down"});
+    CHECK(weight_of_a(health::unknown, admin_state::online) ==
+          std::pair<std::uint32_t, std::string>{0, "not checked yet"});
+    CHECK(weight_of_a(health::up, admin_state::drain) == std::pair<std::uint32_t, std::string>{0, "drained"});
+
+    std::vector<server_state> const halted{{key_a, health::up, admin_state::halt}};
+    auto const t = desire(c, halted);
+    REQUIRE(t.services.at(0).destinations.size() == 1);
+    CHECK(t.services[0].destinations[0].name == "B");
+    CHECK(t.services[0].destinations[0].why == "not checked yet"); // no state at all
+}
+
+TEST_CASE("weights, thresholds and ports of servers") {
+    configuration c;
+    c.services = {service_at("web", "192.0.2.1", {{80, 80}}, mode::nat)};
+    auto& a = c.services[0].servers[0];
+    a.weight = 65535;
+    a.port = 8080;
+    a.min_connections = 100;
+    a.max_connections = 200;
+    c.services[0].servers[1].min_connections = 5; // without a maximum the kernel would refuse it
+    auto const t = desire_up(c);
+    auto const& d = t.services.at(0).destinations;
+    CHECK(d.at(0).config == destination{{make_address("198.51.100.1"), 8080}, forwarding::masquerade, 65535, 200, 100});
+    CHECK(d.at(1).config == destination{{make_address("198.51.100.2"), 80}, forwarding::masquerade, 100, 0, 0});
+}
+
+TEST_CASE("persistence by source address") {
+    configuration c;
+    c.services = {service_at("v4", "192.0.2.1", {{80, 80}}), service_at("v6", "2001:db8::1", {{80, 80}}),
+                  service_at("wide", "192.0.2.1", {{81, 81}}), service_at("wide6", "2001:db8::1", {{81, 81}})};
+    for (auto& s : c.services) {
+        s.persistence = {persistence::kind::source_ip, std::chrono::seconds(60000), {}};
+    }
+    c.services[2].persistence.granularity = 24;
+    c.services[3].persistence.granularity = 64;
+    auto t = desire_up(c);
+    REQUIRE(t.services.size() == 4);
+    for (auto const& s : t.services) {
+        CHECK(s.config.flags == persistent_flag);
+        CHECK(s.config.timeout == 60000);
+    }
+    CHECK(t.services[0].config.netmask == 0xffffffff);
+    CHECK(t.services[1].config.netmask == 128);
+    CHECK(t.services[2].config.netmask == 0xffffff00);
+    CHECK(t.services[3].config.netmask == 64);
+
+    c.services[0].persistence.granularity = 0;
+    c.services[3].persistence.granularity = 0;
+    t = desire_up(c);
+    CHECK(t.services[0].config.netmask == 0);
+    REQUIRE(t.refused.size() == 1);
+    CHECK(t.refused[0].service == "wide6");
+    CHECK(t.refused[0].reason.find("1 to 128") != std::string::npos);
+}
+
+TEST_CASE("what cannot be served is refused with a reason and the rest goes on") {
+    configuration c;
+    c.services = {
+        service_at("snat", "192.0.2.1", {{80, 80}}, mode::snat), service_at("tun", "192.0.2.2", {{80, 80}}, mode::tun),
+        service_at("no mark", "192.0.2.3", {{80, 81}}),          service_at("twin", "192.0.2.4", {{80, 80}}),
+        service_at("twin too", "192.0.2.4", {{80, 80}}),         service_at("long", "192.0.2.5", {{80, 80}})};
+    c.services[5].balance = "sixteen_letters_";
+    auto const t = desire_up(c);
+    REQUIRE(t.services.size() == 1);
+    CHECK(t.services[0].name == "twin");
+    std::vector<std::string> names;
+    for (auto const& r : t.refused) {
+        names.push_back(r.service);
+        CHECK_FALSE(r.reason.empty());
+    }
+    CHECK(names == std::vector<std::string>{"snat", "tun", "no mark", "twin too", "long"});
+}
+
+TEST_CASE("layer-7 services are not in IPVS, but their addresses are ours") {
+    configuration c;
+    c.services = {service_at("relay", "192.0.2.1", {{80, 80}}, mode::tcp)};
+    auto const t = desire_up(c);
+    CHECK(t.services.empty());
+    CHECK(t.refused.empty());
+    CHECK(t.addresses == std::vector<address>{make_address("192.0.2.1")});
+}
+
+TEST_CASE("two servers with one address and port are one destination, the first") {
+    configuration c;
+    c.services = {service_at("web", "192.0.2.1", {{80, 80}})};
+    c.services[0].servers[1].address = c.services[0].servers[0].address;
+    auto const t = desire_up(c);
+    REQUIRE(t.services.at(0).destinations.size() == 1);
+    CHECK(t.services[0].destinations[0].name == "A");
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "firewall/sysctl.hpp"
+#include "support/temporary_directory.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <fstream>
+
+using namespace balance;
+using namespace balance::firewall;
+using boost::asio::ip::make_address;
+
+namespace {
+
+ipvs::desired_table with_server(ipvs::forwarding method, char const* where) {
+    ipvs::desired_table out;
+    out.services = {{"web", {}, {{"A", {{make_address(where), 80}, method, 100, 0, 0}, {}}}}};
+    return out;
+}
+
+std::vector<std::string> names(std::vector<sysctl> const& list) {
+    std::vector<std::string> out;
+    for (auto const& s : list) {
+        out.push_back(s.name + "=" + s.value);
+    }
+    return out;
+}
+
+std::vector<std::string> const always{"net.ipv4.vs.expire_nodest_conn=1", "net.ipv4.vs.expire_quiescent_template=1",
+                                      "net.ipv4.vs.sloppy_tcp=1"};
+
+std::vector<std::string> always_and(std::vector<std::string> const& more) {
+    auto out = always;
+    out.insert(out.end(), more.begin(), more.end());
+    return out;
+}
+
+std::vector<interface_network> const networks{{"eth0", make_address("192.0.2.10"), 24},
+                                              {"eth1.7", make_address("198.51.100.10"), 24}};
+
+} // namespace
+
+TEST_CASE("settings are those that the modes in use need") {
+    using ipvs::forwarding;
+    CHECK(needed_sysctls({}, networks).empty());
+    CHECK(names(needed_sysctls(with_server(forwarding::direct, "198.51.100.1"), networks)) == always);
+    CHECK(names(needed_sysctls(with_server(forwarding::masquerade, "203.0.113.1"), networks)) ==
+          always_and({"net.ipv4.ip_forward=1"}));
+    CHECK(names(needed_sysctls(with_server(forwarding::masquerade, "198.51.100.1"), networks)) ==
+          always_and({"net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0",
+                      "net.ipv4.conf.eth1/7.send_redirects=0"}));
+    CHECK(names(needed_sysctls(with_server(forwarding::masquerade, "2001:db8::1"), networks)) ==
+          always_and({"net.ipv6.conf.all.forwarding=1"}));
+}
+
+TEST_CASE("only what differs is written, and what the kernel lacks is passed over") {
+    test::temporary_directory const root;
+    std::filesystem::create_directories(root.path() / "net/ipv4/conf/eth1.7");
+    std::ofstream(root.path() / "net/ipv4/ip_forward") << "0\n";
+    std::ofstream(root.path() / "net/ipv4/conf/eth1.7/send_redirects") << "1\n";
+    std::vector<sysctl> const wanted{{"net.ipv4.ip_forward", "1", {}},
+                                     {"net.ipv4.conf.eth1/7.send_redirects", "0", {}},
+                                     {"net.ipv4.vs.sloppy_tcp", "1", {}}};
+    sysctl_writer w(root.path());
+    CHECK(w.apply(wanted).done == std::vector<std::string>{"sysctl net.ipv4.ip_forward 0 -> 1",
+                                                           "sysctl net.ipv4.conf.eth1/7.send_redirects 1 -> 0"});
+    auto const again = w.apply(wanted);
+    CHECK(again.done.empty());
+    CHECK(again.failed.empty());
+    CHECK_FALSE(std::filesystem::exists(root.path() / "net/ipv4/vs/sloppy_tcp"));
+}
+
+TEST_CASE("a setting that cannot be written is said once, and what it stops every time") {
+    test::temporary_directory const root;
+    std::filesystem::create_directories(root.path() / "net/ipv4");
+    std::filesystem::create_symlink("/proc/version", root.path() / "net/ipv4/ip_forward"); // readable, never writable
+    sysctl_writer w(root.path());
+    std::vector<sysctl> const wanted{{"net.ipv4.ip_forward", "1", "replies are not forwarded"}};
+    auto const first = w.apply(wanted);
+    REQUIRE(first.failed.size() == 1);
+    CHECK(first.failed[0].find("sysctl -w net.ipv4.ip_forward=1") != std::string::npos);
+    CHECK(first.unserved.starts_with("replies are not forwarded: "));
+    auto const second = w.apply(wanted);
+    CHECK(second.failed.empty());
+    CHECK(second.unserved == first.unserved);
+}
