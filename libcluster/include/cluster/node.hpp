@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cluster/key.hpp>
+#include <cluster/types.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cluster {
+
+/// One path between the nodes: UDP from `local` to `peer`, both with port `port`.
+struct link_settings {
+    std::string name;
+    std::string interface;
+    address local;
+    address peer;
+    std::uint16_t port = 6694;
+
+    bool operator==(link_settings const&) const = default;
+};
+
+/// An address that only the active node has, put on `interface` as /32 or /128.
+struct floating_address {
+    cluster::address address;
+    std::string interface;
+
+    bool operator==(floating_address const&) const = default;
+    std::strong_ordering operator<=>(floating_address const&) const = default;
+};
+
+struct node_settings {
+    node_id self = node_id::none; ///< `none`: a single node without a peer
+    std::string name;
+    cluster::timing timing;
+    std::vector<link_settings> links;
+    std::optional<cluster::key> key; ///< needed when there are links
+    std::vector<floating_address> floating;
+    std::vector<address> ping_nodes; ///< pinged once a second
+    cluster::epoch epoch;            ///< last one known before the start
+    bool maintenance = false;        ///< as left before the start
+    std::chrono::seconds address_lifetime{2}; ///< the kernel drops the addresses when they were not renewed for so long; 1 to 60
+    bool real_time = true; ///< SCHED_FIFO and locked memory for the heartbeat thread, where permitted
+    unsigned announce_rate = 1000; ///< gratuitous ARP/NA frames per second and interface
+    /// Written with CLOCK_MONOTONIC nanoseconds whenever the heartbeat thread is alive, for a parent that watches it
+    /// through shared memory; may be null; must outlive the node.
+    std::atomic<std::uint64_t>* liveness = nullptr;
+};
+
+/// Why a node cannot serve, or that it can; see `node::set_local_health`.
+struct local_fitness {
+    bool ready = false;
+    bool synchronised = false;
+};
+
+struct link_status {
+    std::string name;
+    bool usable = false;    ///< interface has carrier and the local address
+    bool alive = false;     ///< heard within deadtime
+    bool peer_hears = false; ///< the peer says it hears us on this link; alive and not peer_hears: one-way
+    milliseconds silence{0};
+    std::uint64_t received = 0;
+    std::uint64_t sent = 0;
+    std::uint64_t lost = 0;     ///< gaps in the peer's numbering
+    std::uint64_t rejected = 0; ///< forged, replayed, reflected, truncated
+};
+
+struct node_status {
+    node_id self = node_id::none;
+    std::string name;
+    std::string peer_name; ///< empty before it was heard
+    node_state state = node_state::listening;
+    milliseconds in_state{0};
+    cluster::epoch epoch;
+    bool maintenance = false;
+    bool peer_known = false;
+    bool peer_alive = false;
+    node_report peer;
+    config_version peer_config;
+    sha256 peer_config_hash{};
+    milliseconds peer_silence{0};
+    std::vector<link_status> links;
+    std::vector<floating_address> held; ///< floating IPs that are on this node now
+    bool service_ok = false;
+    std::uint8_t pings_answering = 0;
+    std::uint8_t pings_configured = 0;
+};
+
+/// Something that happened, for logs and hooks.
+struct node_event {
+    std::string kind; ///< "state", "peer", "link", "address", "conflict", "stall", "maintenance", "error"
+    std::string text; ///< one sentence
+    node_state state = node_state::listening;
+    cluster::epoch epoch;
+    bool important = false;
+};
+
+/// A datagram sealed in advance for someone else to send.
+struct sealed_datagram {
+    endpoint local;
+    endpoint peer;
+    std::string interface;
+    std::vector<std::uint8_t> bytes;
+};
+
+/// One node of a pair: heartbeats, the decision who is active, the floating IPs and their announcement.
+///
+/// Owns one thread (real-time where permitted) on which all of it happens and on which callbacks are called; they must
+/// not block. All other calls from any thread. Needs CAP_NET_ADMIN and CAP_NET_RAW.
+class [[gnu::visibility("default")]] node {
+public:
+    explicit node(node_settings s);
+    ~node(); ///< stops at once without hand-over; the addresses are taken off
+    node(node&&) noexcept;
+    node& operator=(node&&) noexcept;
+
+    void on_event(std::function<void(node_event const&)> callback);
+    /// Called when epoch or maintenance must be kept over a restart.
+    void on_persist(std::function<void(epoch, bool maintenance)> callback);
+
+    /// Opens sockets and starts the thread. Errors: `already_exists` (port taken), `not_permitted`, `not_found` (interface,
+    /// address), `invalid_configuration`; each with the remedy.
+    result<> start();
+
+    [[nodiscard]] node_status status() const;
+
+    using answer = std::function<void(result<>)>;
+    /// Become active / give the addresses to the peer. The answer comes on the node's thread, within 5 s.
+    void take_over(answer done);
+    void hand_over(answer done);
+    void set_maintenance(bool on, answer done);
+
+    /// Could this node serve at once? Nothing is taken before the first call says `ready`.
+    void set_local_health(local_fitness f);
+    /// What heartbeats say of the configuration.
+    void set_config(config_version v, sha256 const& hash);
+    /// Replaces the set of floating IPs; an active node puts on and takes off the difference only.
+    void set_floating(std::vector<floating_address> addresses);
+
+    /// Goodbyes for a parent to send should this process die; valid for the life of this node object.
+    [[nodiscard]] std::vector<sealed_datagram> sealed_goodbyes() const;
+
+    /// Hands over if there is someone to hand over to, takes the addresses off, says goodbye, ends the thread; at most 2 s.
+    void leave();
+
+private:
+    struct impl;
+    std::unique_ptr<impl> impl_;
+};
+
+/// Takes addresses off at once, for a parent whose node died. Addresses that are not there are fine. Blocking netlink.
+[[gnu::visibility("default")]] result<> remove_addresses(std::vector<floating_address> const& addresses);
+/// Sends sealed datagrams, once each.
+[[gnu::visibility("default")]] result<> send_sealed(std::vector<sealed_datagram> const& datagrams);
+
+} // namespace cluster

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "net/address_keeper.hpp"
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <vector>
+
+namespace cluster::net {
+
+/// When which address is announced. Pure: time goes in, addresses come out.
+///
+/// On each interface all addresses are announced once before any is repeated: at 0, 0.2, 0.4, 1.2, 2.2 and 5 s, then every
+/// 60 s. The repeats are for neighbours that ignore a second claim within a second, for lost frames, and for switches that
+/// forget.
+class announcer {
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+
+    /// `frames_per_second`: at most, on each interface. An address takes two frames in IPv4, one in IPv6.
+    explicit announcer(unsigned frames_per_second);
+
+    /// Replaces what is to be announced. Interfaces that gained an address begin anew if announcing is on.
+    void set(std::vector<held_address> const& addresses, time_point now);
+    /// Begins with everything.
+    void start(time_point now);
+    /// Begins anew on one interface, if announcing is on.
+    void restart(unsigned interface, time_point now);
+    void stop() noexcept { on_ = false; }
+
+    /// When `next` has something; the end of time when nothing is to come.
+    [[nodiscard]] time_point deadline() const noexcept;
+    /// An address to announce now, or nothing before `deadline`.
+    std::optional<held_address> next(time_point now);
+
+private:
+    struct schedule {
+        std::vector<held_address> addresses;
+        std::size_t position = 0; ///< within the pass
+        unsigned pass = 0;
+        time_point started{};
+        time_point due{};      ///< of the pass
+        time_point rate_due{}; ///< when the rate allows the next address
+    };
+
+    [[nodiscard]] static time_point due_of(schedule const& s) noexcept { return std::max(s.due, s.rate_due); }
+    void begin(schedule& s, time_point now) noexcept;
+    void finish_pass(schedule& s) noexcept;
+
+    std::chrono::nanoseconds per_frame_;
+    bool on_ = false;
+    std::map<unsigned, schedule> interfaces_;
+};
+
+} // namespace cluster::net

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the links and the keeper tell, as events of the failover machine.
+#include "net/driver.hpp"
+
+#include <algorithm>
+
+namespace cluster::net {
+
+void driver::judge(std::size_t link, wire::verdict const& v) {
+    using kind = wire::verdict::kind;
+    auto const& book = *paths_.book();
+    if (v.what == kind::new_session) {
+        if (had_session_) {
+            step(failover::peer_restarted{});
+        }
+        had_session_ = true;
+        changed_ = true;
+    }
+    if (v.what == kind::heartbeat || v.what == kind::new_session) {
+        step(failover::heartbeat_received{link, book.newest().report, v.counter});
+    } else if (v.what == kind::goodbye) {
+        step(failover::goodbye_received{});
+    }
+    if (v.answer) {
+        paths_.send(link, machine_.report(), now_);
+    }
+}
+
+void driver::on(kept::link const& r) {
+    auto const& s = paths_.settings(r.index);
+    bool const rebind = !s.interface.empty() && r.interface != 0 && paths_.interface_index(r.index) != r.interface;
+    if (rebind || (paths_.descriptor(r.index) < 0 && r.usable)) {
+        if (auto const opened = paths_.reopen(r.index); opened) {
+            waiter_.watch(paths_.descriptor(r.index));
+        } else {
+            tell("error", opened.error().detail, true);
+        }
+    }
+    memory_[r.index].usable = r.usable;
+    changed_ = true;
+    step(failover::link_changed{r.index, r.usable});
+}
+
+void driver::on(kept::service const& r) {
+    health_.service_ok = r.ok;
+    report_health();
+}
+
+void driver::on(kept::held const& r) {
+    held_ = r.addresses;
+    changed_ = true;
+    announcer_.set(held_, now_);
+    for (auto const index : r.restarted) {
+        announcer_.restart(index, now_);
+    }
+}
+
+void driver::report_health() {
+    health_.pings_answering = pings_.answering();
+    changed_ = true;
+    step(health_);
+}
+
+} // namespace cluster::net

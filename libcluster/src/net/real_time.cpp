@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/real_time.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <system_error>
+
+namespace cluster::net {
+namespace {
+
+constexpr std::size_t prefaulted_stack = 128 * 1024;
+
+[[gnu::noinline]] void touch_stack() {
+    std::array<char, prefaulted_stack> pages;
+    ::explicit_bzero(pages.data(), pages.size());
+}
+
+bool may_lock_without_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY) {
+        return true;
+    }
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3]{};
+    return ::syscall(SYS_capget, &header, sets) == 0 && (sets[0].effective & (1u << CAP_IPC_LOCK)) != 0;
+}
+
+} // namespace
+
+std::string make_real_time(int priority) {
+    touch_stack();
+    sched_param const parameter{.sched_priority = priority};
+    int const number = ::pthread_setschedparam(::pthread_self(), SCHED_FIFO | SCHED_RESET_ON_FORK, &parameter);
+    if (number == 0) {
+        return {};
+    }
+    return "the heartbeat thread runs without real-time priority (" + std::generic_category().message(number) +
+           "): a busy machine may look dead to its peer; give the process CAP_SYS_NICE or LimitRTPRIO=50";
+}
+
+std::string lock_memory() {
+    if (!may_lock_without_limit()) {
+        return "memory is not locked: a machine that swaps may look dead to its peer; give the process CAP_IPC_LOCK or "
+               "LimitMEMLOCK=infinity";
+    }
+    if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) {
+        return "memory is not locked (" + std::generic_category().message(errno) +
+               "): a machine that swaps may look dead to its peer";
+    }
+    return {};
+}
+
+} // namespace cluster::net

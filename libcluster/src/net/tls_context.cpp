@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/tls_context.hpp"
+
+#include "net/openssl_suite.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+
+#include <string_view>
+#include <utility>
+
+namespace cluster::net {
+namespace {
+
+constexpr unsigned char aes_256_gcm_sha384[] = {0x13, 0x02}; // RFC 8446 §B.4
+/// Makes the channel's key another one than those of the heartbeats, which come from the same secret.
+constexpr std::string_view key_label = "dyad replication 1";
+/// Identities of this version of the derivation; a later one is another key and another prefix.
+constexpr std::string_view identity_prefix = "dyad-replication/1 ";
+
+tls_context::impl& of(SSL* ssl) { return *static_cast<tls_context::impl*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl))); }
+
+/// The external PSK in the form in which OpenSSL wants it: a session that never was.
+SSL_SESSION* session(SSL* ssl) {
+    auto& own = of(ssl);
+    auto* made = SSL_SESSION_new();
+    auto const* cipher = SSL_CIPHER_find(ssl, aes_256_gcm_sha384);
+    if (made && cipher && SSL_SESSION_set1_master_key(made, own.psk.data(), own.psk.size()) == 1 &&
+        SSL_SESSION_set_cipher(made, cipher) == 1 && SSL_SESSION_set_protocol_version(made, TLS1_3_VERSION) == 1)
+        return made;
+    SSL_SESSION_free(made);
+    return nullptr;
+}
+
+extern "C" int dyad_use_psk(SSL* ssl, EVP_MD const* digest, unsigned char const** id, std::size_t* id_size,
+                            SSL_SESSION** out) {
+    *out = nullptr;
+    if (digest && !EVP_MD_is_a(digest, "SHA384"))
+        return 1; // a hash that our cipher does not have: no PSK, and so no connection
+    *out = session(ssl);
+    *id = reinterpret_cast<unsigned char const*>(of(ssl).identity.data()); // stays: the context outlives the engine
+    *id_size = of(ssl).identity.size();
+    return *out ? 1 : 0;
+}
+
+extern "C" int dyad_find_psk(SSL* ssl, unsigned char const* id, std::size_t id_size, SSL_SESSION** out) {
+    *out = nullptr;
+    std::string_view const identity(reinterpret_cast<char const*>(id), id_size);
+    if (!identity.starts_with(identity_prefix) || identity == of(ssl).identity)
+        return 1; // unknown: the handshake fails for want of anything else to authenticate with
+    *out = session(ssl);
+    return *out ? 1 : 0;
+}
+
+/// There are no certificates; a peer that shows one is not the peer.
+extern "C" int dyad_refuse_certificate(X509_STORE_CTX*, void*) { return 0; }
+
+bool configure(SSL_CTX* c) {
+    SSL_CTX_set_psk_use_session_callback(c, &dyad_use_psk);
+    SSL_CTX_set_psk_find_session_callback(c, &dyad_find_psk);
+    SSL_CTX_set_verify(c, SSL_VERIFY_PEER, nullptr);
+    SSL_CTX_set_cert_verify_callback(c, &dyad_refuse_certificate, nullptr);
+    SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_options(c, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
+    return SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION) == 1 && SSL_CTX_set_max_proto_version(c, TLS1_3_VERSION) == 1 &&
+           SSL_CTX_set_ciphersuites(c, "TLS_AES_256_GCM_SHA384") == 1 && SSL_CTX_set1_groups_list(c, "X25519") == 1 &&
+           SSL_CTX_set_num_tickets(c, 0) == 1;
+}
+
+} // namespace
+
+tls_context::impl::~impl() { OPENSSL_cleanse(psk.data(), psk.size()); }
+
+tls_context::tls_context(std::unique_ptr<impl> i) noexcept : impl_(std::move(i)) {}
+tls_context::~tls_context() = default;
+
+result<std::unique_ptr<tls_context>> tls_context::make(key const& pair, std::string identity) {
+    auto made = std::make_unique<impl>();
+    made->identity = std::string(identity_prefix) + identity;
+    // No salt: the pair's key is uniformly random already.
+    made->psk = make_openssl_suite(pair)->derive({}, {reinterpret_cast<std::uint8_t const*>(key_label.data()), key_label.size()});
+    made->context.reset(SSL_CTX_new(TLS_method()));
+    bool const ok = made->context && configure(made->context.get());
+    ERR_clear_error();
+    if (!ok)
+        return balance::make_error(balance::errc::io_error, "OpenSSL refuses TLS 1.3 with TLS_AES_256_GCM_SHA384 and X25519; "
+                                                            "allow them in the system's openssl.cnf");
+    SSL_CTX_set_app_data(made->context.get(), made.get());
+    return std::unique_ptr<tls_context>(new tls_context(std::move(made)));
+}
+
+} // namespace cluster::net

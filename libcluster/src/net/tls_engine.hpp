@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cluster/key.hpp>
+#include <cluster/types.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace cluster::net {
+
+/// What all connections of one node share: the pre-shared key of the channel and this node's identity. TLS 1.3 alone,
+/// external PSK with ephemeral Diffie-Hellman (RFC 8446 §2.2, psk_dhe_ke): no certificates, no dates, no resumption.
+class tls_context {
+public:
+    /// The PSK is HKDF-SHA256 of the pair's key. `identity` goes in clear over the wire and is refused when it comes back:
+    /// a node does not talk to its own reflection. Errors: `io_error` when OpenSSL lacks what is needed.
+    static result<std::unique_ptr<tls_context>> make(key const& pair, std::string identity);
+    ~tls_context();
+    tls_context(tls_context const&) = delete;
+    tls_context& operator=(tls_context const&) = delete;
+
+    struct impl; ///< net/tls_context.hpp
+
+private:
+    friend class tls_engine;
+    explicit tls_context(std::unique_ptr<impl> i) noexcept;
+    std::unique_ptr<impl> impl_;
+};
+
+/// One TLS connection without a socket: bytes of the network go in and come out, and plain ones. The context must outlive it.
+class tls_engine {
+public:
+    enum class role : std::uint8_t { client, server };
+
+    tls_engine(tls_context& context, role r);
+    ~tls_engine();
+    tls_engine(tls_engine const&) = delete;
+    tls_engine& operator=(tls_engine const&) = delete;
+
+    /// Bytes from the network. Errors as `read`.
+    result<> feed(std::string_view sealed);
+    /// True once both sides have proved that they hold the key.
+    [[nodiscard]] bool established() const noexcept { return established_; }
+    /// Appends what arrived in plain to `out`; true when the peer has ended the connection in order.
+    /// Errors: `protocol_error` saying why, `not_permitted` when the keys differ.
+    result<bool> read(std::string& out);
+    /// Encrypts; only when established.
+    result<> write(std::string_view plain);
+    /// Tells the peer that nothing more will come.
+    void finish();
+    /// Moves the bytes for the network to the end of `out`.
+    void take_output(std::string& out);
+
+    /// Calls of `write` after which fresh traffic keys are made: far below the 2^24.5 records that AES-GCM is good for
+    /// (RFC 8446 §5.5), as one call of at most 16 KiB is one record.
+    static constexpr std::uint32_t writes_per_key = 1u << 18;
+    /// How often that happened.
+    [[nodiscard]] std::uint32_t key_updates() const noexcept { return key_updates_; }
+
+private:
+    result<> shake_hands();
+    [[nodiscard]] error failure(int code) const;
+
+    struct impl;
+    std::unique_ptr<impl> impl_;
+    role role_;
+    bool established_ = false;
+    std::uint32_t writes_ = 0;
+    std::uint32_t key_updates_ = 0;
+};
+
+} // namespace cluster::net

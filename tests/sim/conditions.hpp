@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "event_queue.hpp"
+#include "random.hpp"
+
+#include <cluster/types.hpp>
+
+namespace sim {
+
+/// What does not change during a run: how the pair is configured and what its surroundings are like.
+struct conditions {
+    cluster::timing timing;
+    std::size_t links = 2;
+    std::uint8_t pings = 0; ///< ping nodes configured
+    instant delay = ms / 5; ///< of a datagram on a good day
+    instant jitter = 0;     ///< at most added to it
+    instant lateness = 0;   ///< at most, of a timer on a healthy node
+    instant effect_least = ms / 2;
+    instant effect_most = ms / 2;
+    instant preparation = 5 * ms; ///< from the start of a process until it is ready to serve
+    instant lifetime = 2000 * ms; ///< of addresses that are not renewed
+
+    [[nodiscard]] instant keepalive() const noexcept { return timing.keepalive.count() * ms; }
+    [[nodiscard]] instant deadtime() const noexcept { return timing.deadtime.count() * ms; }
+    [[nodiscard]] instant initdead() const noexcept { return timing.initdead.count() * ms; }
+};
+
+/// Those of a seed: the default timing, the fastest supported one, or something between.
+inline conditions conditions_of(random& dice) {
+    using std::chrono::milliseconds;
+    conditions c;
+    auto const profile = dice.between(0, 9);
+    if (profile == 0)
+        c.timing = {milliseconds(5), milliseconds(12), milliseconds(20), milliseconds(500), false, milliseconds(2000)};
+    else if (profile <= 2)
+        c.timing = {milliseconds(50),  milliseconds(100), milliseconds(200), milliseconds(2000), false,
+                    milliseconds(3000)};
+    else if (profile == 3)
+        c.timing = {milliseconds(250), milliseconds(500), milliseconds(1000), milliseconds(3000), false,
+                    milliseconds(4000)};
+    else
+        c.timing.failback_hold = milliseconds(3000);
+    c.timing.auto_failback = dice.chance(300'000);
+    c.links = static_cast<std::size_t>(dice.between(1, 3));
+    c.pings = dice.chance(500'000) ? static_cast<std::uint8_t>(dice.between(1, 3)) : std::uint8_t{0};
+    c.delay = dice.between(ms / 20, c.keepalive() / 10);
+    c.jitter = dice.between(0, c.keepalive() / 10);
+    c.lateness = dice.between(0, c.keepalive() / 20);
+    c.effect_least = ms / 20;
+    // Mostly quick; where it takes long, more can happen while it does.
+    c.effect_most = dice.chance(750'000) ? dice.spread(ms / 10, 20 * ms) : dice.spread(100 * ms, 800 * ms);
+    c.preparation = dice.spread(5 * ms, 1000 * ms);
+    return c;
+}
+
+} // namespace sim
