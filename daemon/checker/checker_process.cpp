@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "checker/checker_process.hpp"
+
+#include "config/config.hpp"
+#include "ipc/fields.hpp"
+#include "ipc/values.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <map>
+#include <utility>
+
+namespace dyad {
+
+namespace {
+
+constexpr std::chrono::milliseconds tick_period{500};
+constexpr unsigned latency_ticks = 4; ///< times that only a latency changed are told every so many ticks
+
+boost::json::object health_message(balance::health_event const& e) {
+    auto message = ipc::pack(e);
+    message["type"] = "health";
+    return message;
+}
+
+} // namespace
+
+checker_process::checker_process(int guardian_fd, balance::checker::settings s)
+    : checker_(io_.get_executor(), s),
+      links_(io_, guardian_fd,
+             {[this] {
+                  introduced_ = false;
+                  results_.forget();
+              },
+              [this](boost::json::object const& m) { on_cluster(m); }, [](auto const&, auto&&) {}}) {
+    checker_.on_event([this](balance::health_event const& e) { links_.to_cluster(health_message(e)); });
+}
+
+void checker_process::run() {
+    tick();
+    io_.run();
+    checker_.stop();
+}
+
+void checker_process::on_cluster(boost::json::object const& message) {
+    auto const type = ipc::fields(message).text("type");
+    if (type == "configure") {
+        configure(message);
+    } else {
+        spdlog::error("the cluster process sent a message of unknown type \"{}\"", type);
+    }
+}
+
+void checker_process::configure(boost::json::object const& message) {
+    ipc::fields from(message);
+    auto text = from.make(from.text("cluster_toml"));
+    auto const known = ipc::unpack_all<balance::server_state>(message, "known");
+    if (!text || !known) {
+        spdlog::error("message \"configure\": {}", (text ? known.error() : text.error()).detail);
+        return;
+    }
+    if (*text != text_) {
+        auto parsed = config::parse_cluster(*text, "cluster.toml", {});
+        if (!parsed.value) {
+            for (auto const& fault : parsed.diagnostics) {
+                spdlog::error("{}", config::to_string(fault));
+            }
+            return;
+        }
+        services_ = std::move(parsed.value->services.services);
+        text_ = std::move(*text);
+    }
+    checker_.apply(services_, *known);
+    if (!std::exchange(introduced_, true)) {
+        tell_what_differs(*known);
+    }
+}
+
+void checker_process::tell_what_differs(std::vector<balance::server_state> const& known) {
+    std::map<balance::server_key, balance::health> believed;
+    for (auto const& state : known) {
+        believed[state.key] = state.health;
+    }
+    for (auto const& entry : checker_.snapshot()) {
+        auto const it = believed.find(entry.key);
+        auto const then = it == believed.end() ? balance::health::unknown : it->second;
+        if (entry.health != balance::health::unknown && entry.health != then) {
+            links_.to_cluster(health_message({entry.key, entry.health, entry.last}));
+        }
+    }
+}
+
+void checker_process::tick() {
+    timer_.expires_after(tick_period);
+    timer_.async_wait([this](boost::system::error_code ec) {
+        if (ec) {
+            return;
+        }
+        if (introduced_ && links_.has_cluster()) {
+            auto const changed = results_.pick(checker_.snapshot(), ++ticks_ % latency_ticks == 0);
+            if (!changed.empty()) {
+                links_.to_cluster({{"type", "results"}, {"entries", ipc::pack_all(changed)}});
+            }
+        }
+        tick();
+    });
+}
+
+} // namespace dyad

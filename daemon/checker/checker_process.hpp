@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "checker/result_changes.hpp"
+#include "ipc/worker_links.hpp"
+
+#include <balance/checker.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <string>
+#include <vector>
+
+namespace dyad {
+
+/// Runs `balance::checker` as the cluster process says, and tells it what comes out.
+class checker_process {
+public:
+    checker_process(int guardian_fd, balance::checker::settings s);
+
+    /// Until the guardian is gone or SIGTERM came.
+    void run();
+
+private:
+    void on_cluster(boost::json::object const& message);
+    void configure(boost::json::object const& message);
+    void tell_what_differs(std::vector<balance::server_state> const& known);
+    void tick();
+
+    boost::asio::io_context io_{1};
+    balance::checker checker_;
+    boost::asio::steady_timer timer_{io_};
+    ipc::worker_links links_;
+    std::vector<balance::virtual_service> services_;
+    std::string text_; ///< that `services_` came from
+    result_changes results_;
+    unsigned ticks_ = 0;
+    bool introduced_ = false; ///< the present cluster process was told what we know
+};
+
+} // namespace dyad

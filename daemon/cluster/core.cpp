@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/core.hpp"
+
+#include "cluster/monotonic.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <utility>
+
+namespace dyad {
+
+namespace {
+
+constexpr std::chrono::seconds reconcile_period{2};
+
+config::surroundings surroundings_of(std::filesystem::path const& directory) {
+    config::surroundings around;
+    std::error_code ec;
+    around.have_cluster_key = std::filesystem::exists(directory / "cluster.key", ec);
+    around.certificates.emplace();
+    for (auto const& entry : std::filesystem::directory_iterator(directory / "certificates", ec)) {
+        if (entry.path().extension() == ".pem") {
+            around.certificates->push_back(entry.path().stem().string());
+        }
+    }
+    return around;
+}
+
+} // namespace
+
+core::core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self)
+    : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), layer4_(io.get_executor()), tick_(io),
+      started_ms_(monotonic_ms()) {}
+
+balance::result<> core::start() {
+    if (auto chosen = choose_configuration(); !chosen) {
+        return chosen.error();
+    }
+    servers_.merge(load_words(ctx_.state_dir));
+    if (auto started = start_node(); !started) {
+        return started.error();
+    }
+    if (paired()) {
+        if (auto started = start_replication(); !started) {
+            return started.error();
+        }
+    }
+    children_ = std::make_unique<children>(io_.get_executor(), ctx_.guardian_fd, child_handlers());
+    enforce();
+    tick();
+    return {};
+}
+
+/// The newest committed generation; else what lies in the directory: the primary makes its first generation of it, a
+/// secondary runs it as version 0/0 until the primary sends one.
+balance::result<> core::choose_configuration() {
+    auto opened = cluster::generation_store::open(ctx_.state_dir / "generations");
+    if (!opened) {
+        return opened.error();
+    }
+    store_ = std::move(*opened);
+    if (store_->current()) {
+        auto understood = understand(*store_->current());
+        if (!understood) {
+            return understood.error();
+        }
+        running_ = std::move(*understood);
+        return {};
+    }
+    auto text = read_file(ctx_.config_dir / cluster_file);
+    if (!text) {
+        bool const waits = paired() && self_.role == cluster::node_id::secondary &&
+                           text.error().code == balance::errc::not_found;
+        return waits ? balance::result<>() : balance::result<>(text.error());
+    }
+    auto first = read_directory(std::move(*text), "first start of " + self_.name);
+    if (!first) {
+        return first.error();
+    }
+    if (self_.role == cluster::node_id::primary || !paired()) {
+        if (auto committed = store_->commit(*first); !committed) {
+            return committed.error();
+        }
+    } else {
+        first->version = {};
+    }
+    auto understood = understand(std::move(*first));
+    if (!understood) {
+        return understood.error();
+    }
+    running_ = std::move(*understood);
+    return {};
+}
+
+balance::result<cluster::generation> core::read_directory(std::string cluster_text, std::string who) const {
+    auto const around = surroundings_of(ctx_.config_dir);
+    auto const current = store_->current().value_or(cluster::generation{});
+    auto next = next_generation(current, std::move(cluster_text), around, std::move(who), std::time(nullptr));
+    if (!next) {
+        return next.error();
+    }
+    for (auto const& name : *around.certificates) {
+        auto const file = "certificates/" + name + ".pem";
+        auto bytes = read_file(ctx_.config_dir / file);
+        if (!bytes) {
+            return bytes.error();
+        }
+        next->files.emplace_back(file, std::move(*bytes));
+    }
+    std::sort(next->files.begin(), next->files.end());
+    return next;
+}
+
+balance::result<> core::start_node() {
+    cluster::node_settings s;
+    s.self = paired() ? self_.role : cluster::node_id::none;
+    s.name = self_.name;
+    s.timing = running_.cluster.timing;
+    s.links = self_.links;
+    s.floating = place(running_.cluster, self_);
+    s.ping_nodes = running_.cluster.ping_nodes;
+    auto const remembered = load_remembered(ctx_.state_dir);
+    s.epoch = remembered.epoch;
+    s.maintenance = remembered.maintenance;
+    s.address_lifetime = running_.cluster.address_lifetime;
+    s.real_time = self_.real_time;
+    s.liveness = ctx_.liveness;
+    if (paired()) {
+        auto key = cluster::key::load(ctx_.config_dir / "cluster.key");
+        if (!key) {
+            return key.error();
+        }
+        key_ = *key;
+        s.key = *key;
+    }
+    node_ = std::make_unique<cluster::node>(std::move(s));
+    node_->on_event([this](cluster::node_event const& e) {
+        boost::asio::post(io_, [this, e] { node_event(e); });
+    });
+    node_->on_persist([this](cluster::epoch epoch, bool maintenance) {
+        boost::asio::post(io_, [this, epoch, maintenance] {
+            if (auto saved = save(ctx_.state_dir, remembered_state{epoch, maintenance}); !saved) {
+                events_.add("error", saved.error().detail, {}, true);
+            }
+        });
+    });
+    return node_->start();
+}
+
+balance::result<> core::start_replication() {
+    cluster::replicator_settings s{.self = self_.role,
+                                   .name = self_.name,
+                                   .key = *key_,
+                                   .paths = {},
+                                   .port = self_.replication_port};
+    for (auto const& link : self_.links) {
+        s.paths.push_back({link.local, link.peer, link.interface});
+    }
+    replicator_ = std::make_unique<cluster::replicator>(io_.get_executor(), std::move(s), *store_);
+    replicator_->on_prepare([](cluster::generation const& g) -> balance::result<> {
+        auto understood = understand(g);
+        return understood ? balance::result<>() : balance::result<>(understood.error());
+    });
+    replicator_->on_committed([this](cluster::generation const& g) {
+        auto understood = understand(g);
+        if (!understood) {
+            events_.add("error", "the peer's generation cannot be used: " + understood.error().detail, {}, true);
+            return;
+        }
+        events_.add("config", "generation " + std::to_string(g.version.generation) + " came from the peer", g.applied_by);
+        run(std::move(*understood));
+        write_configuration_files();
+    });
+    replicator_->on_document([this](cluster::shared_document const& d) { peer_document(d); });
+    replicator_->on_stream([this](std::string_view channel, std::string_view bytes) { peer_stream(channel, bytes); });
+    replicator_->on_connected([this](bool connected) { peer_connected(connected); });
+    replicator_->set_document(servers_.document());
+    return replicator_->start();
+}
+
+children::handlers core::child_handlers() {
+    return {.guardian = [this](boost::json::object const& m) { from_guardian(m); },
+            .guardian_gone = [this] { leave("the guardian is gone"); },
+            .checker_attached = [this] { tell_checker(); },
+            .proxy_attached = [this] { tell_proxy(); },
+            .checker = [this](boost::json::object const& m) { from_checker(m); },
+            .proxy = [this](boost::json::object const& m) { from_proxy(m); },
+            .restarted =
+                [this](process_info const& p) {
+                    events_.add("process", p.name + " was started again, pid " + std::to_string(p.pid), {}, true);
+                }};
+}
+
+/// What someone changed behind our back is put right here.
+void core::tick() {
+    tick_.expires_after(reconcile_period);
+    tick_.async_wait([this](boost::system::error_code ec) {
+        if (!ec && !leaving_) {
+            update_layer4();
+            tell_guardian();
+            tick();
+        }
+    });
+}
+
+void core::leave(std::string why) {
+    if (std::exchange(leaving_, true)) {
+        return;
+    }
+    events_.add("process", "leaving: " + why);
+    children_->to_guardian({{"type", "leaving"}});
+    node_->leave();
+    if (replicator_) {
+        replicator_->stop();
+    }
+    tick_.cancel();
+    io_.stop();
+}
+
+/// Answers come on the node's thread; operators are answered on ours.
+cluster::node::answer core::on_main(cluster::node::answer done) {
+    return [this, done = std::move(done)](balance::result<> outcome) {
+        boost::asio::post(io_, [done, outcome = std::move(outcome)] { done(outcome); });
+    };
+}
+
+} // namespace dyad

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cluster/children.hpp"
+#include "cluster/event_log.hpp"
+#include "cluster/layer4_worker.hpp"
+#include "cluster/persistence_copy.hpp"
+#include "cluster/process.hpp"
+#include "cluster/running_config.hpp"
+#include "cluster/server_states.hpp"
+#include "cluster/state_files.hpp"
+#include "cluster/status.hpp"
+
+#include <cluster/node.hpp>
+#include <cluster/replicator.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dyad {
+
+/// The cluster process's main thread: what runs, who is told of it, and what operators ask.
+///
+/// Everything happens on the io_context's only thread; the node's own thread and the layer-4 worker post their results here.
+class core {
+public:
+    core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self);
+
+    /// Opens the store and the channels, decides what configuration runs, starts the node. Errors carry the remedy;
+    /// `invalid_configuration` lists every fault, a line each.
+    balance::result<> start();
+    /// Tells the guardian that operators can be served, and what it needs should this process die.
+    void announce_ready();
+    /// Hands over, says goodbye and ends the io_context; `why` is for the log.
+    void leave(std::string why);
+
+    // What operators ask (cluster/operations.cpp turns HTTP requests into these); cluster/requests.cpp.
+    struct applied {
+        cluster::config_version version;
+        std::string peer; ///< "committed", or why not
+        std::vector<config_change> changes;
+    };
+    void apply(std::string cluster_text, std::string who, std::function<void(balance::result<applied>)> done);
+    [[nodiscard]] balance::result<std::vector<config_change>> plan(std::string const& cluster_text) const;
+    balance::result<std::vector<balance::server_key>> set_admin(std::vector<balance::server_key> keys,
+                                                                balance::admin_state state, std::string const& who);
+    void take_over(std::string const& who, cluster::node::answer done);
+    void hand_over(std::string const& who, cluster::node::answer done);
+    void set_maintenance(bool on, std::string const& who, cluster::node::answer done);
+    void status(std::function<void(boost::json::object)> done);
+
+    [[nodiscard]] event_log& events() noexcept { return events_; }
+    [[nodiscard]] config::cluster_config const& running() const noexcept { return running_.cluster; }
+    [[nodiscard]] cluster::node_state state() const { return node_->status().state; }
+
+private:
+    [[nodiscard]] bool paired() const noexcept { return !self_.links.empty(); }
+    [[nodiscard]] cluster::node_id writer() const noexcept { return self_.role; }
+
+    balance::result<> choose_configuration();
+    balance::result<cluster::generation> read_directory(std::string cluster_text, std::string who) const;
+    balance::result<> start_node();
+    balance::result<> start_replication();
+    children::handlers child_handlers();
+    void tick();
+
+    struct pending_apply {
+        applied report;
+        running_config fresh;
+        std::string who;
+        std::function<void(balance::result<applied>)> done;
+    };
+    void finish(pending_apply& pending, std::string peer);
+
+    // cluster/enforce.cpp: what runs becomes what is.
+    void run(running_config fresh);
+    void enforce();
+    void update_layer4();
+    void update_fitness();
+    void tell_proxy();
+    void tell_checker();
+    void tell_guardian();
+    void states_changed();
+    void write_configuration_files();
+
+    // cluster/notices.cpp: what the other processes, the node and the peer say.
+    void from_guardian(boost::json::object const& m);
+    void listen_result(boost::json::object const& m);
+    void from_checker(boost::json::object const& m);
+    void from_proxy(boost::json::object const& m);
+    void node_event(cluster::node_event const& e);
+    void peer_document(cluster::shared_document const& d);
+    void peer_stream(std::string_view channel, std::string_view bytes);
+    void peer_connected(bool connected);
+
+    [[nodiscard]] std::string edited() const;
+    cluster::node::answer on_main(cluster::node::answer done);
+
+    boost::asio::io_context& io_;
+    cluster_process_context ctx_;
+    config::node_config self_;
+    event_log events_;
+    std::optional<cluster::generation_store> store_;
+    std::optional<cluster::key> key_;
+    running_config running_;
+    server_states servers_;
+    persistence_copy tables_;
+    layer4_worker layer4_;
+    std::unique_ptr<children> children_;
+    std::unique_ptr<cluster::node> node_;
+    std::unique_ptr<cluster::replicator> replicator_;
+    boost::asio::steady_timer tick_;
+    std::vector<balance::service_status> layer7_status_;
+    std::map<std::string, std::string> not_listening_; ///< "address port n" -> why
+    std::vector<cluster::floating_address> guarded_;   ///< what the guardian was told last
+    std::int64_t started_ms_ = 0;
+    bool layer4_busy_ = false;
+    bool layer4_again_ = false;
+    bool layer4_ready_ = false;
+    bool listeners_ready_ = false;
+    bool leaving_ = false;
+};
+
+} // namespace dyad

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/running_config.hpp"
+
+#include <balance/text.hpp>
+
+#include <algorithm>
+#include <iterator>
+
+namespace dyad {
+namespace {
+
+using changes = std::vector<config_change>;
+
+std::string duration(balance::milliseconds ms) { return std::to_string(ms.count()) + " ms"; }
+std::string word(bool b) { return b ? "on" : "off"; }
+
+std::string ports(std::vector<balance::port_range> const& list) {
+    std::string text;
+    for (auto const& range : list) {
+        text += (text.empty() ? "" : ", ") + balance::to_string(range);
+    }
+    return text.empty() ? "none" : text;
+}
+
+/// Collects "name: old -> new" for each value that differs.
+class comparison {
+public:
+    void operator()(char const* name, std::string const& before, std::string const& after) {
+        if (before != after) {
+            text_ += (text_.empty() ? "" : "; ") + std::string(name) + ": " + before + " -> " + after;
+        }
+    }
+    void operator()(char const* name, bool differs) {
+        if (differs) {
+            text_ += (text_.empty() ? "" : "; ") + std::string(name) + " changed";
+        }
+    }
+    [[nodiscard]] std::string const& text() const noexcept { return text_; }
+
+private:
+    std::string text_;
+};
+
+std::string describe(balance::real_server const& s) {
+    return s.address.to_string() + (s.port ? ":" + std::to_string(s.port) : "") + " weight " + std::to_string(s.weight);
+}
+
+std::string describe(balance::virtual_service const& s) {
+    auto const where = s.address ? s.address->to_string() + " ports " + ports(s.ports)
+                                 : "mark " + std::to_string(s.firewall_mark);
+    return std::string(balance::to_string(s.mode)) + " " + where + ", " + std::to_string(s.servers.size()) +
+           (s.servers.size() == 1 ? " server" : " servers");
+}
+
+std::string compare(balance::real_server const& a, balance::real_server const& b) {
+    comparison c;
+    c("address", a.address.to_string(), b.address.to_string());
+    c("port", std::to_string(a.port), std::to_string(b.port));
+    c("weight", std::to_string(a.weight), std::to_string(b.weight));
+    c("min_connections", std::to_string(a.min_connections), std::to_string(b.min_connections));
+    c("max_connections", std::to_string(a.max_connections), std::to_string(b.max_connections));
+    return c.text();
+}
+
+std::string compare(balance::virtual_service const& a, balance::virtual_service const& b) {
+    comparison c;
+    c("mode", std::string(balance::to_string(a.mode)), std::string(balance::to_string(b.mode)));
+    c("address", a.address ? a.address->to_string() : "none", b.address ? b.address->to_string() : "none");
+    c("ports", ports(a.ports), ports(b.ports));
+    c("except_ports", ports(a.except_ports), ports(b.except_ports));
+    c("protocol", std::string(balance::to_string(a.protocol)), std::string(balance::to_string(b.protocol)));
+    c("firewall_mark", std::to_string(a.firewall_mark), std::to_string(b.firewall_mark));
+    c("balance", a.balance, b.balance);
+    c("transparent", word(a.transparent), word(b.transparent));
+    c("re_encrypt", word(a.re_encrypt), word(b.re_encrypt));
+    c("slow_start", duration(a.slow_start), duration(b.slow_start));
+    c("network", a.network, b.network);
+    c("persistence", a.persistence != b.persistence);
+    c("check", a.check != b.check);
+    c("tls", a.tls != b.tls);
+    c("fallback", a.fallback != b.fallback);
+    c("snat_source", a.snat_source != b.snat_source);
+    return c.text();
+}
+
+/// Walks two lists of named objects: what went, what came, what is another now.
+template <class T, class Both>
+void walk(std::vector<T> const& before, std::vector<T> const& after, std::string const& prefix, changes& out,
+          Both const& in_both) {
+    auto const find = [](std::vector<T> const& in, std::string const& name) {
+        return std::find_if(in.begin(), in.end(), [&](T const& x) { return x.name == name; });
+    };
+    for (auto const& old : before) {
+        if (find(after, old.name) == after.end()) {
+            out.push_back({prefix + old.name, "remove", describe(old)});
+        }
+    }
+    for (auto const& fresh : after) {
+        auto const old = find(before, fresh.name);
+        if (old == before.end()) {
+            out.push_back({prefix + fresh.name, "add", describe(fresh)});
+            continue;
+        }
+        if (auto text = compare(*old, fresh); !text.empty()) {
+            out.push_back({prefix + fresh.name, "change", std::move(text)});
+        }
+        in_both(*old, fresh);
+    }
+}
+
+std::string describe_timing(cluster::timing const& t) {
+    return "keepalive " + duration(t.keepalive) + ", warntime " + duration(t.warntime) + ", deadtime " +
+           duration(t.deadtime) + ", initdead " + duration(t.initdead) + ", auto_failback " + word(t.auto_failback);
+}
+
+} // namespace
+
+std::vector<config_change> differences(config::cluster_config const& before, config::cluster_config const& after) {
+    changes out;
+    if (before.timing != after.timing) {
+        out.push_back({"heartbeat", "change", describe_timing(before.timing) + " -> " + describe_timing(after.timing)});
+    }
+    if (before.ping_nodes != after.ping_nodes) {
+        out.push_back({"ping_nodes", "change", std::to_string(after.ping_nodes.size()) + " addresses"});
+    }
+    auto const addresses_of = [](config::cluster_config const& c) {
+        std::vector<balance::address> list;
+        for (auto const& ip : c.all_floating()) {
+            list.push_back(ip.address);
+        }
+        std::sort(list.begin(), list.end());
+        return list;
+    };
+    auto const old_addresses = addresses_of(before);
+    auto const new_addresses = addresses_of(after);
+    auto const missing = [&out](auto const& from, auto const& in, char const* change) {
+        for (auto const& a : from) {
+            if (!std::binary_search(in.begin(), in.end(), a)) {
+                out.push_back({"floating IP " + a.to_string(), change, ""});
+            }
+        }
+    };
+    missing(old_addresses, new_addresses, "remove");
+    missing(new_addresses, old_addresses, "add");
+    walk(before.services.services, after.services.services, "service ", out,
+         [&out](balance::virtual_service const& a, balance::virtual_service const& b) {
+             walk(a.servers, b.servers, "service " + a.name + " server ", out, [](auto const&, auto const&) {});
+         });
+    return out;
+}
+
+} // namespace dyad

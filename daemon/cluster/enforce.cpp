@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// What runs becomes what is: floating IPs, IPVS, listening sockets, checks and relay follow the running configuration.
+// Every step is a whole desired state that its receiver diffs, so each may be repeated at any time.
+#include "cluster/core.hpp"
+
+#include "cluster/monotonic.hpp"
+#include "ipc/values.hpp"
+
+#include <balance/validate.hpp>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace dyad {
+
+namespace {
+
+/// Where the layer-7 services listen.
+std::set<balance::endpoint> listening_endpoints(balance::configuration const& c) {
+    std::set<balance::endpoint> wanted;
+    for (auto const& service : c.services) {
+        if (balance::is_layer4(service.mode) || !service.address || !balance::not_served(service).empty()) {
+            continue;
+        }
+        for (auto const& range : service.ports) {
+            for (unsigned port = range.first; port <= range.last; ++port) {
+                wanted.insert({*service.address, static_cast<std::uint16_t>(port)});
+            }
+        }
+    }
+    return wanted;
+}
+
+} // namespace
+
+void core::run(running_config fresh) {
+    running_ = std::move(fresh);
+    enforce();
+}
+
+void core::enforce() {
+    servers_.set_services(running_.cluster.services.services, monotonic_ms());
+    node_->set_floating(place(running_.cluster, self_));
+    node_->set_config(running_.generation.version, running_.hash);
+    tell_guardian();
+    auto const endpoints = listening_endpoints(running_.cluster.services);
+    children_->to_guardian({{"type", "listen"}, {"sockets", ipc::pack_all(endpoints)}});
+    tell_proxy();
+    tell_checker();
+    update_layer4();
+}
+
+void core::tell_guardian() {
+    auto addresses = place(running_.cluster, self_);
+    for (auto const& held : node_->status().held) { // where they are beats where they were meant to be
+        auto const same = std::find_if(addresses.begin(), addresses.end(),
+                                       [&](auto const& a) { return a.address == held.address; });
+        if (same == addresses.end()) {
+            addresses.push_back(held);
+        } else {
+            same->interface = held.interface;
+        }
+    }
+    if (addresses == guarded_) {
+        return;
+    }
+    guarded_ = addresses;
+    children_->to_guardian({{"type", "floating"}, {"addresses", ipc::pack_all(addresses)}});
+}
+
+void core::announce_ready() {
+    children_->to_guardian({{"type", "goodbye"}, {"datagrams", ipc::pack_all(node_->sealed_goodbyes())}});
+    children_->to_guardian({{"type", "deadtime"}, {"ms", running_.cluster.timing.deadtime.count()}});
+    children_->to_guardian({{"type", "ready"}});
+}
+
+void core::tell_proxy() {
+    if (running_.generation.files.empty()) {
+        return; // a secondary that waits for its first generation
+    }
+    children_->to_proxy({{"type", "configure"},
+                         {"cluster_toml", file_of(running_.generation, cluster_file)},
+                         {"marks", ipc::pack_all(running_.cluster.services.marks)},
+                         {"states", ipc::pack_all(servers_.list())}});
+    children_->to_proxy({{"type", "merge"}, {"entries", ipc::pack_all(tables_.all(monotonic_ms()))}});
+}
+
+void core::tell_checker() {
+    if (running_.generation.files.empty()) {
+        return;
+    }
+    children_->to_checker({{"type", "configure"},
+                           {"cluster_toml", file_of(running_.generation, cluster_file)},
+                           {"known", ipc::pack_all(servers_.list())}});
+}
+
+void core::states_changed() {
+    children_->to_proxy({{"type", "states"}, {"states", ipc::pack_all(servers_.list())}});
+    update_layer4();
+}
+
+/// One apply at a time; what changes meanwhile is taken up by the next.
+void core::update_layer4() {
+    if (std::exchange(layer4_busy_, true)) {
+        layer4_again_ = true;
+        return;
+    }
+    auto services = running_.cluster.services;
+    std::erase_if(services.services, [](auto const& s) { return !balance::is_layer4(s.mode); });
+    layer4_.apply(std::move(services), servers_.list(), [this](auto outcome) {
+        layer4_busy_ = false;
+        if (!outcome) {
+            events_.add("error", outcome.error().detail, {}, true);
+        } else {
+            for (auto const& change : *outcome) {
+                events_.add("layer4", change.text);
+            }
+        }
+        layer4_ready_ = true;
+        update_fitness();
+        if (std::exchange(layer4_again_, false) && !leaving_) {
+            update_layer4();
+        }
+    });
+}
+
+/// Could this node serve at once? Nothing is acquired before that.
+void core::update_fitness() {
+    bool const has_configuration = !running_.generation.files.empty();
+    bool const synchronised = !replicator_ || !replicator_->status().connected || replicator_->status().in_sync;
+    node_->set_local_health({.ready = has_configuration && layer4_ready_ && listeners_ready_,
+                             .synchronised = has_configuration && synchronised});
+}
+
+/// On the secondary, replication writes the operator's files.
+void core::write_configuration_files() {
+    for (auto const& [name, bytes] : running_.generation.files) {
+        if (name == marks_file) {
+            continue;
+        }
+        auto const file = ctx_.config_dir / name;
+        std::error_code ec;
+        std::filesystem::create_directories(file.parent_path(), ec);
+        bool const secret = name != cluster_file;
+        if (auto written = replace_file(file, bytes, secret ? 0600 : 0644); !written) {
+            events_.add("error", written.error().detail, {}, true);
+        }
+    }
+}
+
+} // namespace dyad

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <balance/layer4.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <functional>
+#include <vector>
+
+namespace dyad {
+
+/// Runs `balance::layer4`, whose netlink calls block, on a thread of its own. Results come back on the caller's executor.
+class layer4_worker {
+public:
+    explicit layer4_worker(boost::asio::any_io_executor home) : home_(std::move(home)) {}
+    ~layer4_worker() { thread_.join(); }
+
+    using applied = std::function<void(balance::result<std::vector<balance::layer4::change>>)>;
+    using status_read = std::function<void(balance::result<std::vector<balance::service_status>>)>;
+
+    void apply(balance::configuration desired, std::vector<balance::server_state> states, applied done);
+    void status(status_read done);
+
+private:
+    boost::asio::any_io_executor home_;
+    balance::layer4 layer4_;
+    boost::asio::thread_pool thread_{1};
+};
+
+} // namespace dyad

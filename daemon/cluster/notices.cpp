@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the other processes, the node and the peer say.
+#include "cluster/core.hpp"
+
+#include "cluster/monotonic.hpp"
+#include "ipc/values.hpp"
+
+#include <balance/text.hpp>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <utility>
+
+namespace dyad {
+
+namespace json = boost::json;
+
+namespace {
+
+/// The list `m[member]`, or nothing when one of our own processes talks nonsense: that is logged, never acted on.
+template <class T>
+std::vector<T> list_of(json::object const& m, std::string_view member, event_log& events) {
+    auto list = ipc::unpack_all<T>(m, member);
+    if (!list) {
+        events.add("error", "a message of another process was not understood: " + list.error().detail, {}, true);
+        return {};
+    }
+    return std::move(*list);
+}
+
+} // namespace
+
+void core::from_guardian(json::object const& m) {
+    auto const type = text_of(m, "type");
+    if (type == "stop") {
+        leave("asked to stop");
+    } else if (type == "reload") {
+        auto text = read_file(ctx_.config_dir / cluster_file);
+        if (!text) {
+            events_.add("error", text.error().detail, {}, true);
+            return;
+        }
+        apply(std::move(*text), "SIGHUP", [this](balance::result<applied> outcome) {
+            if (!outcome) {
+                events_.add("error", "reload: " + outcome.error().detail, {}, true);
+            }
+        });
+    } else if (type == "listen_result") {
+        listen_result(m);
+    }
+}
+
+void core::listen_result(json::object const& m) {
+    not_listening_.clear();
+    auto const* failed = m.if_contains("failed");
+    for (auto const& item : failed && failed->is_array() ? failed->get_array() : json::array{}) {
+        if (auto const* o = item.if_object()) {
+            auto const where = text_of(*o, "address") + " port " + std::to_string(number_of(*o, "port"));
+            not_listening_[where] = text_of(*o, "error");
+            events_.add("error", where + ": " + text_of(*o, "error"), {}, true);
+        }
+    }
+    listeners_ready_ = true;
+    update_fitness();
+}
+
+void core::from_checker(json::object const& m) {
+    auto const type = text_of(m, "type");
+    if (type == "results") {
+        for (auto const& entry : list_of<balance::health_snapshot>(m, "entries", events_)) {
+            servers_.set_result(entry.key, entry.last.reason, entry.last.latency.count());
+        }
+        return;
+    }
+    auto const event = ipc::unpack<balance::health_event>(m);
+    if (type != "health" || !event) {
+        return;
+    }
+    auto const& [key, health, last] = *event;
+    if (servers_.set_health(key, health, last.reason, last.latency.count(), monotonic_ms())) {
+        auto const what = key.service + "/" + key.server + " is " + std::string(balance::to_string(health));
+        events_.add("health", what + ": " + last.reason, {}, health == balance::health::down);
+        states_changed();
+    }
+}
+
+void core::from_proxy(json::object const& m) {
+    auto const type = text_of(m, "type");
+    if (type == "status") {
+        layer7_status_ = list_of<balance::service_status>(m, "services", events_);
+    } else if (type == "persistence") {
+        auto const entries = list_of<balance::persistence_entry>(m, "entries", events_);
+        tables_.merge(entries, monotonic_ms());
+        if (replicator_) {
+            replicator_->send("persistence", json::serialize(json::object{{"entries", ipc::pack_all(entries)}}));
+        }
+    }
+}
+
+void core::node_event(cluster::node_event const& e) {
+    events_.add(e.kind, e.text, {}, e.important);
+    tell_guardian();
+}
+
+void core::peer_document(cluster::shared_document const& d) {
+    if (d.name != "servers" || !servers_.merge(d)) {
+        return;
+    }
+    if (auto saved = save(ctx_.state_dir, d); !saved) {
+        events_.add("error", saved.error().detail, {}, true);
+    }
+    events_.add("operator", "drain and halt states came from the peer");
+    tell_checker();
+    states_changed();
+}
+
+void core::peer_stream(std::string_view channel, std::string_view bytes) {
+    if (channel != "persistence") {
+        return;
+    }
+    boost::system::error_code ec;
+    auto const value = json::parse(json::string_view(bytes.data(), bytes.size()), ec);
+    if (ec || !value.is_object()) {
+        return;
+    }
+    auto const entries = list_of<balance::persistence_entry>(value.get_object(), "entries", events_);
+    tables_.merge(entries, monotonic_ms());
+    children_->to_proxy({{"type", "merge"}, {"entries", ipc::pack_all(entries)}});
+}
+
+void core::peer_connected(bool connected) {
+    events_.add("replication", connected ? "connected to the peer" : "lost the connection to the peer", {}, !connected);
+    if (connected && tables_.size() > 0) {
+        auto const entries = ipc::pack_all(tables_.all(monotonic_ms()));
+        replicator_->send("persistence", json::serialize(json::object{{"entries", entries}}));
+    }
+    update_fitness();
+}
+
+} // namespace dyad

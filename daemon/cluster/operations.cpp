@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/operations.hpp"
+
+#include "cluster/monotonic.hpp"
+
+#include <balance/text.hpp>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/json/array.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace dyad {
+
+namespace json = boost::json;
+using api::respond;
+using api::response;
+
+namespace {
+
+/// An error as an answer: its lines are faults when there are several.
+response refusal(balance::error const& e) {
+    unsigned const status = e.code == balance::errc::not_found                 ? 404
+                            : e.code == balance::errc::invalid_configuration ? 422
+                                                                              : 409;
+    if (e.code != balance::errc::invalid_configuration) {
+        return api::refused(status, e.detail);
+    }
+    json::array faults;
+    for (std::string_view rest = e.detail; !rest.empty();) {
+        auto const line = rest.substr(0, rest.find('\n'));
+        faults.emplace_back(json::string_view(line.data(), line.size()));
+        rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    }
+    auto const count = faults.size();
+    return {status,
+            {{"error", "the configuration has " + std::to_string(count) + (count == 1 ? " fault" : " faults") +
+                           "; nothing was applied"},
+             {"faults", std::move(faults)}}};
+}
+
+json::array changes_json(std::vector<config_change> const& changes) {
+    json::array list;
+    for (auto const& c : changes) {
+        list.push_back(json::object{{"object", c.object}, {"change", c.change}, {"text", c.text}});
+    }
+    return list;
+}
+
+std::uint64_t number_in(std::map<std::string, std::string> const& query, char const* name) {
+    std::uint64_t value = 0;
+    if (auto const found = query.find(name); found != query.end()) {
+        std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
+    }
+    return value;
+}
+
+/// The servers that a request names: one, all of a service, or a machine wherever it serves.
+balance::result<std::vector<balance::server_key>> named_servers(config::cluster_config const& running,
+                                                                 json::object const& body) {
+    auto const service_name = text_of(body, "service");
+    auto const server_name = text_of(body, "server");
+    auto const address_text = text_of(body, "address");
+    std::optional<balance::address> wanted;
+    if (!address_text.empty()) {
+        auto parsed = balance::parse_address(address_text);
+        if (!parsed) {
+            return parsed.error();
+        }
+        wanted = *parsed;
+    }
+    std::vector<balance::server_key> keys;
+    for (auto const& service : running.services.services) {
+        for (auto const& server : service.servers) {
+            bool const by_name = !wanted && service.name == service_name && (server_name.empty() || server.name == server_name);
+            if (by_name || (wanted && server.address == *wanted)) {
+                keys.push_back({service.name, server.name});
+            }
+        }
+    }
+    if (keys.empty()) {
+        auto const what = wanted ? "no service has a real server " + address_text
+                                 : "there is no " + service_name + (server_name.empty() ? "" : "/" + server_name);
+        return balance::make_error(balance::errc::not_found, what + "; 'dyad status' lists services and servers");
+    }
+    return keys;
+}
+
+class router : public std::enable_shared_from_this<router> {
+public:
+    router(core& c, boost::asio::any_io_executor executor) : core_(c), executor_(std::move(executor)) {}
+
+    void operator()(api::request const& r, respond const& done) {
+        bool const get = r.method == "GET";
+        if (get && r.path == "/v1/status") {
+            core_.status([done](json::object status) { done({200, std::move(status)}); });
+        } else if (get && r.path == "/v1/events") {
+            events(r, done);
+        } else if (!get && r.path == "/v1/plan") {
+            plan(r, done);
+        } else if (!get && r.path == "/v1/apply") {
+            apply(r, done);
+        } else if (!get && r.path == "/v1/servers") {
+            servers(r, done);
+        } else if (!get && r.path == "/v1/takeover") {
+            core_.take_over(r.who.text(), moved(done));
+        } else if (!get && r.path == "/v1/handover") {
+            core_.hand_over(r.who.text(), moved(done));
+        } else if (!get && r.path == "/v1/maintenance") {
+            maintenance(r, done);
+        } else {
+            done(api::refused(404, "the control API has no " + r.method + " " + r.path));
+        }
+    }
+
+private:
+    void events(api::request const& r, respond const& done) {
+        auto const after = number_in(r.query, "after");
+        auto const wait = std::min<std::uint64_t>(number_in(r.query, "wait_ms"), 60000);
+        auto timer = std::make_shared<boost::asio::steady_timer>(executor_, std::chrono::milliseconds(wait));
+        timer->async_wait([self = shared_from_this(), timer, after, done](boost::system::error_code) {
+            json::array list;
+            for (auto const& e : self->core_.events().after(after)) {
+                list.push_back(to_json(e));
+            }
+            done({200, {{"events", std::move(list)}, {"last", self->core_.events().last()}}});
+        });
+        core_.events().when_after(after, [weak = std::weak_ptr(timer)] {
+            if (auto const t = weak.lock()) {
+                t->cancel();
+            }
+        });
+    }
+
+    void plan(api::request const& r, respond const& done) {
+        auto const changes = core_.plan(text_of(r.body, "cluster_toml"));
+        done(changes ? response{200, {{"changes", changes_json(*changes)}}} : refusal(changes.error()));
+    }
+
+    void apply(api::request const& r, respond const& done) {
+        core_.apply(text_of(r.body, "cluster_toml"), r.who.text(), [done](balance::result<core::applied> outcome) {
+            if (!outcome) {
+                done(refusal(outcome.error()));
+                return;
+            }
+            done({200,
+                  {{"term", outcome->version.term},
+                   {"generation", outcome->version.generation},
+                   {"peer", outcome->peer},
+                   {"changes", changes_json(outcome->changes)}}});
+        });
+    }
+
+    void servers(api::request const& r, respond const& done) {
+        auto const state = balance::parse_admin_state(text_of(r.body, "action"));
+        auto keys = state ? named_servers(core_.running(), r.body) : state.error();
+        if (keys) {
+            keys = core_.set_admin(std::move(*keys), *state, r.who.text());
+        }
+        if (!keys) {
+            done(refusal(keys.error()));
+            return;
+        }
+        json::array changed;
+        for (auto const& key : *keys) {
+            changed.push_back(json::object{{"service", key.service}, {"server", key.server}});
+        }
+        done({200, {{"changed", std::move(changed)}}});
+    }
+
+    void maintenance(api::request const& r, respond const& done) {
+        auto const* on = r.body.if_contains("on");
+        if (!on || !on->is_bool()) {
+            done(api::refused(400, "maintenance needs {\"on\": true} or {\"on\": false}"));
+            return;
+        }
+        core_.set_maintenance(on->get_bool(), r.who.text(), moved(done));
+    }
+
+    /// Answers with where the node stands now and how long it took.
+    cluster::node::answer moved(respond const& done) {
+        return [this, done, started = monotonic_ms()](balance::result<> outcome) {
+            if (!outcome) {
+                done(refusal(outcome.error()));
+                return;
+            }
+            done({200,
+                  {{"state", cluster::to_string(core_.state())}, {"took_ms", monotonic_ms() - started}}});
+        };
+    }
+
+    core& core_;
+    boost::asio::any_io_executor executor_;
+};
+
+} // namespace
+
+api::handler operations(core& c, boost::asio::any_io_executor executor) {
+    auto routes = std::make_shared<router>(c, std::move(executor));
+    return [routes](api::request const& r, respond const& done) { (*routes)(r, done); };
+}
+
+} // namespace dyad

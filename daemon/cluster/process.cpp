@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/process.hpp"
+
+#include "api/server.hpp"
+#include "cluster/core.hpp"
+#include "cluster/operations.hpp"
+
+#include <boost/asio/signal_set.hpp>
+
+#include <cstdio>
+#include <utility>
+
+namespace dyad {
+
+namespace {
+
+int refuse(std::string const& text, int code) {
+    std::fprintf(stderr, "dyadd: %s\n", text.c_str());
+    return code;
+}
+
+int refuse(std::vector<config::diagnostic> const& faults) {
+    for (auto const& fault : faults) {
+        std::fprintf(stderr, "%s\n", config::to_string(fault).c_str());
+    }
+    return exit_configuration;
+}
+
+int exit_code_of(balance::error const& e) {
+    return e.code == balance::errc::invalid_configuration ? exit_configuration : exit_refused;
+}
+
+} // namespace
+
+int run_cluster_process(cluster_process_context ctx) {
+    auto const node_file = ctx.config_dir / "node.toml";
+    auto const text = read_file(node_file);
+    if (!text) {
+        return refuse(text.error().detail + "; 'dyad init' writes a first one", exit_configuration);
+    }
+    std::error_code ignored;
+    config::surroundings const around{std::filesystem::exists(ctx.config_dir / "cluster.key", ignored), std::nullopt};
+    auto self = config::parse_node(*text, "node.toml", around);
+    if (!self.value) {
+        return refuse(self.diagnostics);
+    }
+    boost::asio::io_context io(1);
+    core c(io, ctx, std::move(*self.value));
+    if (auto started = c.start(); !started) {
+        return refuse(started.error().detail, exit_code_of(started.error()));
+    }
+    api::server control(io.get_executor(), operations(c, io.get_executor()));
+    for (auto const& [name, read_only] : {std::pair{"dyad.sock", false}, std::pair{"dyad-ro.sock", true}}) {
+        if (auto listening = control.listen(ctx.run_dir / name, read_only); !listening) {
+            return refuse(listening.error().detail, exit_refused);
+        }
+    }
+    boost::asio::signal_set signals(io, SIGTERM, SIGINT);
+    signals.async_wait([&c](boost::system::error_code ec, int) {
+        if (!ec) {
+            c.leave("a signal asked for it");
+        }
+    });
+    c.announce_ready();
+    io.run();
+    return 0;
+}
+
+} // namespace dyad

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// What operators ask of a running node.
+#include "cluster/core.hpp"
+
+#include "cluster/monotonic.hpp"
+
+#include <balance/text.hpp>
+
+#include <utility>
+
+namespace dyad {
+
+balance::result<std::vector<config_change>> core::plan(std::string const& cluster_text) const {
+    auto next = read_directory(cluster_text, {});
+    if (!next) {
+        return next.error();
+    }
+    auto understood = understand(std::move(*next));
+    if (!understood) {
+        return understood.error();
+    }
+    return differences(running_.cluster, understood->cluster);
+}
+
+void core::apply(std::string cluster_text, std::string who, std::function<void(balance::result<applied>)> done) {
+    if (paired() && self_.role != cluster::node_id::primary) {
+        auto const peer = node_->status().peer_name;
+        done(balance::make_error(balance::errc::refused,
+                                 "this node is the secondary and gets its configuration from the primary" +
+                                     (peer.empty() ? "" : " (" + peer + ")") + ": run 'dyad apply' there"));
+        return;
+    }
+    auto next = read_directory(std::move(cluster_text), who);
+    if (!next) {
+        done(next.error());
+        return;
+    }
+    if (next->files == running_.generation.files) {
+        done(applied{running_.generation.version, "nothing to do", {}});
+        return;
+    }
+    auto understood = understand(*next);
+    if (!understood) {
+        done(understood.error());
+        return;
+    }
+    auto pending = std::make_shared<pending_apply>();
+    pending->report = {next->version, {}, differences(running_.cluster, understood->cluster)};
+    pending->fresh = std::move(*understood);
+    pending->who = std::move(who);
+    pending->done = std::move(done);
+    if (!replicator_) {
+        auto const committed = store_->commit(*next);
+        committed ? finish(*pending, "none") : pending->done(committed.error());
+        return;
+    }
+    replicator_->apply(std::move(*next), [this, pending](balance::result<cluster::replicator::outcome> outcome) {
+        if (!outcome) {
+            pending->done(outcome.error());
+            return;
+        }
+        finish(*pending, outcome->peer_committed ? "committed" : "absent: " + outcome->peer_text);
+    });
+}
+
+/// The generation is committed here: from now on it runs.
+void core::finish(pending_apply& pending, std::string peer) {
+    auto& report = pending.report;
+    report.peer = std::move(peer);
+    events_.add("config",
+                "generation " + std::to_string(report.version.generation) + " applied, " +
+                    std::to_string(report.changes.size()) + " changes; peer: " + report.peer,
+                pending.who);
+    run(std::move(pending.fresh));
+    update_fitness();
+    pending.done(std::move(report));
+}
+
+balance::result<std::vector<balance::server_key>> core::set_admin(std::vector<balance::server_key> keys,
+                                                                  balance::admin_state state, std::string const& who) {
+    servers_.set_admin(keys, state, writer());
+    auto const words = servers_.document();
+    if (auto saved = save(ctx_.state_dir, words); !saved) {
+        return saved.error();
+    }
+    if (replicator_) {
+        replicator_->set_document(words);
+    }
+    for (auto const& key : keys) {
+        events_.add("operator", key.service + "/" + key.server + " set to " + std::string(balance::to_string(state)), who);
+    }
+    tell_checker(); // halted servers are not checked
+    states_changed();
+    return keys;
+}
+
+void core::take_over(std::string const& who, cluster::node::answer done) {
+    events_.add("operator", "take-over asked for", who);
+    node_->take_over(on_main(std::move(done)));
+}
+
+void core::hand_over(std::string const& who, cluster::node::answer done) {
+    events_.add("operator", "hand-over asked for", who);
+    node_->hand_over(on_main(std::move(done)));
+}
+
+void core::set_maintenance(bool on, std::string const& who, cluster::node::answer done) {
+    events_.add("operator", on ? "maintenance asked for" : "end of maintenance asked for", who);
+    node_->set_maintenance(on, on_main(std::move(done)));
+}
+
+void core::status(std::function<void(boost::json::object)> done) {
+    layer4_.status([this, done = std::move(done)](auto layer4) {
+        auto const node = node_->status();
+        auto const layer4_status = layer4 ? std::move(*layer4) : std::vector<balance::service_status>{};
+        auto const replication = replicator_ ? replicator_->status() : cluster::replicator_status{};
+        done(to_json(overview{.self = self_,
+                              .node = node,
+                              .running = running_,
+                              .servers = servers_,
+                              .layer4 = layer4_status,
+                              .layer7 = layer7_status_,
+                              .not_listening = not_listening_,
+                              .processes = children_->processes(),
+                              .replication = replicator_ ? &replication : nullptr,
+                              .ready = layer4_ready_ && listeners_ready_,
+                              .config_dir = ctx_.config_dir.string(),
+                              .edited = edited(),
+                              .started_ms = started_ms_,
+                              .now_ms = monotonic_ms()}));
+    });
+}
+
+std::string core::edited() const {
+    auto const text = read_file(ctx_.config_dir / cluster_file);
+    if (!text || *text == file_of(running_.generation, cluster_file)) {
+        return {};
+    }
+    return "cluster.toml was edited and not applied: 'dyad plan' shows what would change, 'dyad apply' makes it so";
+}
+
+} // namespace dyad

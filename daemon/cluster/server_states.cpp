@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/server_states.hpp"
+
+#include <balance/text.hpp>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <tuple>
+#include <utility>
+
+namespace dyad {
+
+namespace json = boost::json;
+
+void server_states::set_services(std::vector<balance::virtual_service> const& services, std::int64_t now_ms) {
+    std::map<balance::server_key, entry> kept;
+    for (auto const& service : services) {
+        for (auto const& server : service.servers) {
+            balance::server_key key{service.name, server.name};
+            if (auto const found = entries_.find(key); found != entries_.end()) {
+                kept.insert(entries_.extract(found));
+                continue;
+            }
+            entry fresh;
+            fresh.state.key = key;
+            fresh.changed_at_ms = now_ms;
+            kept.emplace(std::move(key), std::move(fresh));
+        }
+    }
+    entries_ = std::move(kept);
+    apply_words();
+}
+
+bool server_states::set_health(balance::server_key const& key, balance::health h, std::string reason,
+                               std::int64_t latency_ms, std::int64_t now_ms) {
+    auto const found = entries_.find(key);
+    if (found == entries_.end()) {
+        return false;
+    }
+    auto& e = found->second;
+    e.reason = std::move(reason);
+    e.latency_ms = latency_ms;
+    if (e.state.health == h) {
+        return false;
+    }
+    e.state.health = h;
+    e.changed_at_ms = now_ms;
+    return true;
+}
+
+void server_states::set_result(balance::server_key const& key, std::string reason, std::int64_t latency_ms) {
+    if (auto const found = entries_.find(key); found != entries_.end()) {
+        found->second.reason = std::move(reason);
+        found->second.latency_ms = latency_ms;
+    }
+}
+
+void server_states::set_admin(std::span<balance::server_key const> keys, balance::admin_state state,
+                              cluster::node_id writer) {
+    for (auto const& key : keys) {
+        if (state == balance::admin_state::online) {
+            words_.erase(key);
+        } else {
+            words_[key] = state;
+        }
+    }
+    ++stamp_;
+    writer_ = writer;
+    apply_words();
+}
+
+server_states::entry const* server_states::find(balance::server_key const& key) const {
+    auto const found = entries_.find(key);
+    return found == entries_.end() ? nullptr : &found->second;
+}
+
+std::vector<balance::server_state> server_states::list() const {
+    std::vector<balance::server_state> states;
+    states.reserve(entries_.size());
+    for (auto const& [key, e] : entries_) {
+        states.push_back(e.state);
+    }
+    return states;
+}
+
+cluster::shared_document server_states::document() const {
+    json::array words;
+    for (auto const& [key, state] : words_) {
+        words.push_back(
+            json::object{{"service", key.service}, {"server", key.server}, {"admin", balance::to_string(state)}});
+    }
+    return {"servers", stamp_, writer_, json::serialize(words)};
+}
+
+bool server_states::merge(cluster::shared_document const& d) {
+    if (std::tie(d.stamp, d.writer) <= std::tie(stamp_, writer_)) {
+        return false;
+    }
+    boost::system::error_code ec;
+    auto const value = json::parse(d.bytes, ec);
+    if (ec || !value.is_array()) {
+        return false;
+    }
+    std::map<balance::server_key, balance::admin_state> words;
+    for (auto const& item : value.get_array()) {
+        auto const* object = item.if_object();
+        auto const* service = object ? object->if_contains("service") : nullptr;
+        auto const* server = object ? object->if_contains("server") : nullptr;
+        auto const* admin = object ? object->if_contains("admin") : nullptr;
+        if (!service || !server || !admin || !service->is_string() || !server->is_string() || !admin->is_string()) {
+            return false;
+        }
+        auto const state = balance::parse_admin_state(std::string_view(admin->get_string()));
+        if (!state) {
+            return false;
+        }
+        words[{std::string(service->get_string()), std::string(server->get_string())}] = *state;
+    }
+    words_ = std::move(words);
+    stamp_ = d.stamp;
+    writer_ = d.writer;
+    apply_words();
+    return true;
+}
+
+void server_states::apply_words() {
+    for (auto& [key, e] : entries_) {
+        auto const word = words_.find(key);
+        e.state.admin = word == words_.end() ? balance::admin_state::online : word->second;
+    }
+}
+
+} // namespace dyad

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <balance/service.hpp>
+#include <cluster/replicator.hpp>
+
+#include <boost/json/value.hpp>
+
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace dyad {
+
+/// The authoritative list of what the health checks and the operators say of every real server.
+///
+/// Operators' words (drain, halt) are one document that both nodes share: the newest stamp wins, and they outlive the
+/// servers they speak of, so that a server that is removed and added again keeps what was said. Pure: no I/O.
+class server_states {
+public:
+    struct entry {
+        balance::server_state state;
+        std::string reason; ///< why the last check succeeded or failed
+        std::int64_t latency_ms = 0;
+        std::int64_t changed_at_ms = 0; ///< monotonic
+    };
+
+    /// Keeps entries of servers that stay, forgets the health of those that went, adds the others as unknown.
+    void set_services(std::vector<balance::virtual_service> const& services, std::int64_t now_ms);
+
+    /// True when the health changed. Unknown servers are ignored: the checks of a former configuration may be late.
+    bool set_health(balance::server_key const& key, balance::health h, std::string reason, std::int64_t latency_ms,
+                    std::int64_t now_ms);
+    void set_result(balance::server_key const& key, std::string reason, std::int64_t latency_ms);
+
+    /// Sets the operator's word for every key and counts the document's stamp up.
+    void set_admin(std::span<balance::server_key const> keys, balance::admin_state state, cluster::node_id writer);
+
+    [[nodiscard]] entry const* find(balance::server_key const& key) const;
+    [[nodiscard]] std::vector<balance::server_state> list() const;
+
+    /// The operators' words as the document "servers", as shared with the peer and kept in servers.json.
+    [[nodiscard]] cluster::shared_document document() const;
+    /// Takes over a document that is newer than ours; false when it is not, or not understood.
+    bool merge(cluster::shared_document const& d);
+
+private:
+    void apply_words();
+
+    std::map<balance::server_key, entry> entries_;
+    std::map<balance::server_key, balance::admin_state> words_; ///< only drain and halt
+    std::uint64_t stamp_ = 0;
+    cluster::node_id writer_ = cluster::node_id::none;
+};
+
+} // namespace dyad

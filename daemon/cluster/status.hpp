@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "cluster/running_config.hpp"
+#include "cluster/server_states.hpp"
+
+#include <balance/status.hpp>
+#include <cluster/node.hpp>
+#include <cluster/replicator.hpp>
+
+#include <boost/json/object.hpp>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace dyad {
+
+/// One of our processes, as the guardian tells it.
+struct process_info {
+    std::string name;
+    std::int64_t pid = 0;
+    std::uint64_t restarts = 0;
+    std::int64_t since_ms = 0; ///< monotonic
+};
+
+/// All that `dyad status` shows, gathered. References live as long as the call.
+struct overview {
+    config::node_config const& self;
+    cluster::node_status const& node;
+    running_config const& running;
+    server_states const& servers;
+    std::vector<balance::service_status> const& layer4;
+    std::vector<balance::service_status> const& layer7;
+    std::map<std::string, std::string> const& not_listening; ///< "address port n" -> why
+    std::vector<process_info> const& processes;
+    cluster::replicator_status const* replication = nullptr; ///< null: a single node
+    bool ready = false;
+    std::string config_dir;
+    std::string edited; ///< empty, or what is to be said of files that differ from what runs
+    std::int64_t started_ms = 0;
+    std::int64_t now_ms = 0; ///< monotonic
+};
+
+/// The document of GET /v1/status. Pure.
+boost::json::object to_json(overview const& o);
+
+} // namespace dyad

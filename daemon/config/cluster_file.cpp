@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <config/cluster_parts.hpp>
+#include <config/words.hpp>
+
+#include <balance/text.hpp>
+
+#include <algorithm>
+
+namespace dyad::config {
+
+using namespace std::chrono_literals;
+using balance::in_quotes;
+
+namespace {
+
+void check_timing(section const& s, cluster::timing const& t) {
+    auto const say = [](std::chrono::milliseconds d) { return format_duration(d); };
+    if (t.deadtime <= 2 * t.keepalive) {
+        s.wrong("deadtime", "deadtime " + say(t.deadtime) + " is not longer than twice the keepalive " + say(t.keepalive) +
+                                ", so one lost heartbeat would be a dead peer; make it longer than " + say(2 * t.keepalive));
+    } else if (t.warntime <= t.keepalive || t.warntime > t.deadtime) {
+        s.wrong("warntime", "warntime is " + say(t.warntime) + ", but must be longer than keepalive (" + say(t.keepalive) +
+                                ") and not longer than deadtime (" + say(t.deadtime) + ")");
+    }
+    if (t.initdead < t.deadtime) {
+        s.wrong("initdead", "initdead " + say(t.initdead) + " is shorter than deadtime " + say(t.deadtime) +
+                                "; a node that just started must wait at least as long as any other");
+    }
+}
+
+void read_floating(section const& root, cluster_config& out) {
+    for (auto const& [text, s] : root.named("floating_ip", tables::floating_ip)) {
+        auto const network = s.text("network").value_or("");
+        auto const a = balance::parse_address(text);
+        if (!a) {
+            s.faults().add(s.path(), s.at(), "floating_ip: " + a.error().detail + "; write it in quotes: [floating_ip.\"192.0.2.1\"]");
+        } else if (a->is_unspecified() || a->is_multicast()) {
+            s.faults().add(s.path(), s.at(), "floating_ip " + a->to_string() + " is no machine's address");
+        } else if (std::any_of(out.floating.begin(), out.floating.end(), [&](auto const& f) { return f.address == *a; })) {
+            s.faults().add(s.path(), s.at(), "floating_ip " + a->to_string() + " is there twice, written differently; keep one");
+        } else {
+            out.floating.push_back({*a, network});
+        }
+    }
+}
+
+} // namespace
+
+void read_heartbeat(section const& root, cluster_config& out) {
+    auto const s = root.table("heartbeat", tables::heartbeat);
+    if (!s) {
+        return;
+    }
+    auto& t = out.timing;
+    t.keepalive = s->duration("keepalive", 1ms, 10s).value_or(t.keepalive);
+    t.deadtime = s->duration("deadtime", 2ms, 1h).value_or(t.deadtime);
+    // Left out, they follow a deadtime that was changed alone.
+    t.warntime = s->duration("warntime", 1ms, 1h).value_or((t.deadtime + 1ms) / 2);
+    t.initdead = s->duration("initdead", 2ms, 1h).value_or(std::max<std::chrono::milliseconds>(5s, t.deadtime));
+    t.auto_failback = s->flag("auto_failback").value_or(t.auto_failback);
+    t.failback_hold = s->duration("failback_hold", 0s, 24h).value_or(t.failback_hold);
+    if (auto const life = s->duration("address_lifetime", 1s, 60s)) {
+        out.address_lifetime = std::chrono::duration_cast<std::chrono::seconds>(*life);
+        if (out.address_lifetime != *life) {
+            s->wrong("address_lifetime", "address_lifetime is " + format_duration(*life) + ", but must be whole seconds");
+        }
+    }
+    out.ping_nodes = s->address_list("ping_nodes");
+    if (out.ping_nodes.size() > 255) {
+        s->wrong("ping_nodes", "ping_nodes holds " + std::to_string(out.ping_nodes.size()) + " addresses; 255 are the most");
+    }
+    if (!s->faults().touches(s->path())) {
+        check_timing(*s, t);
+    }
+}
+
+layer_defaults read_layer(section const& root, std::string_view key, table_schema const& schema) {
+    layer_defaults d;
+    auto const s = root.table(key, schema);
+    if (!s) {
+        return d;
+    }
+    d.interval = s->duration("check_interval", 10ms, 24h).value_or(d.interval);
+    d.timeout = s->duration("check_timeout", 1ms, 1h).value_or(d.timeout);
+    d.rise = static_cast<std::uint16_t>(s->integer("rise", 1, 1000).value_or(d.rise));
+    d.fall = static_cast<std::uint16_t>(s->integer("fall", 1, 1000).value_or(d.fall));
+    if (key == "layer7") {
+        d.slow_start = s->duration("slow_start", 0s, 1h).value_or(d.slow_start);
+    }
+    return d;
+}
+
+outcome<cluster_config> parse_cluster(std::string_view text, std::string const& file, surroundings const& around) {
+    auto document = parse_document(text, file);
+    if (!document.value) {
+        return {std::nullopt, std::move(document.diagnostics)};
+    }
+    fault_list faults(file);
+    if (!read_format(*document.value, faults)) {
+        return {std::nullopt, faults.sorted()};
+    }
+    section const root(*document.value, {1, 1}, {}, tables::cluster, faults);
+    cluster_config out;
+    read_heartbeat(root, out);
+    read_floating(root, out);
+    auto checks = read_named_checks(root);
+    service_context const context{read_layer(root, "layer4", tables::layer4), read_layer(root, "layer7", tables::layer7), &checks};
+    for (auto const& [name, s] : root.named("service", tables::service)) {
+        out.services.services.push_back(read_service(name, s, context));
+    }
+    for (auto const& [name, check] : checks) {
+        if (!check.used) {
+            faults.add({"check", name}, check.at, "check " + in_quotes(name) + " is used by no service", true);
+        }
+    }
+    check_cluster(*document.value, root, out, around);
+    if (faults.any_fault()) {
+        return {std::nullopt, faults.sorted()};
+    }
+    return {std::move(out), faults.sorted()};
+}
+
+} // namespace dyad::config

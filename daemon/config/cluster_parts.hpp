@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <config/section.hpp>
+
+#include <map>
+
+namespace dyad::config {
+
+/// Defaults of [layer4] or [layer7] for the services of that layer.
+struct layer_defaults {
+    std::chrono::milliseconds interval{4000};
+    std::chrono::milliseconds timeout{5000};
+    std::uint16_t rise = 2;
+    std::uint16_t fall = 2;
+    std::chrono::milliseconds slow_start{0};
+};
+
+/// A check as it is written: what it leaves out comes from the layer of the service that uses it.
+struct check_spec {
+    balance::health_check check;
+    std::optional<std::chrono::milliseconds> interval;
+    std::optional<std::chrono::milliseconds> timeout;
+    std::optional<std::uint16_t> rise;
+    std::optional<std::uint16_t> fall;
+
+    [[nodiscard]] balance::health_check with(layer_defaults const& d) const;
+};
+
+struct named_check {
+    check_spec spec;
+    place at;
+    bool used = false;
+};
+using named_checks = std::map<std::string, named_check, std::less<>>;
+
+void read_heartbeat(section const& root, cluster_config& out);
+layer_defaults read_layer(section const& root, std::string_view key, table_schema const& schema);
+check_spec read_check(section const& s);
+named_checks read_named_checks(section const& root);
+
+struct service_context {
+    layer_defaults layer4;
+    layer_defaults layer7;
+    named_checks* checks;
+};
+balance::virtual_service read_service(std::string const& name, section const& s, service_context const& context);
+
+/// What only shows when the whole file is known: the rules of libbalance, floating addresses, certificates.
+void check_cluster(value const& root, section const& top, cluster_config const& c, surroundings const& around);
+
+} // namespace dyad::config

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <config/cluster_parts.hpp>
+
+#include <balance/text.hpp>
+#include <balance/validate.hpp>
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+namespace dyad::config {
+namespace {
+
+using balance::in_quotes;
+
+/// A fault of the whole may only follow from one that was found while reading: it would be noise.
+bool follows(fault_list const& faults, key_path const& path) {
+    if (path.size() < 2 || path[0] != "service") {
+        return false;
+    }
+    // These decide how everything else of the service is judged.
+    for (auto const* key : {"mode", "firewall_mark", "ports", "except_ports", "protocol"}) {
+        if (faults.touches({"service", path[1], key})) {
+            return true;
+        }
+    }
+    bool const of_ports = path.size() > 2 && (path[2] == "ports" || path[2] == "except_ports");
+    return path.size() > 2 && (faults.touches(path) || (of_ports && faults.touches({"service", path[1], "address"})));
+}
+
+void check_services(value const& root, cluster_config const& c, fault_list& faults) {
+    auto const found = balance::validate(c.services);
+    std::vector<balance::fault const*> kept;
+    for (auto const& f : found) {
+        if (!follows(faults, f.path)) {
+            kept.push_back(&f);
+        }
+    }
+    for (auto const* f : kept) {
+        faults.add(f->path, locate(root, f->path), f->message, f->warning);
+    }
+}
+
+void check_snat_sources(value const& root, cluster_config const& c, fault_list& faults) {
+    auto const floating = c.all_floating();
+    for (auto const& s : c.services.services) {
+        if (!s.snat_source || std::any_of(floating.begin(), floating.end(), [&](auto const& f) { return f.address == *s.snat_source; })) {
+            continue;
+        }
+        key_path const path{"service", s.name, "snat_source"};
+        faults.add(path, locate(root, path),
+                   "snat_source " + s.snat_source->to_string() +
+                       " is not a floating address, so replies would miss the node that takes over; add [floating_ip.\"" +
+                       s.snat_source->to_string() + "\"], or use a service's address");
+    }
+}
+
+/// One address is on one interface, wherever it is mentioned.
+void check_networks(value const& root, cluster_config const& c, fault_list& faults) {
+    std::map<balance::address, std::pair<std::string, std::string>> seen; // address -> network, who said so
+    auto const check = [&](balance::address const& a, std::string const& network, std::string const& who, key_path path) {
+        if (network.empty()) {
+            return;
+        }
+        auto const [other, is_new] = seen.emplace(a, std::pair(network, who));
+        if (!is_new && other->second.first != network) {
+            path.emplace_back("network");
+            auto const at = locate(root, path);
+            faults.add(path, at, a.to_string() + " is in network " + in_quotes(network) + " here, but in " +
+                                     in_quotes(other->second.first) + " at " + other->second.second + "; an address is in one network");
+        }
+    };
+    for (auto const& s : c.services.services) {
+        if (s.address) {
+            check(*s.address, s.network, "service " + in_quotes(s.name), {"service", s.name});
+        }
+    }
+    auto const* tables = root.find("floating_ip");
+    for (auto const& e : tables == nullptr ? std::vector<entry>{} : tables->content.entries) {
+        auto const a = balance::parse_address(e.key);
+        auto const* network = e.content.find("network");
+        if (a && network != nullptr) {
+            check(*a, network->content.text, "[floating_ip]", {"floating_ip", e.key});
+        }
+    }
+}
+
+void check_certificates(value const& root, cluster_config const& c, std::vector<std::string> const& known, fault_list& faults) {
+    for (auto const& s : c.services.services) {
+        if (!s.tls || s.tls->certificate.empty() ||
+            std::find(known.begin(), known.end(), s.tls->certificate) != known.end()) {
+            continue;
+        }
+        key_path const path{"service", s.name, "tls", "certificate"};
+        if (!faults.touches(path)) {
+            faults.add(path, locate(root, path),
+                       "certificate " + in_quotes(s.tls->certificate) + " is missing; put certificate, chain and private key into "
+                                                                     "certificates/" +
+                           s.tls->certificate + ".pem");
+        }
+    }
+}
+
+} // namespace
+
+void check_cluster(value const& root, section const& top, cluster_config const& c, surroundings const& around) {
+    auto& faults = top.faults();
+    check_services(root, c, faults);
+    check_snat_sources(root, c, faults);
+    check_networks(root, c, faults);
+    if (around.certificates) {
+        check_certificates(root, c, *around.certificates, faults);
+    }
+}
+
+} // namespace dyad::config

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <balance/service.hpp>
+#include <cluster/node.hpp>
+#include <cluster/types.hpp>
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dyad::config {
+
+/// A fault or a warning with its place. Line and column count from 1; 0 where there is no place (a missing file).
+struct diagnostic {
+    std::string file;
+    unsigned line = 0;
+    unsigned column = 0;
+    std::string message; ///< what is wrong, and what would be right
+    bool warning = false;
+
+    bool operator==(diagnostic const&) const = default;
+};
+
+/// "cluster.toml:12:9: unknown key \"wieght\"; did you mean \"weight\"?"; warnings say "warning: " before the message.
+std::string to_string(diagnostic const& d);
+
+/// A value when there is no fault; diagnostics in the order of the file, warnings included.
+template <class T>
+struct outcome {
+    std::optional<T> value;
+    std::vector<diagnostic> diagnostics;
+};
+
+/// node.toml: this node alone, never replicated.
+struct node_config {
+    std::string name;
+    cluster::node_id role = cluster::node_id::primary;
+    std::vector<cluster::link_settings> links;   ///< in the file's order
+    std::map<std::string, std::string> networks; ///< name of cluster.toml -> interface
+    std::uint16_t heartbeat_port = 6694;
+    std::uint16_t replication_port = 7778;
+    std::uint16_t fallback_port = 9081;
+    std::uint16_t web_port = 9443;
+    bool real_time = true;
+
+    bool operator==(node_config const&) const = default;
+};
+
+/// An address that is no service: source of snat, default gateway of real servers.
+struct floating_ip {
+    balance::address address;
+    std::string network; ///< empty: the interface whose subnet holds it
+
+    bool operator==(floating_ip const&) const = default;
+};
+
+/// cluster.toml: the same on both nodes.
+struct cluster_config {
+    cluster::timing timing;
+    std::chrono::seconds address_lifetime{2};
+    std::vector<balance::address> ping_nodes;
+    std::vector<floating_ip> floating;
+    /// Services in the file's order, defaults filled in; marks are left to the applier.
+    balance::configuration services;
+
+    /// Every address that must float, with its network: services' first, then `floating`, each once.
+    [[nodiscard]] std::vector<floating_ip> all_floating() const;
+
+    bool operator==(cluster_config const&) const = default;
+};
+
+/// What else lies in the configuration directory, for checks across files.
+struct surroundings {
+    bool have_cluster_key = false;
+    /// Names in certificates/ without ".pem"; absent: not known, certificates are not checked.
+    std::optional<std::vector<std::string>> certificates;
+};
+
+/// Largest file that is read, in bytes.
+inline constexpr std::size_t max_file_size = 4u << 20;
+
+/// Pure: text in, value or every fault out. `file` is only the name shown.
+outcome<node_config> parse_node(std::string_view text, std::string const& file, surroundings const& around);
+outcome<cluster_config> parse_cluster(std::string_view text, std::string const& file, surroundings const& around);
+
+struct directory_config {
+    node_config node;
+    cluster_config cluster;
+    std::string node_text;    ///< as read
+    std::string cluster_text; ///< as read; what replication carries
+};
+
+/// Reads and checks node.toml, cluster.toml and what they refer to below `directory`.
+outcome<directory_config> load_directory(std::filesystem::path const& directory);
+
+} // namespace dyad::config

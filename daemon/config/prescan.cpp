@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <config/document.hpp>
+
+#include <cstdio>
+
+namespace dyad::config {
+namespace {
+
+/// Tables within tables become recursion in the parser; our deepest path has five names.
+constexpr unsigned max_brackets = 12;
+constexpr unsigned max_dots = 64; ///< in one line, outside of texts and comments
+
+class scanner {
+public:
+    explicit scanner(std::string_view text) : text_(text) {}
+
+    refusal run() {
+        while (at_ < text_.size()) {
+            if (!step()) {
+                return {here_, std::move(message_)};
+            }
+        }
+        return {};
+    }
+
+private:
+    [[nodiscard]] bool looking_at(std::string_view token) const { return text_.substr(at_, token.size()) == token; }
+
+    bool refuse(std::string message) {
+        message_ = std::move(message);
+        return false;
+    }
+
+    void advance() {
+        auto const byte = static_cast<unsigned char>(text_[at_++]);
+        if (byte == '\n') {
+            here_ = {here_.line + 1, 1};
+            dots_ = 0;
+        } else if ((byte & 0xc0) != 0x80) { // columns count characters, as the parser does
+            ++here_.column;
+        }
+    }
+
+    bool step() {
+        auto const byte = static_cast<unsigned char>(text_[at_]);
+        if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7f) {
+            char hex[8];
+            std::snprintf(hex, sizeof hex, "0x%02x", byte);
+            return refuse(std::string("this is not a text file: byte ") + hex + " cannot occur in TOML");
+        }
+        switch (in_) {
+        case inside::nothing: return plain(static_cast<char>(byte));
+        case inside::comment:
+            if (byte == '\n') {
+                in_ = inside::nothing;
+            }
+            break;
+        default: in_text(); return true;
+        }
+        advance();
+        return true;
+    }
+
+    bool plain(char c) {
+        if (c == '#') {
+            in_ = inside::comment;
+        } else if (c == '"' || c == '\'') {
+            quote_ = c;
+            std::string_view const triple = c == '"' ? "\"\"\"" : "'''";
+            in_ = looking_at(triple) ? inside::long_text : inside::text;
+            for (int i = in_ == inside::long_text ? 3 : 1; i > 0; --i) {
+                advance();
+            }
+            return true;
+        } else if (c == '[' || c == '{') {
+            if (++depth_ > max_brackets) {
+                return refuse("brackets are nested more than " + std::to_string(max_brackets) + " deep; no key needs that");
+            }
+        } else if ((c == ']' || c == '}') && depth_ > 0) {
+            --depth_;
+        } else if (c == '.' && ++dots_ > max_dots) {
+            return refuse("more than " + std::to_string(max_dots) + " dots in one line; no key needs that");
+        }
+        advance();
+        return true;
+    }
+
+    void in_text() {
+        char const c = text_[at_];
+        if (c == '\\' && quote_ == '"' && at_ + 1 < text_.size() && text_[at_ + 1] != '\n') {
+            advance();
+        } else if (in_ == inside::text && (c == quote_ || c == '\n')) {
+            in_ = inside::nothing; // a line feed ends it for us; the parser will refuse it
+        } else if (in_ == inside::long_text && c == quote_ && text_.substr(at_, 3) == std::string(3, quote_)) {
+            // Up to two more quotes belong to the text itself.
+            for (int i = 0; i < 4 && at_ + 1 < text_.size() && text_[at_ + 1] == quote_; ++i) {
+                advance();
+            }
+            in_ = inside::nothing;
+        }
+        advance();
+    }
+
+    enum class inside { nothing, comment, text, long_text };
+
+    std::string_view text_;
+    std::size_t at_ = 0;
+    place here_{1, 1};
+    inside in_ = inside::nothing;
+    char quote_ = 0;
+    unsigned depth_ = 0;
+    unsigned dots_ = 0;
+    std::string message_;
+};
+
+} // namespace
+
+refusal prescan(std::string_view text) { return scanner(text).run(); }
+
+} // namespace dyad::config

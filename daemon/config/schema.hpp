@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <span>
+#include <string_view>
+
+namespace dyad::config {
+
+/// The keys of one table of a file. A key that is not listed here is unknown, and docs/CONFIGURATION.md explains each.
+struct table_schema {
+    std::string_view file;
+    std::string_view table; ///< as people write it: "[service.NAME]"
+    std::span<std::string_view const> keys;
+};
+
+namespace keys {
+using list = std::string_view const[];
+
+inline constexpr list node = {"format", "name", "role", "link", "network", "ports", "real_time"};
+inline constexpr list link = {"interface", "local", "peer"};
+inline constexpr list network = {"interface"};
+inline constexpr list ports = {"heartbeat", "replication", "fallback_page", "web"};
+
+inline constexpr list cluster = {"format", "heartbeat", "layer4", "layer7", "floating_ip", "check", "service"};
+inline constexpr list heartbeat = {"keepalive",     "warntime",      "deadtime",         "initdead",
+                                   "auto_failback", "failback_hold", "address_lifetime", "ping_nodes"};
+inline constexpr list layer4 = {"check_interval", "check_timeout", "rise", "fall"};
+inline constexpr list layer7 = {"check_interval", "check_timeout", "rise", "fall", "slow_start"};
+inline constexpr list floating_ip = {"network"};
+inline constexpr list check = {"type",   "port",    "request",  "host",    "method", "verify",
+                               "expect", "command", "interval", "timeout", "rise",   "fall"};
+inline constexpr list expect = {"equals", "contains", "regex", "status"};
+inline constexpr list service = {"mode",        "address", "network",     "ports",      "except_ports", "protocol", "firewall_mark",
+                                 "snat_source", "balance", "persistence", "check",      "tls",          "re_encrypt",
+                                 "fallback",    "transparent", "slow_start", "server"};
+inline constexpr list persistence = {"mode", "timeout", "granularity"};
+inline constexpr list tls = {"ports", "certificate"};
+inline constexpr list server = {"address", "port", "weight", "min_connections", "max_connections"};
+} // namespace keys
+
+namespace tables {
+inline constexpr table_schema node{"node.toml", "node.toml", keys::node};
+inline constexpr table_schema link{"node.toml", "[link.NAME]", keys::link};
+inline constexpr table_schema network{"node.toml", "[network.NAME]", keys::network};
+inline constexpr table_schema ports{"node.toml", "[ports]", keys::ports};
+inline constexpr table_schema cluster{"cluster.toml", "cluster.toml", keys::cluster};
+inline constexpr table_schema heartbeat{"cluster.toml", "[heartbeat]", keys::heartbeat};
+inline constexpr table_schema layer4{"cluster.toml", "[layer4]", keys::layer4};
+inline constexpr table_schema layer7{"cluster.toml", "[layer7]", keys::layer7};
+inline constexpr table_schema floating_ip{"cluster.toml", "[floating_ip.\"ADDRESS\"]", keys::floating_ip};
+inline constexpr table_schema check{"cluster.toml", "[check.NAME]", keys::check};
+inline constexpr table_schema expect{"cluster.toml", "expect", keys::expect};
+inline constexpr table_schema service{"cluster.toml", "[service.NAME]", keys::service};
+inline constexpr table_schema persistence{"cluster.toml", "persistence", keys::persistence};
+inline constexpr table_schema tls{"cluster.toml", "tls", keys::tls};
+inline constexpr table_schema server{"cluster.toml", "[service.NAME.server.NAME]", keys::server};
+} // namespace tables
+
+/// Every table that the two files may have.
+inline constexpr std::array all_tables{tables::node,   tables::link,   tables::network,     tables::ports, tables::cluster,
+                                   tables::heartbeat, tables::layer4, tables::layer7,   tables::floating_ip, tables::check,
+                                   tables::expect, tables::service, tables::persistence, tables::tls,  tables::server};
+
+/// Newest `format` that is understood.
+inline constexpr int newest_format = 1;
+
+} // namespace dyad::config

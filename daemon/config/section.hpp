@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <config/document.hpp>
+#include <config/schema.hpp>
+
+#include <balance/error.hpp>
+#include <balance/service.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dyad::config {
+
+using key_path = std::vector<std::string>;
+
+/// The diagnostics of one file while it is read.
+class fault_list {
+public:
+    explicit fault_list(std::string file) : file_(std::move(file)) {}
+
+    void add(key_path const& path, place at, std::string_view message, bool warning = false);
+
+    /// Was there a fault at this path, above it or below it? Then a second one there may only follow from the first.
+    [[nodiscard]] bool touches(key_path const& path) const;
+    [[nodiscard]] bool any_fault() const;
+    /// In the order of the file; the same thing is said once.
+    [[nodiscard]] std::vector<diagnostic> sorted() const;
+
+private:
+    struct item {
+        key_path path;
+        diagnostic said;
+    };
+    std::string file_;
+    std::vector<item> items_;
+};
+
+/// One table of a file: typed access to its keys. What is wrong goes to the list; the reader goes on without the value.
+class section {
+public:
+    /// Reports every key that `schema` does not know. `table` must be a table and outlive the section, like `faults`.
+    section(value const& table, place at, key_path path, table_schema const& schema, fault_list& faults);
+
+    [[nodiscard]] entry const* find(std::string_view key) const;
+    [[nodiscard]] bool has(std::string_view key) const { return find(key) != nullptr; }
+    [[nodiscard]] key_path path_to(std::string_view key) const;
+    [[nodiscard]] key_path const& path() const noexcept { return path_; }
+    [[nodiscard]] place at() const noexcept { return at_; }
+    [[nodiscard]] fault_list& faults() const noexcept { return *faults_; }
+
+    std::optional<std::string> text(std::string_view key) const;
+    std::optional<bool> flag(std::string_view key) const;
+    std::optional<std::int64_t> integer(std::string_view key, std::int64_t least, std::int64_t most) const;
+    std::optional<std::uint16_t> port(std::string_view key) const;
+    std::optional<std::chrono::milliseconds> duration(std::string_view key, std::chrono::milliseconds least,
+                                                      std::chrono::milliseconds most) const;
+    std::optional<balance::address> address(std::string_view key) const;
+    /// Numbers, "first-last" and "*".
+    std::vector<balance::port_range> port_list(std::string_view key) const;
+    std::vector<balance::address> address_list(std::string_view key) const;
+
+    /// A text that one of balance's parsers understands.
+    template <class T>
+    std::optional<T> word(std::string_view key, balance::result<T> (*parse)(std::string_view)) const {
+        auto const t = text(key);
+        if (!t) {
+            return std::nullopt;
+        }
+        auto const r = parse(*t);
+        if (!r) {
+            wrong(key, std::string(key) + ": " + r.error().detail);
+            return std::nullopt;
+        }
+        return *r;
+    }
+
+    /// The table at `key`; absent or something else: nothing, and a fault in the latter case.
+    std::optional<section> table(std::string_view key, table_schema const& schema) const;
+    /// The named tables below `key` ("service" -> one for each service), in the file's order.
+    std::vector<std::pair<std::string, section>> named(std::string_view key, table_schema const& schema) const;
+
+    /// A fault at the value of `key`, or at the table when the key is absent.
+    void wrong(std::string_view key, std::string message, bool warning = false) const;
+    /// A fault for an absent key that must be there.
+    void missing(std::string_view key, std::string example) const;
+
+private:
+    entry const* typed(std::string_view key, value::kind kind, std::string_view expected) const;
+
+    value const* table_;
+    place at_;
+    key_path path_;
+    table_schema const* schema_;
+    fault_list* faults_;
+};
+
+/// Where a path of `balance::validate` stands in the file: the value itself, else the innermost table that is there. A
+/// service's check may be the name of one in [check.*].
+place locate(value const& root, key_path const& path);
+
+/// Checks `format`. False when the file is of a newer format, so that nothing else in it can be judged.
+bool read_format(value const& root, fault_list& faults);
+
+} // namespace dyad::config

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <config/cluster_parts.hpp>
+#include <config/words.hpp>
+
+#include <balance/text.hpp>
+
+#include <limits>
+
+namespace dyad::config {
+
+using namespace std::chrono_literals;
+using balance::in_quotes;
+
+namespace {
+
+balance::real_server read_server(std::string const& name, section const& s) {
+    balance::real_server out;
+    out.name = name;
+    out.address = s.address("address").value_or(balance::address{});
+    out.port = s.port("port").value_or(0);
+    out.weight = static_cast<std::uint16_t>(s.integer("weight", 0, 65535).value_or(out.weight));
+    constexpr auto most = std::numeric_limits<std::int32_t>::max();
+    out.min_connections = static_cast<std::uint32_t>(s.integer("min_connections", 0, most).value_or(0));
+    out.max_connections = static_cast<std::uint32_t>(s.integer("max_connections", 0, most).value_or(0));
+    return out;
+}
+
+std::optional<std::uint8_t> read_granularity(section const& s) {
+    auto const* e = s.find("granularity");
+    if (e == nullptr) {
+        return std::nullopt;
+    }
+    if (e->content.type == value::kind::text) {
+        return s.word("granularity", &parse_netmask);
+    }
+    if (e->content.type == value::kind::integer) {
+        auto const n = s.integer("granularity", 0, 128);
+        return n ? std::optional(static_cast<std::uint8_t>(*n)) : std::nullopt;
+    }
+    s.wrong("granularity", "granularity is " + std::string(describe(e->content.type)) +
+                               ", but must be a prefix length like 24, or a netmask like \"255.255.255.0\"");
+    return std::nullopt;
+}
+
+balance::persistence read_persistence(section const& s) {
+    balance::persistence out;
+    if (!s.has("mode")) {
+        s.missing("mode", "mode = \"source_ip\"");
+    }
+    out.mode = s.word("mode", &balance::parse_persistence).value_or(out.mode);
+    if (auto const t = s.duration("timeout", 1s, 744h)) {
+        out.timeout = std::chrono::duration_cast<std::chrono::seconds>(*t);
+        if (out.timeout != *t) {
+            s.wrong("timeout", "timeout is " + format_duration(*t) + ", but must be whole seconds");
+        }
+    }
+    out.granularity = read_granularity(s);
+    return out;
+}
+
+balance::health_check read_service_check(section const& s, service_context const& context, layer_defaults const& defaults) {
+    auto const* e = s.find("check");
+    if (e == nullptr) {
+        return check_spec{}.with(defaults);
+    }
+    if (e->content.type == value::kind::table) {
+        return read_check(*s.table("check", tables::check)).with(defaults);
+    }
+    if (e->content.type != value::kind::text) {
+        s.wrong("check", "check is " + std::string(describe(e->content.type)) +
+                             ", but must be the name of a [check.NAME], or a table like { type = \"connect\", port = 80 }");
+        return check_spec{}.with(defaults);
+    }
+    auto const known = context.checks->find(e->content.text);
+    if (known == context.checks->end()) {
+        std::vector<std::string_view> names;
+        for (auto const& [name, check] : *context.checks) {
+            names.push_back(name);
+        }
+        auto const close = nearest(e->content.text, names);
+        s.wrong("check", "there is no check named " + in_quotes(e->content.text) + "; " +
+                             (close.empty() ? "define it as [check.NAME], or write the check inline like { type = \"connect\", port = 80 }"
+                                            : "did you mean " + in_quotes(close) + "?"));
+        return check_spec{}.with(defaults);
+    }
+    known->second.used = true;
+    return known->second.spec.with(defaults);
+}
+
+balance::fallback read_fallback(section const& s, balance::mode mode) {
+    using kind = balance::fallback::kind;
+    balance::fallback out;
+    out.mode = mode == balance::mode::http ? kind::local : kind::disabled;
+    auto const word = s.text("fallback");
+    if (!word) {
+        return out;
+    }
+    if (*word == "local" || *word == "disabled") {
+        out.mode = *word == "local" ? kind::local : kind::disabled;
+    } else if (auto const target = balance::parse_endpoint(*word)) {
+        out.mode = kind::server;
+        out.target = *target;
+    } else {
+        s.wrong("fallback", "fallback is " + in_quotes(*word) + "; it must be \"local\", \"disabled\" or \"ADDRESS:PORT\"");
+    }
+    return out;
+}
+
+std::optional<balance::tls_termination> read_tls(section const& s) {
+    auto const t = s.table("tls", tables::tls);
+    if (!t) {
+        return std::nullopt;
+    }
+    return balance::tls_termination{t->port_list("ports"), t->text("certificate").value_or("")};
+}
+
+std::uint32_t read_mark(section const& s) {
+    return static_cast<std::uint32_t>(s.integer("firewall_mark", 1, std::numeric_limits<std::uint32_t>::max()).value_or(0));
+}
+
+} // namespace
+
+balance::virtual_service read_service(std::string const& name, section const& s, service_context const& context) {
+    balance::virtual_service out;
+    out.name = name;
+    if (!s.has("mode")) {
+        s.missing("mode", "mode = \"dr\" (dr, nat, snat, tun, tcp or http)");
+    }
+    out.mode = s.word("mode", &balance::parse_mode).value_or(out.mode);
+    bool const layer4 = balance::is_layer4(out.mode);
+    auto const& defaults = layer4 ? context.layer4 : context.layer7;
+    out.address = s.address("address");
+    out.network = s.text("network").value_or("");
+    out.ports = s.port_list("ports");
+    out.except_ports = s.port_list("except_ports");
+    out.protocol = s.word("protocol", &balance::parse_protocol).value_or(out.protocol);
+    out.firewall_mark = read_mark(s);
+    out.snat_source = s.address("snat_source");
+    out.balance = s.text("balance").value_or(out.balance);
+    if (auto const p = s.table("persistence", tables::persistence)) {
+        out.persistence = read_persistence(*p);
+    }
+    out.check = read_service_check(s, context, defaults);
+    out.tls = read_tls(s);
+    out.re_encrypt = s.flag("re_encrypt").value_or(false);
+    out.fallback = read_fallback(s, out.mode);
+    out.transparent = s.flag("transparent").value_or(false);
+    out.slow_start = s.duration("slow_start", 0s, 1h).value_or(layer4 ? 0ms : defaults.slow_start);
+    for (auto const& [server_name, server] : s.named("server", tables::server)) {
+        out.servers.push_back(read_server(server_name, server));
+    }
+    if (!out.network.empty() && !out.address && !s.has("address")) {
+        s.wrong("network", "network says where an address is, and the service has none; leave network out");
+    }
+    return out;
+}
+
+} // namespace dyad::config

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guardian/privileges.hpp"
+
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <string>
+
+namespace dyad {
+
+namespace {
+
+balance::error failed(char const* call) {
+    auto const why = boost::system::error_code(errno, boost::system::system_category()).message();
+    return balance::make_error(balance::errc::io_error, std::string("cannot give up privileges: ") + call + ": " + why);
+}
+
+constexpr id_t overflow_id = 65534; // nobody and nogroup where the user database knows neither
+
+balance::result<> become_nobody() {
+    auto const* user = ::getpwnam("dyad");
+    if (user == nullptr) {
+        user = ::getpwnam("nobody");
+    }
+    auto const uid = user != nullptr && user->pw_uid != 0 ? user->pw_uid : overflow_id;
+    auto const* const group = ::getgrnam("nogroup");
+    auto const gid = group != nullptr && group->gr_gid != 0 ? group->gr_gid : overflow_id;
+    if (::setgroups(0, nullptr) != 0) {
+        return failed("setgroups");
+    }
+    if (::setresgid(gid, gid, gid) != 0) {
+        return failed("setresgid");
+    }
+    if (::setresuid(uid, uid, uid) != 0) {
+        return failed("setresuid");
+    }
+    return {};
+}
+
+balance::result<> clear_capabilities() {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+    if (::syscall(SYS_capset, &header, none.data()) != 0) {
+        return failed("capset");
+    }
+    return {};
+}
+
+} // namespace
+
+balance::result<> drop_privileges() {
+    auto const parent = ::getppid();
+    if (::geteuid() == 0) {
+        if (auto const done = become_nobody(); !done) {
+            return done;
+        }
+    }
+    if (auto const done = clear_capabilities(); !done) {
+        return done;
+    }
+    rlimit const no_core{0, 0};
+    if (::setrlimit(RLIMIT_CORE, &no_core) != 0) {
+        return failed("setrlimit");
+    }
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        return failed("prctl(PR_SET_NO_NEW_PRIVS)");
+    }
+    // Last: a change of user or capabilities clears it (prctl(2)).
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) {
+        return failed("prctl(PR_SET_PDEATHSIG)");
+    }
+    if (::getppid() != parent) {
+        return balance::make_error(balance::errc::io_error, "the parent process died meanwhile");
+    }
+    return {};
+}
+
+} // namespace dyad

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// The values that our processes send each other, as JSON: pack() writes, unpack<T>() reads what pack() wrote.
+#pragma once
+
+#include <balance/checker.hpp>
+#include <balance/error.hpp>
+#include <balance/proxy.hpp>
+#include <balance/service.hpp>
+#include <balance/status.hpp>
+#include <cluster/node.hpp>
+
+#include <boost/json/object.hpp>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace dyad::ipc {
+
+/// A service's firewall mark, as in `balance::configuration::marks`.
+using mark = std::pair<std::string, std::uint32_t>;
+
+/// {"address","port"}
+boost::json::object pack(balance::endpoint const& e);
+/// {"service","mark"}
+boost::json::object pack(mark const& m);
+/// {"service","server","health","admin"}
+boost::json::object pack(balance::server_state const& s);
+/// {"service","server","health","success","reason","latency_ms"}
+boost::json::object pack(balance::health_event const& e);
+/// The same and {"since_last_ms","since_change_ms"}
+boost::json::object pack(balance::health_snapshot const& s);
+/// {"service","client","server","sequence","remaining_ms"}
+boost::json::object pack(balance::persistence_entry const& e);
+/// {"name","not_served","counters":{…},"servers":[{"name","active","inactive","counters":{…}}]}
+boost::json::object pack(balance::service_status const& s);
+/// {"address","interface"}
+boost::json::object pack(cluster::floating_address const& f);
+/// {"local","local_port","peer","peer_port","interface","bytes"}
+boost::json::object pack(cluster::sealed_datagram const& d);
+
+/// Reads one value, of a type that pack() knows. Errors: `protocol_error` that names the member.
+template <class T>
+balance::result<T> unpack(boost::json::value const& v);
+
+template <class Range>
+boost::json::array pack_all(Range const& values) {
+    boost::json::array all;
+    all.reserve(std::size(values));
+    for (auto const& value : values) {
+        all.push_back(pack(value));
+    }
+    return all;
+}
+
+/// Reads the list `message[member]`. Errors: `protocol_error` that names the member and the place in the list.
+template <class T>
+balance::result<std::vector<T>> unpack_all(boost::json::object const& message, std::string_view member) {
+    auto const* const value = message.if_contains(member);
+    auto const* const list = value != nullptr ? value->if_array() : nullptr;
+    if (list == nullptr) {
+        return balance::make_error(balance::errc::protocol_error, "\"" + std::string(member) + "\" must be a list");
+    }
+    std::vector<T> all;
+    all.reserve(list->size());
+    for (auto const& item : *list) {
+        auto read = unpack<T>(item);
+        if (!read) {
+            auto place = std::string(member) + "[" + std::to_string(all.size()) + "]: ";
+            return balance::make_error(balance::errc::protocol_error, std::move(place) + read.error().detail);
+        }
+        all.push_back(std::move(*read));
+    }
+    return all;
+}
+
+} // namespace dyad::ipc

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/proxy_process.hpp"
+
+#include "config/config.hpp"
+#include "ipc/fields.hpp"
+#include "ipc/values.hpp"
+#include "proxy/endpoints.hpp"
+
+#include <boost/asio/post.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace dyad {
+
+namespace {
+
+constexpr std::chrono::milliseconds settle_limit{1000};
+constexpr std::chrono::milliseconds flush_period{20}; ///< entries are on their way within 50 ms
+constexpr std::chrono::milliseconds status_period{1000};
+constexpr std::size_t entries_per_message = 10'000; ///< some 1.5 MB of JSON
+
+void misunderstood(std::string_view type, balance::error const& why) {
+    spdlog::error("message \"{}\": {}", type, why.detail);
+}
+
+} // namespace
+
+proxy_process::proxy_process(int guardian_fd, balance::proxy::settings s)
+    : proxy_(s),
+      links_(io_, guardian_fd,
+             {[this] { introduced_ = false; }, [this](boost::json::object const& m) { on_cluster(m); },
+              [this](boost::json::object const& m, std::vector<ipc::descriptor> d) { on_guardian(m, std::move(d)); }}) {
+    proxy_.on_persistence([this](std::span<balance::persistence_entry const> entries) {
+        if (outbox_.add(entries)) {
+            boost::asio::post(io_, [this] { flush_later(); });
+        }
+    });
+}
+
+void proxy_process::run() {
+    report_status();
+    io_.run();
+    proxy_.stop(); // its threads use the outbox
+}
+
+void proxy_process::on_guardian(boost::json::object const& message, std::vector<ipc::descriptor> descriptors) {
+    if (auto const taken = listeners_.take(message, std::move(descriptors)); !taken) {
+        return misunderstood("listeners", taken.error());
+    }
+    if (configured_) {
+        apply_when_settled();
+    }
+}
+
+void proxy_process::on_cluster(boost::json::object const& message) {
+    auto const type = ipc::fields(message).text("type");
+    if (type == "configure") {
+        configure(message);
+    } else if (type == "states") {
+        set_states(message);
+    } else if (type == "merge") {
+        merge(message);
+    } else {
+        spdlog::error("the cluster process sent a message of unknown type \"{}\"", type);
+    }
+}
+
+void proxy_process::configure(boost::json::object const& message) {
+    ipc::fields from(message);
+    auto text = from.make(from.text("cluster_toml"));
+    auto states = ipc::unpack_all<balance::server_state>(message, "states");
+    if (!text || !states) {
+        return misunderstood("configure", text ? states.error() : text.error());
+    }
+    if (*text != text_ && !parse(std::move(*text))) {
+        return;
+    }
+    states_ = std::move(*states);
+    configured_ = true;
+    if (!std::exchange(introduced_, true)) {
+        send_entries(proxy_.persistence_snapshot());
+    }
+    links_.hear_guardian();
+    apply_when_settled();
+}
+
+bool proxy_process::parse(std::string text) {
+    auto parsed = config::parse_cluster(text, "cluster.toml", {});
+    if (!parsed.value) {
+        for (auto const& fault : parsed.diagnostics) {
+            spdlog::error("{}", config::to_string(fault));
+        }
+        return false;
+    }
+    desired_ = std::move(parsed.value->services);
+    text_ = std::move(text);
+    return true;
+}
+
+void proxy_process::set_states(boost::json::object const& message) {
+    auto states = ipc::unpack_all<balance::server_state>(message, "states");
+    if (!states) {
+        return misunderstood("states", states.error());
+    }
+    states_ = std::move(*states);
+    if (configured_) {
+        apply_when_settled();
+    }
+}
+
+void proxy_process::merge(boost::json::object const& message) {
+    auto const entries = ipc::unpack_all<balance::persistence_entry>(message, "entries");
+    if (!entries) {
+        return misunderstood("merge", entries.error());
+    }
+    proxy_.merge(*entries);
+}
+
+void proxy_process::apply_when_settled() {
+    if (listeners_.settled(endpoints_of(desired_))) {
+        settle_timer_.cancel();
+        settling_ = false;
+        return apply();
+    }
+    if (std::exchange(settling_, true)) {
+        return;
+    }
+    settle_timer_.expires_after(settle_limit);
+    settle_timer_.async_wait([this](boost::system::error_code ec) {
+        if (!ec && std::exchange(settling_, false)) {
+            spdlog::warn("some listening sockets have not come: the other services are served");
+            apply();
+        }
+    });
+}
+
+void proxy_process::apply() {
+    auto const reachable = restrict_to(desired_, [this](balance::endpoint const& e) { return listeners_.has(e); });
+    proxy_.use_listeners(listeners_.hand_over(endpoints_of(reachable)));
+    proxy_.apply(reachable, states_);
+}
+
+void proxy_process::send_entries(std::span<balance::persistence_entry const> entries) {
+    for (std::size_t at = 0; at < entries.size(); at += entries_per_message) {
+        auto const part = entries.subspan(at, std::min(entries_per_message, entries.size() - at));
+        links_.to_cluster({{"type", "persistence"}, {"entries", ipc::pack_all(part)}});
+    }
+}
+
+void proxy_process::flush_later() {
+    flush_timer_.expires_after(flush_period);
+    flush_timer_.async_wait([this](boost::system::error_code ec) {
+        if (!ec) {
+            send_entries(outbox_.take()); // lost without a cluster process: the next one gets all tables
+        }
+    });
+}
+
+void proxy_process::report_status() {
+    status_timer_.expires_after(status_period);
+    status_timer_.async_wait([this](boost::system::error_code ec) {
+        if (ec) {
+            return;
+        }
+        if (configured_ && links_.has_cluster()) {
+            links_.to_cluster({{"type", "status"}, {"services", ipc::pack_all(status())}});
+        }
+        report_status();
+    });
+}
+
+std::vector<balance::service_status> proxy_process::status() const {
+    auto all = proxy_.status();
+    for (auto& s : all) {
+        auto const described = std::ranges::find(desired_.services, s.name, &balance::virtual_service::name);
+        if (!s.not_served.empty() || described == desired_.services.end()) {
+            continue;
+        }
+        auto const wanted = endpoints_of({{*described}, {}});
+        bool const none = std::ranges::none_of(wanted, [this](auto const& e) { return listeners_.has(e); });
+        if (auto const* why = none && !wanted.empty() ? listeners_.failure(*wanted.begin()) : nullptr) {
+            s.not_served = *why;
+        }
+    }
+    return all;
+}
+
+} // namespace dyad

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "ipc/worker_links.hpp"
+#include "proxy/listener_pool.hpp"
+#include "proxy/persistence_outbox.hpp"
+
+#include <balance/proxy.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dyad {
+
+/// Runs `balance::proxy` as the cluster process says, on sockets that the guardian gives.
+class proxy_process {
+public:
+    proxy_process(int guardian_fd, balance::proxy::settings s);
+
+    /// Until the guardian is gone or SIGTERM came.
+    void run();
+
+private:
+    void on_guardian(boost::json::object const& message, std::vector<ipc::descriptor> descriptors);
+    void on_cluster(boost::json::object const& message);
+    void configure(boost::json::object const& message);
+    bool parse(std::string text);
+    void set_states(boost::json::object const& message);
+    void merge(boost::json::object const& message);
+    /// Applies what is wanted, as soon as the guardian has said of every socket whether there is one.
+    void apply_when_settled();
+    void apply();
+    void send_entries(std::span<balance::persistence_entry const> entries);
+    void flush_later();
+    void report_status();
+    [[nodiscard]] std::vector<balance::service_status> status() const;
+
+    boost::asio::io_context io_{1};
+    persistence_outbox outbox_;
+    balance::proxy proxy_;
+    boost::asio::steady_timer settle_timer_{io_};
+    boost::asio::steady_timer flush_timer_{io_};
+    boost::asio::steady_timer status_timer_{io_};
+    listener_pool listeners_;
+    balance::configuration desired_;
+    std::string text_; ///< that `desired_` came from
+    std::vector<balance::server_state> states_;
+    bool configured_ = false; ///< something is desired
+    bool settling_ = false;   ///< the timer runs
+    bool introduced_ = false; ///< the present cluster process was given our tables
+    ipc::worker_links links_; ///< last: its handlers use all of the above
+};
+
+} // namespace dyad

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "guardian_lab.hpp"
+
+namespace test {
+
+/// A cluster process that does what the guardian can see of one: heartbeats into the shared word, answers to "stop",
+/// connections to the workers.
+int small_cluster(dyad::child_context ctx, cluster_manners const& manners, journal const& out);
+
+/// A worker: takes listeners, says hello over every connection it gets, serves each client one line with its pid.
+int small_worker(dyad::child_context ctx, std::string const& name, journal const& out);
+
+} // namespace test

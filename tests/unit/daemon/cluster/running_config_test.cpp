@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/running_config.hpp"
+
+#include <balance/validate.hpp>
+
+#include <catch2/catch.hpp>
+
+namespace {
+
+std::string text(std::string const& services) { return "format = 1\n" + services; }
+
+std::string service(std::string const& name, std::string const& ports, std::string const& weight = "100") {
+    return "[service." + name + "]\nmode = \"dr\"\naddress = \"10.0.0.9\"\nports = " + ports +
+           "\nbalance = \"wrr\"\n[service." + name + ".server.one]\naddress = \"10.0.1.1\"\nweight = " + weight + "\n";
+}
+
+dyad::running_config made_of(cluster::generation const& before, std::string const& cluster_text) {
+    auto next = dyad::next_generation(before, cluster_text, {}, "uid 0", 1);
+    REQUIRE(next.has_value());
+    auto understood = dyad::understand(*next);
+    REQUIRE(understood.has_value());
+    return *understood;
+}
+
+} // namespace
+
+TEST_CASE("a mark once given stays with its service, and is not given to another") {
+    auto const first = made_of({}, text(service("a", "[80, 443]")));
+    REQUIRE(first.cluster.services.marks.size() == 1);
+    auto const mark = first.cluster.services.marks.front().second;
+    CHECK(mark >= balance::first_reserved_mark);
+
+    auto const second = made_of(first.generation, text(service("b", "[81, 444]") + service("a", "[80, 443]")));
+    auto const& marks = second.cluster.services.marks;
+    REQUIRE(marks.size() == 2);
+    for (auto const& [name, value] : marks) {
+        CHECK((value == mark) == (name == "a"));
+    }
+    CHECK(second.generation.version == cluster::config_version{1, 2});
+}
+
+TEST_CASE("a faulty text makes no generation and names its place") {
+    auto const next = dyad::next_generation({}, "format = 1\nnonsense = 3\n", {}, "uid 0", 1);
+    REQUIRE_FALSE(next.has_value());
+    CHECK(next.error().code == balance::errc::invalid_configuration);
+    CHECK(next.error().detail.find("cluster.toml:2:") == 0);
+}
+
+TEST_CASE("differences name objects, and equal configurations have none") {
+    auto const before = made_of({}, text(service("a", "[80]") + service("b", "[81]")));
+    auto const after = made_of(before.generation, text(service("a", "[80]", "7") + service("c", "[82]")));
+    CHECK(dyad::differences(before.cluster, before.cluster).empty());
+
+    auto const changes = dyad::differences(before.cluster, after.cluster);
+    REQUIRE(changes.size() == 3);
+    CHECK(changes[0].object == "service b");
+    CHECK(changes[0].change == "remove");
+    CHECK(changes[1].object == "service a server one");
+    CHECK(changes[1].text == "weight: 100 -> 7");
+    CHECK(changes[2].object == "service c");
+    CHECK(changes[2].change == "add");
+}
+
+TEST_CASE("floating IPs go to the interface that node.toml names for their network") {
+    auto const running = made_of({}, text("[floating_ip.\"10.0.0.200\"]\nnetwork = \"clients\"\n" + service("a", "[80]")));
+    dyad::config::node_config self;
+    self.networks["clients"] = "eth7";
+    auto const placed = dyad::place(running.cluster, self);
+    REQUIRE(placed.size() == 2);
+    CHECK(placed[0].interface.empty());
+    CHECK(placed[1].interface == "eth7");
+}

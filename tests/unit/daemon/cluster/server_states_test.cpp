@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cluster/server_states.hpp"
+
+#include <catch2/catch.hpp>
+
+using balance::admin_state;
+using balance::health;
+using cluster::node_id;
+
+namespace {
+
+balance::virtual_service service(std::string name, std::vector<std::string> servers) {
+    balance::virtual_service s;
+    s.name = std::move(name);
+    for (auto& server : servers) {
+        s.servers.push_back({.name = std::move(server), .address = {}});
+    }
+    return s;
+}
+
+} // namespace
+
+TEST_CASE("a new server is unknown, and an unchanged one keeps its health over a new configuration") {
+    dyad::server_states states;
+    states.set_services({service("a", {"one"})}, 0);
+    CHECK(states.find({"a", "one"})->state.health == health::unknown);
+
+    CHECK(states.set_health({"a", "one"}, health::up, "200 OK", 3, 10));
+    states.set_services({service("a", {"one", "two"})}, 20);
+    CHECK(states.find({"a", "one"})->state.health == health::up);
+    CHECK(states.find({"a", "one"})->changed_at_ms == 10);
+    CHECK(states.find({"a", "two"})->state.health == health::unknown);
+}
+
+TEST_CASE("only a change of health is reported") {
+    dyad::server_states states;
+    states.set_services({service("a", {"one"})}, 0);
+    CHECK(states.set_health({"a", "one"}, health::down, "connection refused", 1, 5));
+    CHECK_FALSE(states.set_health({"a", "one"}, health::down, "no answer", 2, 6));
+    CHECK(states.find({"a", "one"})->reason == "no answer");
+    CHECK_FALSE(states.set_health({"a", "gone"}, health::down, "late", 2, 6));
+}
+
+TEST_CASE("an operator's word outlives the server it speaks of") {
+    dyad::server_states states;
+    states.set_services({service("a", {"one"})}, 0);
+    balance::server_key const key{"a", "one"};
+    states.set_admin({&key, 1}, admin_state::drain, node_id::primary);
+    states.set_services({}, 1);
+    CHECK(states.find(key) == nullptr);
+    states.set_services({service("a", {"one"})}, 2);
+    CHECK(states.find(key)->state.admin == admin_state::drain);
+}
+
+TEST_CASE("words travel as a document, and the newest wins") {
+    dyad::server_states here;
+    dyad::server_states there;
+    here.set_services({service("a", {"one", "two"})}, 0);
+    there.set_services({service("a", {"one", "two"})}, 0);
+    balance::server_key const one{"a", "one"};
+    here.set_admin({&one, 1}, admin_state::halt, node_id::primary);
+
+    CHECK(there.merge(here.document()));
+    CHECK(there.find(one)->state.admin == admin_state::halt);
+    CHECK_FALSE(there.merge(here.document()));
+
+    there.set_admin({&one, 1}, admin_state::online, node_id::secondary);
+    CHECK(here.merge(there.document()));
+    CHECK(here.find(one)->state.admin == admin_state::online);
+}
+
+TEST_CASE("with equal stamps the greater node wins on both sides") {
+    dyad::server_states a;
+    dyad::server_states b;
+    a.set_services({service("s", {"one"})}, 0);
+    b.set_services({service("s", {"one"})}, 0);
+    balance::server_key const one{"s", "one"};
+    a.set_admin({&one, 1}, admin_state::drain, node_id::primary);
+    b.set_admin({&one, 1}, admin_state::halt, node_id::secondary);
+    auto const from_a = a.document();
+    auto const from_b = b.document();
+    CHECK(a.merge(from_b));
+    CHECK_FALSE(b.merge(from_a));
+    CHECK(a.find(one)->state.admin == admin_state::halt);
+    CHECK(b.find(one)->state.admin == admin_state::halt);
+}
+
+TEST_CASE("a document that is not understood changes nothing") {
+    dyad::server_states states;
+    states.set_services({service("a", {"one"})}, 0);
+    for (auto const* bytes : {"", "{}", "[1]", R"([{"service":"a"}])",
+                              R"([{"service":"a","server":"one","admin":"asleep"}])"}) {
+        CHECK_FALSE(states.merge({"servers", 9, node_id::primary, bytes}));
+        CHECK(states.find({"a", "one"})->state.admin == admin_state::online);
+    }
+}

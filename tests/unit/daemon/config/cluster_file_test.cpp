@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <config/config.hpp>
+
+#include <catch2/catch.hpp>
+
+using namespace dyad::config;
+using namespace std::chrono_literals;
+using boost::asio::ip::make_address;
+
+namespace {
+
+cluster_config parsed(std::string_view text) {
+    auto const got = parse_cluster(text, "cluster.toml", {});
+    for (auto const& d : got.diagnostics) {
+        UNSCOPED_INFO(to_string(d));
+    }
+    REQUIRE(got.value);
+    return *got.value;
+}
+
+constexpr std::string_view server = "[service.S.server.a]\naddress = \"192.0.2.1\"\n";
+
+balance::virtual_service service(std::string_view body, std::string_view before = {}) {
+    auto const c = parsed("format = 1\n" + std::string(before) + "[service.S]\naddress = \"192.0.2.9\"\n" + std::string(body) + '\n' +
+                          std::string(server));
+    REQUIRE(c.services.services.size() == 1);
+    return c.services.services[0];
+}
+
+} // namespace
+
+TEST_CASE("cluster.toml: the heartbeat's keys arrive") {
+    auto const c = parsed(R"(format = 1
+[heartbeat]
+keepalive = "5ms"
+warntime = "12ms"
+deadtime = "20ms"
+initdead = "1s"
+auto_failback = true
+failback_hold = "2m"
+address_lifetime = "3s"
+ping_nodes = ["192.0.2.1", "2001:db8::1"]
+[floating_ip."192.0.2.50"]
+network = "clients"
+[floating_ip."2001:db8::50"]
+)");
+    CHECK(c.timing == cluster::timing{5ms, 12ms, 20ms, 1s, true, 2min});
+    CHECK(c.address_lifetime == 3s);
+    CHECK(c.ping_nodes == std::vector{make_address("192.0.2.1"), make_address("2001:db8::1")});
+    CHECK(c.floating == std::vector<floating_ip>{{make_address("192.0.2.50"), "clients"}, {make_address("2001:db8::50"), ""}});
+    CHECK(c.services.services.empty());
+}
+
+TEST_CASE("cluster.toml: timing that is left out has its default and follows a changed deadtime") {
+    CHECK(parsed("format = 1\n").timing == cluster::timing{});
+    CHECK(parsed("format = 1\n[heartbeat]\n").timing == cluster::timing{});
+    CHECK(parsed("format = 1\n").address_lifetime == 2s);
+    auto const fast = parsed("format = 1\n[heartbeat]\nkeepalive = \"5ms\"\ndeadtime = \"20ms\"\n").timing;
+    CHECK(fast.warntime == 10ms);
+    CHECK(fast.initdead == 5s);
+    auto const slow = parsed("format = 1\n[heartbeat]\nkeepalive = \"2s\"\ndeadtime = \"10s\"\n").timing;
+    CHECK(slow.warntime == 5s);
+    CHECK(slow.initdead == 10s);
+    CHECK(parsed("format = 1\n[heartbeat]\nkeepalive = \"1ms\"\ndeadtime = \"3ms\"\n").timing.warntime == 2ms);
+}
+
+TEST_CASE("cluster.toml: what a layer-4 service leaves out has its default") {
+    auto const s = service("mode = \"dr\"\nports = [80]");
+    balance::virtual_service want;
+    want.name = "S";
+    want.mode = balance::mode::dr;
+    want.address = make_address("192.0.2.9");
+    want.ports = {{80, 80}};
+    want.balance = "wlc";
+    want.check.interval = 4s;
+    want.check.timeout = 5s;
+    want.check.rise = 2;
+    want.check.fall = 2;
+    want.servers = {{"a", make_address("192.0.2.1"), 0, 100, 0, 0}};
+    CHECK(s == want);
+    CHECK(s.fallback.mode == balance::fallback::kind::disabled);
+}
+
+TEST_CASE("cluster.toml: every key of a layer-4 service arrives") {
+    auto const c = parsed(R"(format = 1
+[floating_ip."192.0.2.77"]
+[service.S]
+mode = "snat"
+address = "192.0.2.9"
+network = "clients"
+ports = [80, "4100-4110"]
+protocol = "tcp_udp"
+snat_source = "192.0.2.77"
+balance = "sed"
+persistence = { mode = "source_ip", timeout = "90s", granularity = "255.255.255.0" }
+check = { type = "external", command = "/usr/local/bin/check", interval = "1s", timeout = "900ms", rise = 3, fall = 4 }
+fallback = "192.0.2.8:81"
+[service.S.server.z]
+address = "192.0.2.2"
+port = 8080
+weight = 65535
+min_connections = 5
+max_connections = 10
+[service.S.server.a]
+address = "192.0.2.1"
+weight = 0
+)");
+    balance::virtual_service want;
+    want.name = "S";
+    want.mode = balance::mode::snat;
+    want.address = make_address("192.0.2.9");
+    want.network = "clients";
+    want.ports = {{80, 80}, {4100, 4110}};
+    want.protocol = balance::protocol::tcp_udp;
+    want.snat_source = make_address("192.0.2.77");
+    want.balance = "sed";
+    want.persistence = {balance::persistence::kind::source_ip, 90s, 24};
+    want.check.type = balance::health_check::kind::external;
+    want.check.command = "/usr/local/bin/check";
+    want.check.interval = 1s;
+    want.check.timeout = 900ms;
+    want.check.rise = 3;
+    want.check.fall = 4;
+    want.fallback = {balance::fallback::kind::server, {make_address("192.0.2.8"), 81}};
+    want.servers = {{"z", make_address("192.0.2.2"), 8080, 65535, 5, 10}, {"a", make_address("192.0.2.1"), 0, 0, 0, 0}};
+    CHECK(c.services.services == std::vector{want});
+}
+
+TEST_CASE("cluster.toml: marks, all ports but some, and a bare mark") {
+    auto const s = service("mode = \"nat\"\nfirewall_mark = 999999\nexcept_ports = [20000, \"1-79\"]\ncheck = { type = \"ping\" }");
+    CHECK(s.firewall_mark == 999999);
+    CHECK(s.ports.empty());
+    CHECK(s.except_ports == std::vector<balance::port_range>{{20000, 20000}, {1, 79}});
+    auto const bare = parsed("format = 1\n[service.S]\nmode = \"nat\"\nfirewall_mark = 7\ncheck = { type = \"ping\" }\n" +
+                             std::string(server));
+    CHECK_FALSE(bare.services.services[0].address);
+}
+
+TEST_CASE("cluster.toml: every key of a layer-7 service arrives") {
+    auto const s = service(R"(mode = "http"
+ports = [8080]
+balance = "uri"
+persistence = { mode = "http_cookie", timeout = "30m" }
+check = { type = "https", port = 8443, request = "health", host = "pacs.example", method = "GET", verify = true, expect = { equals = "a", contains = "b", regex = "c+", status = 204 } }
+tls = { ports = [443, "8443-8444"], certificate = "server-cert" }
+re_encrypt = true
+fallback = "disabled"
+transparent = true
+slow_start = "3s"
+)");
+    CHECK(s.mode == balance::mode::http);
+    CHECK(s.balance == "uri");
+    CHECK(s.persistence == balance::persistence{balance::persistence::kind::http_cookie, 1800s, std::nullopt});
+    balance::health_check want;
+    want.type = balance::health_check::kind::https;
+    want.port = 8443;
+    want.request = "/health"; // the slash was left out
+    want.host = "pacs.example";
+    want.verify = true;
+    want.expect = {"a", "b", "c+", 204};
+    CHECK(s.check == want);
+    CHECK(s.tls == balance::tls_termination{{{443, 443}, {8443, 8444}}, "server-cert"});
+    CHECK(s.re_encrypt);
+    CHECK(s.transparent);
+    CHECK(s.fallback.mode == balance::fallback::kind::disabled);
+    CHECK(s.slow_start == 3s);
+}
+
+TEST_CASE("cluster.toml: a service takes the defaults of its layer, a named check too") {
+    constexpr std::string_view before = "[layer4]\ncheck_interval = \"7s\"\ncheck_timeout = \"8s\"\nrise = 9\nfall = 10\n"
+                                        "[layer7]\ncheck_interval = \"17s\"\ncheck_timeout = \"18s\"\nrise = 19\nfall = 20\n"
+                                        "slow_start = \"21s\"\n[check.c]\ntype = \"ping\"\nfall = 5\n";
+    auto const l4 = service("mode = \"nat\"\nports = [80]\ncheck = \"c\"", before);
+    CHECK(l4.check.type == balance::health_check::kind::ping);
+    CHECK(l4.check.interval == 7s);
+    CHECK(l4.check.timeout == 8s);
+    CHECK(l4.check.rise == 9);
+    CHECK(l4.check.fall == 5);
+    CHECK(l4.slow_start == 0s);
+    auto const l7 = service("mode = \"tcp\"\nports = [80]\ncheck = \"c\"", before);
+    CHECK(l7.check.interval == 17s);
+    CHECK(l7.check.timeout == 18s);
+    CHECK(l7.check.rise == 19);
+    CHECK(l7.check.fall == 5);
+    CHECK(l7.slow_start == 21s);
+    CHECK(service("mode = \"http\"\nports = [80]").fallback.mode == balance::fallback::kind::local);
+}
+
+TEST_CASE("cluster.toml: services and servers keep the file's order") {
+    auto const c = parsed("format = 1\n[service.z]\nmode = \"tcp\"\naddress = \"192.0.2.9\"\nports = [1]\n[service.z.server.b]\n"
+                          "address = \"192.0.2.1\"\n[service.z.server.a]\naddress = \"192.0.2.2\"\n[service.a]\nmode = \"tcp\"\n"
+                          "address = \"192.0.2.9\"\nports = [2]\n[service.a.server.x]\naddress = \"192.0.2.2\"\n");
+    REQUIRE(c.services.services.size() == 2);
+    CHECK(c.services.services[0].name == "z");
+    CHECK(c.services.services[0].servers[0].name == "b");
+    CHECK(c.services.services[0].servers[1].name == "a");
+    CHECK(c.services.services[1].name == "a");
+}
+
+TEST_CASE("cluster.toml: every floating address is named once, services first") {
+    auto const c = parsed("format = 1\n[floating_ip.\"192.0.2.7\"]\n[floating_ip.\"192.0.2.9\"]\nnetwork = \"n\"\n"
+                          "[service.A]\nmode = \"tcp\"\naddress = \"192.0.2.9\"\nports = [1]\n[service.A.server.a]\n"
+                          "address = \"192.0.2.1\"\n[service.B]\nmode = \"tcp\"\naddress = \"192.0.2.9\"\nports = [2]\n"
+                          "[service.B.server.a]\naddress = \"192.0.2.1\"\n");
+    CHECK(c.all_floating() == std::vector<floating_ip>{{make_address("192.0.2.9"), "n"}, {make_address("192.0.2.7"), ""}});
+}

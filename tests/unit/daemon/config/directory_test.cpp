@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <config/config.hpp>
+#include <config/directory_parts.hpp>
+
+#include "support/temporary_directory.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+using namespace dyad::config;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr auto good_node = "format = 1\nname = \"lb1\"\nrole = \"primary\"\n[link.a]\ninterface = \"eth0\"\nlocal = \"192.0.2.11\"\n"
+                           "peer = \"192.0.2.12\"\n[network.n]\ninterface = \"eth1\"\n";
+constexpr auto good_cluster = "format = 1\n[service.S]\nmode = \"tcp\"\naddress = \"192.0.2.9\"\nnetwork = \"n\"\nports = [80]\n"
+                              "tls = { ports = [443], certificate = \"web\" }\n[service.S.server.a]\naddress = \"192.0.2.1\"\n";
+
+void write(fs::path const& file, std::string_view text) { std::ofstream(file, std::ios::binary) << text; }
+
+struct directory : test::temporary_directory {
+    directory() {
+        write(path() / "node.toml", good_node);
+        write(path() / "cluster.toml", good_cluster);
+        write(path() / "cluster.key", "");
+        fs::create_directory(path() / "certificates");
+        write(path() / "certificates/web.pem", "");
+    }
+
+    [[nodiscard]] std::vector<std::string> said() const {
+        auto const got = load_directory(path());
+        std::vector<std::string> out;
+        for (auto const& d : got.diagnostics) {
+            auto text = to_string(d);
+            if (text.starts_with(path().string())) {
+                text.erase(0, path().string().size() + 1);
+            }
+            out.push_back(text);
+        }
+        CHECK(got.value.has_value() == out.empty());
+        return out;
+    }
+};
+
+using lines = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE("directory: both files are read, byte for byte") {
+    directory const d;
+    auto const got = load_directory(d.path());
+    CHECK(got.diagnostics.empty());
+    REQUIRE(got.value);
+    CHECK(got.value->node.name == "lb1");
+    CHECK(got.value->cluster.services.services.size() == 1);
+    CHECK(got.value->node_text == good_node);
+    CHECK(got.value->cluster_text == good_cluster);
+}
+
+TEST_CASE("directory: faults of both files are told together") {
+    directory const d;
+    write(d.path() / "node.toml", "format = 1\nname = \"lb1\"\nrole = \"boss\"\n[link.a]\ninterface = \"eth0\"\nlocal = \"192.0.2.11\"\n"
+                                  "peer = \"192.0.2.12\"\n");
+    fs::remove(d.path() / "certificates/web.pem");
+    CHECK(d.said() == lines{"node.toml:3:8: role is \"boss\"; it must be \"primary\" or \"secondary\"",
+                            "cluster.toml:7:38: certificate \"web\" is missing; put certificate, chain and private key into "
+                            "certificates/web.pem"});
+}
+
+TEST_CASE("directory: what contradicts the other file is a fault") {
+    directory const d;
+    write(d.path() / "cluster.toml", "format = 1\n[service.S]\nmode = \"tcp\"\naddress = \"192.0.2.12\"\nnetwork = \"x\"\nports = [80]\n"
+                                     "[service.S.server.a]\naddress = \"192.0.2.1\"\n[floating_ip.\"192.0.2.11\"]\nnetwork = \"y\"\n");
+    CHECK(d.said() ==
+          lines{"cluster.toml:4:11: 192.0.2.12 is the fixed address of the peer on link \"a\"; a floating address must be another one",
+                "cluster.toml:5:11: network \"x\" is not in this node's node.toml; add a table [network.NAME] with its interface there",
+                "cluster.toml:9:14: 192.0.2.11 is the fixed address of this node on link \"a\"; a floating address must be another "
+                "one",
+                "cluster.toml:10:11: network \"y\" is not in this node's node.toml; add a table [network.NAME] with its interface "
+                "there"});
+}
+
+TEST_CASE("directory: files that are no files are refused with the reason") {
+    directory const d;
+    auto const file = d.path() / "cluster.toml";
+    fs::remove(file);
+    SECTION("missing") {
+        CHECK(d.said() == lines{"cluster.toml: the file is missing; `dyad init` writes a first one"});
+    }
+    SECTION("a directory") {
+        fs::create_directory(file);
+        CHECK(d.said() == lines{"cluster.toml: this is a directory, but must be a file"});
+    }
+    SECTION("a symlink loop") {
+        fs::create_symlink("cluster.toml", file);
+        CHECK(d.said() == lines{"cluster.toml: the file is a symbolic link that leads back to itself; make it a file"});
+    }
+    SECTION("a symlink to nowhere") {
+        fs::create_symlink("gone.toml", file);
+        CHECK(d.said() == lines{"cluster.toml: the file is missing; `dyad init` writes a first one"});
+    }
+    SECTION("a symlink to a file is fine") {
+        write(d.path() / "real.toml", good_cluster);
+        fs::create_symlink("real.toml", file);
+        CHECK(d.said().empty());
+    }
+    SECTION("a pipe nobody writes to") {
+        REQUIRE(::mkfifo(file.c_str(), 0600) == 0);
+        CHECK(d.said() == lines{"cluster.toml: this is no regular file"});
+    }
+    SECTION("a device that never ends") {
+        fs::create_symlink("/dev/zero", file);
+        CHECK(d.said() == lines{"cluster.toml: this is no regular file"});
+    }
+    SECTION("10 MB") {
+        write(file, std::string(10'000'000, '#'));
+        CHECK(d.said() == lines{"cluster.toml: the file has 10000000 bytes; a configuration file has at most 4194304"});
+    }
+    SECTION("unreadable") {
+        write(file, good_cluster);
+        fs::permissions(file, fs::perms::none);
+        fs::permissions(d.path(), fs::perms::all);
+        ::setfsuid(65534); // as root too: file access as somebody else
+        auto const text = read_file(file);
+        ::setfsuid(::geteuid());
+        REQUIRE(text.has_error());
+        CHECK(text.error().detail == "the file may not be read by this user; run as root, or change the file's permissions");
+    }
+    SECTION("a file that says it is empty and is not") {
+        fs::create_symlink("/proc/self/status", file);
+        auto const text = read_file(file);
+        REQUIRE(text);
+        CHECK(text->find("Name:") == 0);
+    }
+}
+
+TEST_CASE("directory: a directory that is none") {
+    test::temporary_directory const d;
+    auto const gone = load_directory(d.path() / "gone");
+    CHECK_FALSE(gone.value);
+    REQUIRE(gone.diagnostics.size() == 1);
+    CHECK(to_string(gone.diagnostics[0]) == (d.path() / "gone").string() + ": the directory is missing; `dyad init` makes it");
+    write(d.path() / "file", "");
+    auto const file = load_directory(d.path() / "file");
+    REQUIRE(file.diagnostics.size() == 1);
+    CHECK(to_string(file.diagnostics[0]) ==
+          (d.path() / "file").string() + ": this is no directory; it must hold node.toml and cluster.toml");
+}

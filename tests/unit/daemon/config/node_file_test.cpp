@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <config/config.hpp>
+
+#include <catch2/catch.hpp>
+
+using namespace dyad::config;
+
+TEST_CASE("node.toml: every key arrives") {
+    auto const got = parse_node(R"(
+format = 1
+name = "lb2.example"
+role = "secondary"
+real_time = false
+[link.zeta]
+interface = "eth0"
+local = "192.0.2.12"
+peer = "192.0.2.11"
+[link.alpha]
+interface = "eth1"
+local = "2001:db8::12"
+peer = "2001:db8::11"
+[network.clients]
+interface = "eth2"
+[ports]
+heartbeat = 16694
+replication = 17778
+fallback_page = 19081
+web = 19443
+)",
+                                "node.toml", {true, std::nullopt});
+    CHECK(got.diagnostics.empty());
+    REQUIRE(got.value);
+    node_config want;
+    want.name = "lb2.example";
+    want.role = cluster::node_id::secondary;
+    want.real_time = false;
+    using boost::asio::ip::make_address;
+    want.links = {{"zeta", "eth0", make_address("192.0.2.12"), make_address("192.0.2.11"), 16694},
+                  {"alpha", "eth1", make_address("2001:db8::12"), make_address("2001:db8::11"), 16694}};
+    want.networks = {{"clients", "eth2"}};
+    want.heartbeat_port = 16694;
+    want.replication_port = 17778;
+    want.fallback_port = 19081;
+    want.web_port = 19443;
+    CHECK(*got.value == want);
+}
+
+TEST_CASE("node.toml: what is left out has its default") {
+    auto const got = parse_node("format = 1\nname = \"lb1\"\nrole = \"primary\"\n", "node.toml", {});
+    CHECK(got.diagnostics.empty());
+    REQUIRE(got.value);
+    node_config want;
+    want.name = "lb1";
+    CHECK(*got.value == want);
+    CHECK(got.value->heartbeat_port == 6694);
+    CHECK(got.value->replication_port == 7778);
+    CHECK(got.value->fallback_port == 9081);
+    CHECK(got.value->web_port == 9443);
+    CHECK(got.value->real_time);
+}
+
+TEST_CASE("node.toml: a diagnostic without a place shows the file only") {
+    CHECK(to_string(diagnostic{"a", 0, 0, "m", false}) == "a: m");
+    CHECK(to_string(diagnostic{"a", 3, 4, "m", true}) == "a:3:4: warning: m");
+}
