@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <config/directory_parts.hpp>
-#include <config/section.hpp>
-
 #include <balance/text.hpp>
 
 #include <algorithm>
+#include <config/directory_parts.hpp>
+#include <config/section.hpp>
 
 namespace dyad::config {
 
-std::vector<diagnostic> across_faults(node_config const& node, cluster_config const& cluster, std::string_view cluster_text) {
+std::vector<diagnostic> across_faults(node_config const& node, cluster_config const& cluster,
+                                      std::string_view cluster_text) {
     auto const document = parse_document(cluster_text, {});
     if (!document.value) {
         return {};
     }
     fault_list faults({});
-    auto const judge = [&](balance::address const& a, std::string const& network, key_path const& path, std::string_view address_key) {
+    auto const judge = [&](balance::address const& a, std::string const& network, key_path const& path,
+                           std::string_view address_key) {
         if (!network.empty() && !node.networks.contains(network)) {
             auto at = path;
             at.emplace_back("network");
             faults.add(at, locate(*document.value, at),
-                       "network " + balance::in_quotes(network) + " is not in this node's node.toml; add a table [network.NAME] with "
-                                                               "its interface there");
+                       "network " + balance::in_quotes(network) +
+                           " is not in this node's node.toml; add a table [network.NAME] with "
+                           "its interface there");
         }
         for (auto const& l : node.links) {
             if (l.local != a && l.peer != a) {
@@ -31,8 +33,8 @@ std::vector<diagnostic> across_faults(node_config const& node, cluster_config co
                 at.emplace_back(address_key);
             }
             faults.add(at, locate(*document.value, at),
-                       a.to_string() + " is the fixed address of " + (l.local == a ? "this node" : "the peer") + " on link " +
-                           balance::in_quotes(l.name) + "; a floating address must be another one");
+                       a.to_string() + " is the fixed address of " + (l.local == a ? "this node" : "the peer") +
+                           " on link " + balance::in_quotes(l.name) + "; a floating address must be another one");
         }
     };
     for (auto const& s : cluster.services.services) {

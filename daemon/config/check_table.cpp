@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <config/cluster_parts.hpp>
-
 #include <balance/text.hpp>
 
 #include <re2/re2.h>
+
+#include <config/cluster_parts.hpp>
 
 namespace dyad::config {
 
@@ -71,7 +71,8 @@ check_spec read_check(section const& s) {
     if (auto const n = s.integer("fall", 1, 1000)) {
         out.fall = static_cast<std::uint16_t>(*n);
     }
-    bool const speaks_http = c.type == balance::health_check::kind::http || c.type == balance::health_check::kind::https;
+    bool const speaks_http =
+        c.type == balance::health_check::kind::http || c.type == balance::health_check::kind::https;
     for (auto const* key : {"request", "method"}) {
         if (s.has(key) && !speaks_http && !s.faults().touches(s.path_to("type"))) {
             s.wrong(key, std::string(key) + " is for http and https checks only; leave it out of a check of type " +

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <config/cluster_parts.hpp>
-#include <config/words.hpp>
-
 #include <balance/text.hpp>
 
 #include <algorithm>
+#include <config/cluster_parts.hpp>
+#include <config/words.hpp>
 
 namespace dyad::config {
 
@@ -16,11 +15,12 @@ namespace {
 void check_timing(section const& s, cluster::timing const& t) {
     auto const say = [](std::chrono::milliseconds d) { return format_duration(d); };
     if (t.deadtime <= 2 * t.keepalive) {
-        s.wrong("deadtime", "deadtime " + say(t.deadtime) + " is not longer than twice the keepalive " + say(t.keepalive) +
-                                ", so one lost heartbeat would be a dead peer; make it longer than " + say(2 * t.keepalive));
+        s.wrong("deadtime",
+                "deadtime " + say(t.deadtime) + " is not longer than twice the keepalive " + say(t.keepalive) +
+                    ", so one lost heartbeat would be a dead peer; make it longer than " + say(2 * t.keepalive));
     } else if (t.warntime <= t.keepalive || t.warntime > t.deadtime) {
-        s.wrong("warntime", "warntime is " + say(t.warntime) + ", but must be longer than keepalive (" + say(t.keepalive) +
-                                ") and not longer than deadtime (" + say(t.deadtime) + ")");
+        s.wrong("warntime", "warntime is " + say(t.warntime) + ", but must be longer than keepalive (" +
+                                say(t.keepalive) + ") and not longer than deadtime (" + say(t.deadtime) + ")");
     }
     if (t.initdead < t.deadtime) {
         s.wrong("initdead", "initdead " + say(t.initdead) + " is shorter than deadtime " + say(t.deadtime) +
@@ -33,11 +33,14 @@ void read_floating(section const& root, cluster_config& out) {
         auto const network = s.text("network").value_or("");
         auto const a = balance::parse_address(text);
         if (!a) {
-            s.faults().add(s.path(), s.at(), "floating_ip: " + a.error().detail + "; write it in quotes: [floating_ip.\"192.0.2.1\"]");
+            s.faults().add(s.path(), s.at(),
+                           "floating_ip: " + a.error().detail + "; write it in quotes: [floating_ip.\"192.0.2.1\"]");
         } else if (a->is_unspecified() || a->is_multicast()) {
             s.faults().add(s.path(), s.at(), "floating_ip " + a->to_string() + " is no machine's address");
-        } else if (std::any_of(out.floating.begin(), out.floating.end(), [&](auto const& f) { return f.address == *a; })) {
-            s.faults().add(s.path(), s.at(), "floating_ip " + a->to_string() + " is there twice, written differently; keep one");
+        } else if (std::any_of(out.floating.begin(), out.floating.end(),
+                               [&](auto const& f) { return f.address == *a; })) {
+            s.faults().add(s.path(), s.at(),
+                           "floating_ip " + a->to_string() + " is there twice, written differently; keep one");
         } else {
             out.floating.push_back({*a, network});
         }
@@ -62,12 +65,14 @@ void read_heartbeat(section const& root, cluster_config& out) {
     if (auto const life = s->duration("address_lifetime", 1s, 60s)) {
         out.address_lifetime = std::chrono::duration_cast<std::chrono::seconds>(*life);
         if (out.address_lifetime != *life) {
-            s->wrong("address_lifetime", "address_lifetime is " + format_duration(*life) + ", but must be whole seconds");
+            s->wrong("address_lifetime",
+                     "address_lifetime is " + format_duration(*life) + ", but must be whole seconds");
         }
     }
     out.ping_nodes = s->address_list("ping_nodes");
     if (out.ping_nodes.size() > 255) {
-        s->wrong("ping_nodes", "ping_nodes holds " + std::to_string(out.ping_nodes.size()) + " addresses; 255 are the most");
+        s->wrong("ping_nodes",
+                 "ping_nodes holds " + std::to_string(out.ping_nodes.size()) + " addresses; 255 are the most");
     }
     if (!s->faults().touches(s->path())) {
         check_timing(*s, t);
@@ -104,7 +109,8 @@ outcome<cluster_config> parse_cluster(std::string_view text, std::string const& 
     read_heartbeat(root, out);
     read_floating(root, out);
     auto checks = read_named_checks(root);
-    service_context const context{read_layer(root, "layer4", tables::layer4), read_layer(root, "layer7", tables::layer7), &checks};
+    service_context const context{read_layer(root, "layer4", tables::layer4),
+                                  read_layer(root, "layer7", tables::layer7), &checks};
     for (auto const& [name, s] : root.named("service", tables::service)) {
         out.services.services.push_back(read_service(name, s, context));
     }

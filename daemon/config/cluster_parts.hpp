@@ -2,7 +2,6 @@
 #pragma once
 
 #include <config/section.hpp>
-
 #include <map>
 
 namespace dyad::config {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <config/cluster_parts.hpp>
-
 #include <balance/text.hpp>
 #include <balance/validate.hpp>
 
 #include <algorithm>
 #include <array>
+#include <config/cluster_parts.hpp>
 #include <map>
 
 namespace dyad::config {
@@ -44,21 +43,24 @@ void check_services(value const& root, cluster_config const& c, fault_list& faul
 void check_snat_sources(value const& root, cluster_config const& c, fault_list& faults) {
     auto const floating = c.all_floating();
     for (auto const& s : c.services.services) {
-        if (!s.snat_source || std::any_of(floating.begin(), floating.end(), [&](auto const& f) { return f.address == *s.snat_source; })) {
+        if (!s.snat_source ||
+            std::any_of(floating.begin(), floating.end(), [&](auto const& f) { return f.address == *s.snat_source; })) {
             continue;
         }
         key_path const path{"service", s.name, "snat_source"};
-        faults.add(path, locate(root, path),
-                   "snat_source " + s.snat_source->to_string() +
-                       " is not a floating address, so replies would miss the node that takes over; add [floating_ip.\"" +
-                       s.snat_source->to_string() + "\"], or use a service's address");
+        faults.add(
+            path, locate(root, path),
+            "snat_source " + s.snat_source->to_string() +
+                " is not a floating address, so replies would miss the node that takes over; add [floating_ip.\"" +
+                s.snat_source->to_string() + "\"], or use a service's address");
     }
 }
 
 /// One address is on one interface, wherever it is mentioned.
 void check_networks(value const& root, cluster_config const& c, fault_list& faults) {
     std::map<balance::address, std::pair<std::string, std::string>> seen; // address -> network, who said so
-    auto const check = [&](balance::address const& a, std::string const& network, std::string const& who, key_path path) {
+    auto const check = [&](balance::address const& a, std::string const& network, std::string const& who,
+                           key_path path) {
         if (network.empty()) {
             return;
         }
@@ -66,8 +68,10 @@ void check_networks(value const& root, cluster_config const& c, fault_list& faul
         if (!is_new && other->second.first != network) {
             path.emplace_back("network");
             auto const at = locate(root, path);
-            faults.add(path, at, a.to_string() + " is in network " + in_quotes(network) + " here, but in " +
-                                     in_quotes(other->second.first) + " at " + other->second.second + "; an address is in one network");
+            faults.add(path, at,
+                       a.to_string() + " is in network " + in_quotes(network) + " here, but in " +
+                           in_quotes(other->second.first) + " at " + other->second.second +
+                           "; an address is in one network");
         }
     };
     for (auto const& s : c.services.services) {
@@ -85,7 +89,8 @@ void check_networks(value const& root, cluster_config const& c, fault_list& faul
     }
 }
 
-void check_certificates(value const& root, cluster_config const& c, std::vector<std::string> const& known, fault_list& faults) {
+void check_certificates(value const& root, cluster_config const& c, std::vector<std::string> const& known,
+                        fault_list& faults) {
     for (auto const& s : c.services.services) {
         if (!s.tls || s.tls->certificate.empty() ||
             std::find(known.begin(), known.end(), s.tls->certificate) != known.end()) {
@@ -94,8 +99,9 @@ void check_certificates(value const& root, cluster_config const& c, std::vector<
         key_path const path{"service", s.name, "tls", "certificate"};
         if (!faults.touches(path)) {
             faults.add(path, locate(root, path),
-                       "certificate " + in_quotes(s.tls->certificate) + " is missing; put certificate, chain and private key into "
-                                                                     "certificates/" +
+                       "certificate " + in_quotes(s.tls->certificate) +
+                           " is missing; put certificate, chain and private key into "
+                           "certificates/" +
                            s.tls->certificate + ".pem");
         }
     }

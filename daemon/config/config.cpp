@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <config/config.hpp>
-
 #include <algorithm>
+#include <config/config.hpp>
 
 namespace dyad::config {
 

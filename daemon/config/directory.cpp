@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <config/config.hpp>
-#include <config/directory_parts.hpp>
-
 #include <balance/text.hpp>
 
 #include <fcntl.h>
@@ -10,6 +7,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <config/config.hpp>
+#include <config/directory_parts.hpp>
 #include <cstring>
 #include <system_error>
 
@@ -37,11 +36,16 @@ private:
 
 std::string explain_open(int error) {
     switch (error) {
-    case ENOENT: return "the file is missing; `dyad init` writes a first one";
-    case ENOTDIR: return "a part of the path is no directory";
-    case ELOOP: return "the file is a symbolic link that leads back to itself; make it a file";
-    case EACCES: return "the file may not be read by this user; run as root, or change the file's permissions";
-    default: return std::string("the file cannot be opened: ") + std::strerror(error);
+    case ENOENT:
+        return "the file is missing; `dyad init` writes a first one";
+    case ENOTDIR:
+        return "a part of the path is no directory";
+    case ELOOP:
+        return "the file is a symbolic link that leads back to itself; make it a file";
+    case EACCES:
+        return "the file may not be read by this user; run as root, or change the file's permissions";
+    default:
+        return std::string("the file cannot be opened: ") + std::strerror(error);
     }
 }
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <config/document.hpp>
-#include <config/words.hpp>
-
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <config/document.hpp>
+#include <config/words.hpp>
 #include <new>
 
 namespace dyad::config {
@@ -24,7 +23,9 @@ value convert(toml::node const& n) {
         out.type = value::kind::integer;
         out.integer = n.as_integer()->get();
         break;
-    case toml::node_type::floating_point: out.type = value::kind::real; break;
+    case toml::node_type::floating_point:
+        out.type = value::kind::real;
+        break;
     case toml::node_type::boolean:
         out.type = value::kind::boolean;
         out.boolean = n.as_boolean()->get();
@@ -40,9 +41,12 @@ value convert(toml::node const& n) {
             out.entries.push_back({std::string(key.str()), place_of(key.source()), convert(item)});
         }
         // toml++ sorts by name; the order of the keys in the file is the order of servers and services.
-        std::stable_sort(out.entries.begin(), out.entries.end(), [](auto const& a, auto const& b) { return a.at < b.at; });
+        std::stable_sort(out.entries.begin(), out.entries.end(),
+                         [](auto const& a, auto const& b) { return a.at < b.at; });
         break;
-    default: out.type = value::kind::date; break;
+    default:
+        out.type = value::kind::date;
+        break;
     }
     return out;
 }
@@ -55,14 +59,16 @@ std::string explain(std::string_view description) {
         auto const quote = what.find('\'');
         auto const name = std::string(quote == std::string_view::npos ? what : what.substr(quote));
         return description.find("table header") != std::string_view::npos
-                   ? name + " is defined twice; a name is an identity, so give one of the two another name or merge them"
+                   ? name +
+                         " is defined twice; a name is an identity, so give one of the two another name or merge them"
                    : name + " is set twice; keep one of the two";
     }
     if (description.find("utf-8") != std::string_view::npos) {
         return "this is not UTF-8, which TOML is written in; save the file as UTF-8 text";
     }
     std::string out = "syntax error: " + std::string(description);
-    for (std::string_view const token : {"decimal integer", "floating-point", "determine value type", "boolean", "date"}) {
+    for (std::string_view const token :
+         {"decimal integer", "floating-point", "determine value type", "boolean", "date"}) {
         if (description.find(token) != std::string_view::npos) {
             return out + "; texts, times and addresses are written in quotes";
         }
@@ -83,21 +89,29 @@ entry const* value::find(std::string_view key) const noexcept {
 
 std::string_view describe(value::kind k) noexcept {
     switch (k) {
-    case value::kind::text: return "a text";
-    case value::kind::integer: return "a whole number";
-    case value::kind::real: return "a number with a fraction";
-    case value::kind::boolean: return "true or false";
-    case value::kind::date: return "a date or time of day";
-    case value::kind::list: return "a list";
-    case value::kind::table: return "a table";
+    case value::kind::text:
+        return "a text";
+    case value::kind::integer:
+        return "a whole number";
+    case value::kind::real:
+        return "a number with a fraction";
+    case value::kind::boolean:
+        return "true or false";
+    case value::kind::date:
+        return "a date or time of day";
+    case value::kind::list:
+        return "a list";
+    case value::kind::table:
+        return "a table";
     }
     return "something else";
 }
 
 outcome<value> parse_document(std::string_view text, std::string const& file) {
     if (text.size() > max_file_size) {
-        return refused(file, {}, "the file has " + std::to_string(text.size()) + " bytes; a configuration file has at most " +
-                                     std::to_string(max_file_size));
+        return refused(file, {},
+                       "the file has " + std::to_string(text.size()) + " bytes; a configuration file has at most " +
+                           std::to_string(max_file_size));
     }
     if (auto r = prescan(text); r.at.line != 0) {
         return refused(file, r.at, r.message);

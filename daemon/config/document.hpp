@@ -2,7 +2,6 @@
 #pragma once
 
 #include <config/config.hpp>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -26,9 +25,9 @@ struct value {
 
     kind type = kind::table;
     place at;
-    std::string text;         ///< of a text
-    std::int64_t integer = 0; ///< of an integer
-    bool boolean = false;     ///< of a boolean
+    std::string text;           ///< of a text
+    std::int64_t integer = 0;   ///< of an integer
+    bool boolean = false;       ///< of a boolean
     std::vector<value> items;   ///< of a list
     std::vector<entry> entries; ///< of a table, in the file's order
 
@@ -45,7 +44,8 @@ struct entry {
 /// "a text", "a whole number", …: the kind in words of a message.
 std::string_view describe(value::kind k) noexcept;
 
-/// Reads TOML. No value and one diagnostic when the text is no TOML, is empty or larger than `max_file_size`. Never throws.
+/// Reads TOML. No value and one diagnostic when the text is no TOML, is empty or larger than `max_file_size`. Never
+/// throws.
 outcome<value> parse_document(std::string_view text, std::string const& file);
 
 /// Refuses what could exhaust the parser before it starts: binary data, nesting beyond any use. Null line: all is well.

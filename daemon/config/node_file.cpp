@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <config/section.hpp>
-
 #include <balance/text.hpp>
 
 #include <algorithm>
 #include <array>
+#include <config/section.hpp>
 
 namespace dyad::config {
 namespace {
@@ -23,7 +22,8 @@ std::string interface_of(section const& s) {
     bool const bad = name->empty() || name->size() > 15 || name->find_first_of("/: \t\n\v\f\r") != std::string::npos ||
                      *name == "." || *name == "..";
     if (bad) {
-        s.wrong("interface", in_quotes(*name) + " is no interface's name; it must be one that `ip link` shows, like \"eth0\"");
+        s.wrong("interface",
+                in_quotes(*name) + " is no interface's name; it must be one that `ip link` shows, like \"eth0\"");
     }
     return *name;
 }
@@ -37,10 +37,12 @@ void read_name(section const& root, node_config& out) {
         return;
     }
     bool const clean = std::all_of(name->begin(), name->end(), [](unsigned char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+               c == '.';
     });
     if (name->empty() || name->size() > 63 || !clean) {
-        root.wrong("name", "name is " + in_quotes(*name) + "; it must be 1 to 63 letters, digits, dots, dashes or underscores");
+        root.wrong("name",
+                   "name is " + in_quotes(*name) + "; it must be 1 to 63 letters, digits, dots, dashes or underscores");
         return;
     }
     out.name = *name;
@@ -74,8 +76,9 @@ void read_ports(section const& root, node_config& out) {
         for (std::size_t j = 0; j < i; ++j) {
             if (tcp[i].second == tcp[j].second) {
                 auto const key = ports->has(tcp[i].first) ? tcp[i].first : tcp[j].first;
-                ports->wrong(key, std::string(tcp[j].first) + " and " + std::string(tcp[i].first) + " both use TCP port " +
-                                      std::to_string(tcp[i].second) + "; give them different ones");
+                ports->wrong(key, std::string(tcp[j].first) + " and " + std::string(tcp[i].first) +
+                                      " both use TCP port " + std::to_string(tcp[i].second) +
+                                      "; give them different ones");
             }
         }
     }
@@ -98,13 +101,15 @@ balance::address link_address(section const& s, std::string_view key) {
 
 void read_links(section const& root, node_config& out) {
     for (auto const& [name, s] : root.named("link", tables::link)) {
-        cluster::link_settings l{name, interface_of(s), link_address(s, "local"), link_address(s, "peer"), out.heartbeat_port};
+        cluster::link_settings l{name, interface_of(s), link_address(s, "local"), link_address(s, "peer"),
+                                 out.heartbeat_port};
         if (!l.local.is_unspecified() && !l.peer.is_unspecified()) {
             if (l.local.is_v6() != l.peer.is_v6()) {
                 s.wrong("peer", "local " + l.local.to_string() + " and peer " + l.peer.to_string() +
                                     " are of different address families; use two of the same");
             } else if (l.local == l.peer) {
-                s.wrong("peer", "peer is this node's own address " + l.local.to_string() + "; it must be the other node's");
+                s.wrong("peer",
+                        "peer is this node's own address " + l.local.to_string() + "; it must be the other node's");
             }
         }
         auto const same = std::find_if(out.links.begin(), out.links.end(), [&](auto const& other) {
@@ -120,14 +125,17 @@ void read_links(section const& root, node_config& out) {
 
 void check_links(section const& root, node_config const& out, surroundings const& around) {
     if (around.have_cluster_key && !root.has("link")) {
-        root.faults().add({"link"}, root.at(),
-                          "there is a cluster.key but no heartbeat link, so the peer could not be heard; add [link.NAME] with "
-                          "interface, local and peer, or remove cluster.key to run alone");
+        root.faults().add(
+            {"link"}, root.at(),
+            "there is a cluster.key but no heartbeat link, so the peer could not be heard; add [link.NAME] with "
+            "interface, local and peer, or remove cluster.key to run alone");
     }
     if (!around.have_cluster_key && !out.links.empty()) {
-        root.wrong("link", "there are heartbeat links but no cluster.key, so the node runs alone; make the key with `dyad keygen` "
-                           "on one node and copy it to the other",
-                   true);
+        root.wrong(
+            "link",
+            "there are heartbeat links but no cluster.key, so the node runs alone; make the key with `dyad keygen` "
+            "on one node and copy it to the other",
+            true);
     }
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <config/document.hpp>
-
 #include <cstdio>
 
 namespace dyad::config {
@@ -49,13 +48,16 @@ private:
             return refuse(std::string("this is not a text file: byte ") + hex + " cannot occur in TOML");
         }
         switch (in_) {
-        case inside::nothing: return plain(static_cast<char>(byte));
+        case inside::nothing:
+            return plain(static_cast<char>(byte));
         case inside::comment:
             if (byte == '\n') {
                 in_ = inside::nothing;
             }
             break;
-        default: in_text(); return true;
+        default:
+            in_text();
+            return true;
         }
         advance();
         return true;
@@ -74,7 +76,8 @@ private:
             return true;
         } else if (c == '[' || c == '{') {
             if (++depth_ > max_brackets) {
-                return refuse("brackets are nested more than " + std::to_string(max_brackets) + " deep; no key needs that");
+                return refuse("brackets are nested more than " + std::to_string(max_brackets) +
+                              " deep; no key needs that");
             }
         } else if ((c == ']' || c == '}') && depth_ > 0) {
             --depth_;

@@ -31,9 +31,10 @@ inline constexpr list floating_ip = {"network"};
 inline constexpr list check = {"type",   "port",    "request",  "host",    "method", "verify",
                                "expect", "command", "interval", "timeout", "rise",   "fall"};
 inline constexpr list expect = {"equals", "contains", "regex", "status"};
-inline constexpr list service = {"mode",        "address", "network",     "ports",      "except_ports", "protocol", "firewall_mark",
-                                 "snat_source", "balance", "persistence", "check",      "tls",          "re_encrypt",
-                                 "fallback",    "transparent", "slow_start", "server"};
+inline constexpr list service = {"mode",       "address",       "network",     "ports",    "except_ports",
+                                 "protocol",   "firewall_mark", "snat_source", "balance",  "persistence",
+                                 "check",      "tls",           "re_encrypt",  "fallback", "transparent",
+                                 "slow_start", "server"};
 inline constexpr list persistence = {"mode", "timeout", "granularity"};
 inline constexpr list tls = {"ports", "certificate"};
 inline constexpr list server = {"address", "port", "weight", "min_connections", "max_connections"};
@@ -58,9 +59,10 @@ inline constexpr table_schema server{"cluster.toml", "[service.NAME.server.NAME]
 } // namespace tables
 
 /// Every table that the two files may have.
-inline constexpr std::array all_tables{tables::node,   tables::link,   tables::network,     tables::ports, tables::cluster,
-                                   tables::heartbeat, tables::layer4, tables::layer7,   tables::floating_ip, tables::check,
-                                   tables::expect, tables::service, tables::persistence, tables::tls,  tables::server};
+inline constexpr std::array all_tables{tables::node,        tables::link,      tables::network, tables::ports,
+                                       tables::cluster,     tables::heartbeat, tables::layer4,  tables::layer7,
+                                       tables::floating_ip, tables::check,     tables::expect,  tables::service,
+                                       tables::persistence, tables::tls,       tables::server};
 
 /// Newest `format` that is understood.
 inline constexpr int newest_format = 1;

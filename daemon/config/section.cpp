@@ -1,41 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <config/section.hpp>
-#include <config/words.hpp>
-
 #include <balance/text.hpp>
 
 #include <algorithm>
 #include <cassert>
+#include <config/section.hpp>
+#include <config/words.hpp>
 
 namespace dyad::config {
 
 using balance::in_quotes;
 
 void fault_list::add(key_path const& path, place at, std::string_view message, bool warning) {
-    items_.push_back({path, {file_, at.line, at.column, one_line(message), warning}});
+    diagnostic d{file_, at.line, at.column, one_line(message), warning};
+    // A check that several services use would be blamed once for each.
+    if (!said_.emplace(at, d.message).second) {
+        return;
+    }
+    if (!warning) {
+        faulty_.insert(path);
+    }
+    diagnostics_.push_back(std::move(d));
 }
 
 bool fault_list::touches(key_path const& path) const {
-    return std::any_of(items_.begin(), items_.end(), [&](item const& i) {
-        auto const common = std::min(i.path.size(), path.size());
-        return !i.said.warning && std::equal(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(common), i.path.begin());
-    });
-}
-
-bool fault_list::any_fault() const {
-    return std::any_of(items_.begin(), items_.end(), [](item const& i) { return !i.said.warning; });
+    for (key_path above; above.size() < path.size(); above.push_back(path[above.size()])) {
+        if (faulty_.contains(above)) {
+            return true;
+        }
+    }
+    auto const below = faulty_.lower_bound(path); // the first that is not smaller: `path` itself or one below it
+    return below != faulty_.end() && below->size() >= path.size() &&
+           std::equal(path.begin(), path.end(), below->begin());
 }
 
 std::vector<diagnostic> fault_list::sorted() const {
-    std::vector<diagnostic> out;
-    out.reserve(items_.size());
-    for (auto const& i : items_) {
-        out.push_back(i.said);
-    }
+    auto out = diagnostics_;
     std::stable_sort(out.begin(), out.end(), [](diagnostic const& a, diagnostic const& b) {
         return std::pair(a.line, a.column) < std::pair(b.line, b.column);
     });
-    out.erase(std::unique(out.begin(), out.end()), out.end());
     return out;
 }
 
@@ -76,7 +78,8 @@ void section::missing(std::string_view key, std::string example) const {
 entry const* section::typed(std::string_view key, value::kind kind, std::string_view expected) const {
     auto const* e = find(key);
     if (e != nullptr && e->content.type != kind) {
-        wrong(key, std::string(key) + " is " + std::string(describe(e->content.type)) + ", but must be " + std::string(expected));
+        wrong(key, std::string(key) + " is " + std::string(describe(e->content.type)) + ", but must be " +
+                       std::string(expected));
         return nullptr;
     }
     return e;
@@ -122,8 +125,8 @@ std::optional<std::chrono::milliseconds> section::duration(std::string_view key,
         return std::nullopt;
     }
     if (*d < least || *d > most) {
-        wrong(key, std::string(key) + " is " + format_duration(*d) + ", but must be " + format_duration(least) + " to " +
-                       format_duration(most));
+        wrong(key, std::string(key) + " is " + format_duration(*d) + ", but must be " + format_duration(least) +
+                       " to " + format_duration(most));
         return std::nullopt;
     }
     return *d;
@@ -142,8 +145,9 @@ std::vector<balance::port_range> section::port_list(std::string_view key) const 
     for (auto const& item : e->content.items) {
         auto const said = item.type == value::kind::integer ? std::to_string(item.integer) : item.text;
         if (item.type != value::kind::integer && item.type != value::kind::text) {
-            faults_->add(path_to(key), item.at, std::string(key) + " holds " + std::string(describe(item.type)) +
-                                                    "; it must hold ports, like [80] or [80, \"4100-4110\"] or [\"*\"]");
+            faults_->add(path_to(key), item.at,
+                         std::string(key) + " holds " + std::string(describe(item.type)) +
+                             "; it must hold ports, like [80] or [80, \"4100-4110\"] or [\"*\"]");
         } else if (auto const r = balance::parse_ports(said); r) {
             out.push_back(*r);
         } else {
@@ -162,11 +166,13 @@ std::vector<balance::address> section::address_list(std::string_view key) const 
     for (auto const& item : e->content.items) {
         if (item.type != value::kind::text) {
             faults_->add(path_to(key), item.at,
-                         std::string(key) + " holds " + std::string(describe(item.type)) + "; it must hold addresses in quotes");
+                         std::string(key) + " holds " + std::string(describe(item.type)) +
+                             "; it must hold addresses in quotes");
         } else if (auto const a = balance::parse_address(item.text); !a) {
             faults_->add(path_to(key), item.at, std::string(key) + ": " + a.error().detail);
         } else if (std::find(out.begin(), out.end(), *a) != out.end()) {
-            faults_->add(path_to(key), item.at, std::string(key) + " holds " + a->to_string() + " twice; leave one out");
+            faults_->add(path_to(key), item.at,
+                         std::string(key) + " holds " + a->to_string() + " twice; leave one out");
         } else {
             out.push_back(*a);
         }
@@ -194,9 +200,10 @@ std::vector<std::pair<std::string, section>> section::named(std::string_view key
         if (child.content.type == value::kind::table) {
             out.emplace_back(child.key, section(child.content, child.at, std::move(path), schema, *faults_));
         } else {
-            faults_->add(path, child.content.at, std::string(key) + ' ' + in_quotes(child.key) + " is " +
-                                                     std::string(describe(child.content.type)) +
-                                                     ", but must be a table, like " + std::string(schema.table));
+            faults_->add(path, child.content.at,
+                         std::string(key) + ' ' + in_quotes(child.key) + " is " +
+                             std::string(describe(child.content.type)) + ", but must be a table, like " +
+                             std::string(schema.table));
         }
     }
     return out;
@@ -236,8 +243,9 @@ bool read_format(value const& root, fault_list& faults) {
                    "format is " + std::string(describe(e->content.type)) + ", but must be the number " + known);
     } else if (e->content.integer > newest_format) {
         faults.add({"format"}, e->content.at,
-                   "format " + std::to_string(e->content.integer) + " is newer than this version of Dyad, which knows format " +
-                       known + "; upgrade Dyad on this node, or write the file in format " + known);
+                   "format " + std::to_string(e->content.integer) +
+                       " is newer than this version of Dyad, which knows format " + known +
+                       "; upgrade Dyad on this node, or write the file in format " + known);
         return false;
     } else if (e->content.integer < 1) {
         faults.add({"format"}, e->content.at,

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <config/document.hpp>
-#include <config/schema.hpp>
-
 #include <balance/error.hpp>
 #include <balance/service.hpp>
 
 #include <chrono>
+#include <config/document.hpp>
+#include <config/schema.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace dyad::config {
@@ -26,17 +27,15 @@ public:
 
     /// Was there a fault at this path, above it or below it? Then a second one there may only follow from the first.
     [[nodiscard]] bool touches(key_path const& path) const;
-    [[nodiscard]] bool any_fault() const;
-    /// In the order of the file; the same thing is said once.
+    [[nodiscard]] bool any_fault() const noexcept { return !faulty_.empty(); }
+    /// In the order of the file.
     [[nodiscard]] std::vector<diagnostic> sorted() const;
 
 private:
-    struct item {
-        key_path path;
-        diagnostic said;
-    };
     std::string file_;
-    std::vector<item> items_;
+    std::vector<diagnostic> diagnostics_;
+    std::set<std::pair<place, std::string>> said_;
+    std::set<key_path> faulty_;
 };
 
 /// One table of a file: typed access to its keys. What is wrong goes to the list; the reader goes on without the value.

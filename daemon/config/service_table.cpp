@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <config/cluster_parts.hpp>
-#include <config/words.hpp>
-
 #include <balance/text.hpp>
 
+#include <config/cluster_parts.hpp>
+#include <config/words.hpp>
 #include <limits>
 
 namespace dyad::config {
@@ -58,7 +57,8 @@ balance::persistence read_persistence(section const& s) {
     return out;
 }
 
-balance::health_check read_service_check(section const& s, service_context const& context, layer_defaults const& defaults) {
+balance::health_check read_service_check(section const& s, service_context const& context,
+                                         layer_defaults const& defaults) {
     auto const* e = s.find("check");
     if (e == nullptr) {
         return check_spec{}.with(defaults);
@@ -67,8 +67,9 @@ balance::health_check read_service_check(section const& s, service_context const
         return read_check(*s.table("check", tables::check)).with(defaults);
     }
     if (e->content.type != value::kind::text) {
-        s.wrong("check", "check is " + std::string(describe(e->content.type)) +
-                             ", but must be the name of a [check.NAME], or a table like { type = \"connect\", port = 80 }");
+        s.wrong("check",
+                "check is " + std::string(describe(e->content.type)) +
+                    ", but must be the name of a [check.NAME], or a table like { type = \"connect\", port = 80 }");
         return check_spec{}.with(defaults);
     }
     auto const known = context.checks->find(e->content.text);
@@ -78,9 +79,11 @@ balance::health_check read_service_check(section const& s, service_context const
             names.push_back(name);
         }
         auto const close = nearest(e->content.text, names);
-        s.wrong("check", "there is no check named " + in_quotes(e->content.text) + "; " +
-                             (close.empty() ? "define it as [check.NAME], or write the check inline like { type = \"connect\", port = 80 }"
-                                            : "did you mean " + in_quotes(close) + "?"));
+        s.wrong("check",
+                "there is no check named " + in_quotes(e->content.text) + "; " +
+                    (close.empty()
+                         ? "define it as [check.NAME], or write the check inline like { type = \"connect\", port = 80 }"
+                         : "did you mean " + in_quotes(close) + "?"));
         return check_spec{}.with(defaults);
     }
     known->second.used = true;
@@ -101,7 +104,8 @@ balance::fallback read_fallback(section const& s, balance::mode mode) {
         out.mode = kind::server;
         out.target = *target;
     } else {
-        s.wrong("fallback", "fallback is " + in_quotes(*word) + "; it must be \"local\", \"disabled\" or \"ADDRESS:PORT\"");
+        s.wrong("fallback",
+                "fallback is " + in_quotes(*word) + "; it must be \"local\", \"disabled\" or \"ADDRESS:PORT\"");
     }
     return out;
 }
@@ -115,7 +119,8 @@ std::optional<balance::tls_termination> read_tls(section const& s) {
 }
 
 std::uint32_t read_mark(section const& s) {
-    return static_cast<std::uint32_t>(s.integer("firewall_mark", 1, std::numeric_limits<std::uint32_t>::max()).value_or(0));
+    return static_cast<std::uint32_t>(
+        s.integer("firewall_mark", 1, std::numeric_limits<std::uint32_t>::max()).value_or(0));
 }
 
 } // namespace

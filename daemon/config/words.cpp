@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <config/words.hpp>
-
 #include <balance/text.hpp>
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
+#include <config/words.hpp>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -15,8 +14,8 @@ namespace dyad::config {
 namespace {
 
 using balance::errc;
-using balance::make_error;
 using balance::in_quotes;
+using balance::make_error;
 
 constexpr std::array<std::pair<std::string_view, std::int64_t>, 4> units{
     {{"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}}};
@@ -66,10 +65,13 @@ balance::result<std::chrono::milliseconds> parse_duration(std::string_view text)
     auto const known = std::find_if(units.begin(), units.end(), [unit](auto const& u) { return u.first == unit; });
     if (ec == std::errc::invalid_argument || known == units.end()) {
         return make_error(errc::invalid_configuration,
-                          in_quotes(text) + " is not a time; it must be a whole number and a unit (ms, s, m or h), like \"100ms\"");
+                          in_quotes(text) +
+                              " is not a time; it must be a whole number and a unit (ms, s, m or h), like \"100ms\"");
     }
     if (ec != std::errc{} || n < 0 || n > longest / known->second) {
-        return make_error(errc::invalid_configuration, "the time " + in_quotes(text) + (n < 0 ? " is negative; leave out the minus" : " is too long; 876000h are the most"));
+        return make_error(errc::invalid_configuration,
+                          "the time " + in_quotes(text) +
+                              (n < 0 ? " is negative; leave out the minus" : " is too long; 876000h are the most"));
     }
     return std::chrono::milliseconds(n * known->second);
 }
@@ -87,8 +89,10 @@ balance::result<std::uint8_t> parse_netmask(std::string_view text) {
     auto const a = balance::parse_address(text);
     auto const bits = !a ? -1 : a->is_v4() ? prefix_of(a->to_v4().to_bytes()) : prefix_of(a->to_v6().to_bytes());
     if (bits < 0) {
-        return make_error(errc::invalid_configuration,
-                          in_quotes(text) + " is not a netmask; it must be a prefix length like 24, or a mask like \"255.255.255.0\"");
+        return make_error(
+            errc::invalid_configuration,
+            in_quotes(text) +
+                " is not a netmask; it must be a prefix length like 24, or a mask like \"255.255.255.0\"");
     }
     return static_cast<std::uint8_t>(bits);
 }

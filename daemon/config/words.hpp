@@ -22,7 +22,8 @@ balance::result<std::uint8_t> parse_netmask(std::string_view text);
 /// The candidate that `word` was probably meant to be: few letters changed, swapped, left out or added. Empty: none.
 std::string_view nearest(std::string_view word, std::span<std::string_view const> candidates);
 
-/// `text` with control characters escaped and cut after 1000 bytes: what it quotes from a file cannot garble a terminal.
+/// `text` with control characters escaped and cut after 1000 bytes: what it quotes from a file cannot garble a
+/// terminal.
 std::string one_line(std::string_view text);
 
 /// "a, b, c".

@@ -29,8 +29,12 @@ void mutate(input& in, std::mt19937& random) {
         auto const at = in.empty() ? 0 : random() % in.size();
         auto const place = in.begin() + static_cast<std::ptrdiff_t>(at);
         switch (random() % 5) {
-        case 0: in.insert(place, static_cast<std::uint8_t>(random())); break;
-        case 1: in.resize(at); break;
+        case 0:
+            in.insert(place, static_cast<std::uint8_t>(random()));
+            break;
+        case 1:
+            in.resize(at);
+            break;
         case 2:
             if (!in.empty()) {
                 in.erase(place);

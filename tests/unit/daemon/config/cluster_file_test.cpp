@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <config/config.hpp>
-
 #include <catch2/catch.hpp>
+
+#include <config/config.hpp>
 
 using namespace dyad::config;
 using namespace std::chrono_literals;
@@ -21,8 +21,8 @@ cluster_config parsed(std::string_view text) {
 constexpr std::string_view server = "[service.S.server.a]\naddress = \"192.0.2.1\"\n";
 
 balance::virtual_service service(std::string_view body, std::string_view before = {}) {
-    auto const c = parsed("format = 1\n" + std::string(before) + "[service.S]\naddress = \"192.0.2.9\"\n" + std::string(body) + '\n' +
-                          std::string(server));
+    auto const c = parsed("format = 1\n" + std::string(before) + "[service.S]\naddress = \"192.0.2.9\"\n" +
+                          std::string(body) + '\n' + std::string(server));
     REQUIRE(c.services.services.size() == 1);
     return c.services.services[0];
 }
@@ -47,7 +47,8 @@ network = "clients"
     CHECK(c.timing == cluster::timing{5ms, 12ms, 20ms, 1s, true, 2min});
     CHECK(c.address_lifetime == 3s);
     CHECK(c.ping_nodes == std::vector{make_address("192.0.2.1"), make_address("2001:db8::1")});
-    CHECK(c.floating == std::vector<floating_ip>{{make_address("192.0.2.50"), "clients"}, {make_address("2001:db8::50"), ""}});
+    CHECK(c.floating ==
+          std::vector<floating_ip>{{make_address("192.0.2.50"), "clients"}, {make_address("2001:db8::50"), ""}});
     CHECK(c.services.services.empty());
 }
 
@@ -127,12 +128,14 @@ weight = 0
 }
 
 TEST_CASE("cluster.toml: marks, all ports but some, and a bare mark") {
-    auto const s = service("mode = \"nat\"\nfirewall_mark = 999999\nexcept_ports = [20000, \"1-79\"]\ncheck = { type = \"ping\" }");
+    auto const s = service(
+        "mode = \"nat\"\nfirewall_mark = 999999\nexcept_ports = [20000, \"1-79\"]\ncheck = { type = \"ping\" }");
     CHECK(s.firewall_mark == 999999);
     CHECK(s.ports.empty());
     CHECK(s.except_ports == std::vector<balance::port_range>{{20000, 20000}, {1, 79}});
-    auto const bare = parsed("format = 1\n[service.S]\nmode = \"nat\"\nfirewall_mark = 7\ncheck = { type = \"ping\" }\n" +
-                             std::string(server));
+    auto const bare =
+        parsed("format = 1\n[service.S]\nmode = \"nat\"\nfirewall_mark = 7\ncheck = { type = \"ping\" }\n" +
+               std::string(server));
     CHECK_FALSE(bare.services.services[0].address);
 }
 
@@ -167,9 +170,10 @@ slow_start = "3s"
 }
 
 TEST_CASE("cluster.toml: a service takes the defaults of its layer, a named check too") {
-    constexpr std::string_view before = "[layer4]\ncheck_interval = \"7s\"\ncheck_timeout = \"8s\"\nrise = 9\nfall = 10\n"
-                                        "[layer7]\ncheck_interval = \"17s\"\ncheck_timeout = \"18s\"\nrise = 19\nfall = 20\n"
-                                        "slow_start = \"21s\"\n[check.c]\ntype = \"ping\"\nfall = 5\n";
+    constexpr std::string_view before =
+        "[layer4]\ncheck_interval = \"7s\"\ncheck_timeout = \"8s\"\nrise = 9\nfall = 10\n"
+        "[layer7]\ncheck_interval = \"17s\"\ncheck_timeout = \"18s\"\nrise = 19\nfall = 20\n"
+        "slow_start = \"21s\"\n[check.c]\ntype = \"ping\"\nfall = 5\n";
     auto const l4 = service("mode = \"nat\"\nports = [80]\ncheck = \"c\"", before);
     CHECK(l4.check.type == balance::health_check::kind::ping);
     CHECK(l4.check.interval == 7s);
@@ -186,10 +190,36 @@ TEST_CASE("cluster.toml: a service takes the defaults of its layer, a named chec
     CHECK(service("mode = \"http\"\nports = [80]").fallback.mode == balance::fallback::kind::local);
 }
 
+TEST_CASE("cluster.toml: a faulty check that two services use is blamed once") {
+    auto const got = parse_cluster("format = 1\n[check.c]\ntype = \"http\"\nmethod = \"PUT\"\nverify = true\n"
+                                   "[service.a]\nmode = \"tcp\"\naddress = \"192.0.2.9\"\nports = [1]\ncheck = \"c\"\n"
+                                   "[service.a.server.s]\naddress = \"192.0.2.1\"\n"
+                                   "[service.b]\nmode = \"tcp\"\naddress = \"192.0.2.9\"\nports = [2]\ncheck = \"c\"\n"
+                                   "[service.b.server.s]\naddress = \"192.0.2.1\"\n",
+                                   "cluster.toml", {});
+    REQUIRE(got.diagnostics.size() == 2);
+    CHECK(got.diagnostics[0].line == 4);
+    CHECK(got.diagnostics[1].line == 5);
+}
+
+TEST_CASE("cluster.toml: 4 MB of faults are told in good time") {
+    std::string text = "format = 1\n";
+    for (int i = 0; text.size() < 4'000'000; ++i) {
+        text += "[service.s" + std::to_string(i) +
+                "]\nmode = \"dr\"\naddress = \"192.0.2.9\"\nports = [80]\nfallback = 5\n";
+    }
+    auto const began = std::chrono::steady_clock::now();
+    auto const got = parse_cluster(text, "cluster.toml", {});
+    CHECK_FALSE(got.value);
+    CHECK(got.diagnostics.size() > 40'000);
+    CHECK(std::chrono::steady_clock::now() - began < 20s); // quadratic would be an hour
+}
+
 TEST_CASE("cluster.toml: services and servers keep the file's order") {
-    auto const c = parsed("format = 1\n[service.z]\nmode = \"tcp\"\naddress = \"192.0.2.9\"\nports = [1]\n[service.z.server.b]\n"
-                          "address = \"192.0.2.1\"\n[service.z.server.a]\naddress = \"192.0.2.2\"\n[service.a]\nmode = \"tcp\"\n"
-                          "address = \"192.0.2.9\"\nports = [2]\n[service.a.server.x]\naddress = \"192.0.2.2\"\n");
+    auto const c =
+        parsed("format = 1\n[service.z]\nmode = \"tcp\"\naddress = \"192.0.2.9\"\nports = [1]\n[service.z.server.b]\n"
+               "address = \"192.0.2.1\"\n[service.z.server.a]\naddress = \"192.0.2.2\"\n[service.a]\nmode = \"tcp\"\n"
+               "address = \"192.0.2.9\"\nports = [2]\n[service.a.server.x]\naddress = \"192.0.2.2\"\n");
     REQUIRE(c.services.services.size() == 2);
     CHECK(c.services.services[0].name == "z");
     CHECK(c.services.services[0].servers[0].name == "b");
@@ -202,5 +232,6 @@ TEST_CASE("cluster.toml: every floating address is named once, services first") 
                           "[service.A]\nmode = \"tcp\"\naddress = \"192.0.2.9\"\nports = [1]\n[service.A.server.a]\n"
                           "address = \"192.0.2.1\"\n[service.B]\nmode = \"tcp\"\naddress = \"192.0.2.9\"\nports = [2]\n"
                           "[service.B.server.a]\naddress = \"192.0.2.1\"\n");
-    CHECK(c.all_floating() == std::vector<floating_ip>{{make_address("192.0.2.9"), "n"}, {make_address("192.0.2.7"), ""}});
+    CHECK(c.all_floating() ==
+          std::vector<floating_ip>{{make_address("192.0.2.9"), "n"}, {make_address("192.0.2.7"), ""}});
 }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every service of conf/*.toml, field by field, against the facts in tests/data/services.json.
-#include <config/config.hpp>
-
 #include <balance/text.hpp>
 #include <balance/validate.hpp>
 
 #include <boost/json.hpp>
 #include <catch2/catch.hpp>
 
+#include <config/config.hpp>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -200,10 +199,11 @@ TEST_CASE("conf: no file has a fault, and the warnings are these") {
     auto const sp2 = load("centricity-sp2").diagnostics;
     REQUIRE(sp2.size() == 2); // Dakota and WFM_Play_Group
     CHECK(sp2[0].warning);
-    CHECK(sp2[0].message ==
-          "mode tcp with tls and re_encrypt: whatever arrives on port 8443 is wrapped in TLS towards the server, so a client that "
-          "speaks TLS itself on port 8443 ends up with TLS inside TLS and cannot connect; such clients must use port 443, where TLS "
-          "is terminated and made anew");
+    CHECK(sp2[0].message == "mode tcp with tls and re_encrypt: whatever arrives on port 8443 is wrapped in TLS towards "
+                            "the server, so a client that "
+                            "speaks TLS itself on port 8443 ends up with TLS inside TLS and cannot connect; such "
+                            "clients must use port 443, where TLS "
+                            "is terminated and made anew");
     CHECK(sp2[1].warning);
     CHECK(sp2[1].message.find("port 9443") != std::string::npos);
 
@@ -225,11 +225,12 @@ TEST_CASE("conf: services whose features are not built say so, the others do not
         return out;
     };
     using names = std::vector<std::string>;
-    auto const served_later = names{"DB_MT",       "DB_DBVIP",    "Dakota",           "WFM_Play_Group",  "WFM_tomcat_Group",
-                                    "CCG_IB_2101", "CCG_IB_2102", "PORT_CCG_IB_2103", "PORT_CCG_IB_2104"};
+    auto const served_later =
+        names{"DB_MT",       "DB_DBVIP",    "Dakota",           "WFM_Play_Group",  "WFM_tomcat_Group",
+              "CCG_IB_2101", "CCG_IB_2102", "PORT_CCG_IB_2103", "PORT_CCG_IB_2104"};
     CHECK(unserved("centricity-sp1") == served_later);
-    CHECK(unserved("centricity-sp2") == names{"DB_MT", "DB_DBVIP", "Dakota", "WFM_Play_Group", "CCG_IB_2101", "CCG_IB_2102",
-                                              "PORT_CCG_IB_2103", "PORT_CCG_IB_2104"});
+    CHECK(unserved("centricity-sp2") == names{"DB_MT", "DB_DBVIP", "Dakota", "WFM_Play_Group", "CCG_IB_2101",
+                                              "CCG_IB_2102", "PORT_CCG_IB_2103", "PORT_CCG_IB_2104"});
     CHECK(unserved("mckesson-dr").empty());
     CHECK(unserved("mckesson-nat") == names{"McK-RadiologyManager", "McK-ClinicalRefViewer"});
 }

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <config/config.hpp>
-#include <config/directory_parts.hpp>
-
 #include "support/temporary_directory.hpp"
 
 #include <catch2/catch.hpp>
@@ -10,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <config/config.hpp>
+#include <config/directory_parts.hpp>
 #include <filesystem>
 #include <fstream>
 
@@ -18,10 +17,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr auto good_node = "format = 1\nname = \"lb1\"\nrole = \"primary\"\n[link.a]\ninterface = \"eth0\"\nlocal = \"192.0.2.11\"\n"
-                           "peer = \"192.0.2.12\"\n[network.n]\ninterface = \"eth1\"\n";
-constexpr auto good_cluster = "format = 1\n[service.S]\nmode = \"tcp\"\naddress = \"192.0.2.9\"\nnetwork = \"n\"\nports = [80]\n"
-                              "tls = { ports = [443], certificate = \"web\" }\n[service.S.server.a]\naddress = \"192.0.2.1\"\n";
+constexpr auto good_node =
+    "format = 1\nname = \"lb1\"\nrole = \"primary\"\n[link.a]\ninterface = \"eth0\"\nlocal = \"192.0.2.11\"\n"
+    "peer = \"192.0.2.12\"\n[network.n]\ninterface = \"eth1\"\n";
+constexpr auto good_cluster =
+    "format = 1\n[service.S]\nmode = \"tcp\"\naddress = \"192.0.2.9\"\nnetwork = \"n\"\nports = [80]\n"
+    "tls = { ports = [443], certificate = \"web\" }\n[service.S.server.a]\naddress = \"192.0.2.1\"\n";
 
 void write(fs::path const& file, std::string_view text) { std::ofstream(file, std::ios::binary) << text; }
 
@@ -66,25 +67,31 @@ TEST_CASE("directory: both files are read, byte for byte") {
 
 TEST_CASE("directory: faults of both files are told together") {
     directory const d;
-    write(d.path() / "node.toml", "format = 1\nname = \"lb1\"\nrole = \"boss\"\n[link.a]\ninterface = \"eth0\"\nlocal = \"192.0.2.11\"\n"
-                                  "peer = \"192.0.2.12\"\n");
+    write(d.path() / "node.toml",
+          "format = 1\nname = \"lb1\"\nrole = \"boss\"\n[link.a]\ninterface = \"eth0\"\nlocal = \"192.0.2.11\"\n"
+          "peer = \"192.0.2.12\"\n");
     fs::remove(d.path() / "certificates/web.pem");
-    CHECK(d.said() == lines{"node.toml:3:8: role is \"boss\"; it must be \"primary\" or \"secondary\"",
-                            "cluster.toml:7:38: certificate \"web\" is missing; put certificate, chain and private key into "
-                            "certificates/web.pem"});
+    CHECK(d.said() ==
+          lines{"node.toml:3:8: role is \"boss\"; it must be \"primary\" or \"secondary\"",
+                "cluster.toml:7:38: certificate \"web\" is missing; put certificate, chain and private key into "
+                "certificates/web.pem"});
 }
 
 TEST_CASE("directory: what contradicts the other file is a fault") {
     directory const d;
-    write(d.path() / "cluster.toml", "format = 1\n[service.S]\nmode = \"tcp\"\naddress = \"192.0.2.12\"\nnetwork = \"x\"\nports = [80]\n"
-                                     "[service.S.server.a]\naddress = \"192.0.2.1\"\n[floating_ip.\"192.0.2.11\"]\nnetwork = \"y\"\n");
-    CHECK(d.said() ==
-          lines{"cluster.toml:4:11: 192.0.2.12 is the fixed address of the peer on link \"a\"; a floating address must be another one",
-                "cluster.toml:5:11: network \"x\" is not in this node's node.toml; add a table [network.NAME] with its interface there",
-                "cluster.toml:9:14: 192.0.2.11 is the fixed address of this node on link \"a\"; a floating address must be another "
-                "one",
-                "cluster.toml:10:11: network \"y\" is not in this node's node.toml; add a table [network.NAME] with its interface "
-                "there"});
+    write(d.path() / "cluster.toml",
+          "format = 1\n[service.S]\nmode = \"tcp\"\naddress = \"192.0.2.12\"\nnetwork = \"x\"\nports = [80]\n"
+          "[service.S.server.a]\naddress = \"192.0.2.1\"\n[floating_ip.\"192.0.2.11\"]\nnetwork = \"y\"\n");
+    CHECK(d.said() == lines{"cluster.toml:4:11: 192.0.2.12 is the fixed address of the peer on link \"a\"; a floating "
+                            "address must be another one",
+                            "cluster.toml:5:11: network \"x\" is not in this node's node.toml; add a table "
+                            "[network.NAME] with its interface there",
+                            "cluster.toml:9:14: 192.0.2.11 is the fixed address of this node on link \"a\"; a floating "
+                            "address must be another "
+                            "one",
+                            "cluster.toml:10:11: network \"y\" is not in this node's node.toml; add a table "
+                            "[network.NAME] with its interface "
+                            "there"});
 }
 
 TEST_CASE("directory: files that are no files are refused with the reason") {
@@ -131,7 +138,8 @@ TEST_CASE("directory: files that are no files are refused with the reason") {
         auto const text = read_file(file);
         ::setfsuid(::geteuid());
         REQUIRE(text.has_error());
-        CHECK(text.error().detail == "the file may not be read by this user; run as root, or change the file's permissions");
+        CHECK(text.error().detail ==
+              "the file may not be read by this user; run as root, or change the file's permissions");
     }
     SECTION("a file that says it is empty and is not") {
         fs::create_symlink("/proc/self/status", file);
@@ -146,7 +154,8 @@ TEST_CASE("directory: a directory that is none") {
     auto const gone = load_directory(d.path() / "gone");
     CHECK_FALSE(gone.value);
     REQUIRE(gone.diagnostics.size() == 1);
-    CHECK(to_string(gone.diagnostics[0]) == (d.path() / "gone").string() + ": the directory is missing; `dyad init` makes it");
+    CHECK(to_string(gone.diagnostics[0]) ==
+          (d.path() / "gone").string() + ": the directory is missing; `dyad init` makes it");
     write(d.path() / "file", "");
     auto const file = load_directory(d.path() / "file");
     REQUIRE(file.diagnostics.size() == 1);

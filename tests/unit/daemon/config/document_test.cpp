@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <catch2/catch.hpp>
+
 #include <config/document.hpp>
 #include <config/section.hpp>
-
-#include <catch2/catch.hpp>
 
 using namespace dyad::config;
 
@@ -39,7 +39,8 @@ mike = { z = 1, a = 2 }
 )");
     auto const& services = root.find("service")->content;
     CHECK(names(services) == std::vector<std::string>{"zulu", "alpha", "mike"});
-    CHECK(names(services.find("alpha")->content.find("server")->content) == std::vector<std::string>{"second", "first"});
+    CHECK(names(services.find("alpha")->content.find("server")->content) ==
+          std::vector<std::string>{"second", "first"});
     CHECK(names(services.find("mike")->content) == std::vector<std::string>{"z", "a"});
 }
 
@@ -74,9 +75,12 @@ method = "PUT"
 }
 
 TEST_CASE("document: the prescan passes what a configuration may hold") {
-    for (auto const* text : {"a = \"[[[[[[[[[[[[[[[[[[[[\"", "a = '{{{{{{{{{{{{{{{{{{{{{'", "# [[[[[[[[[[[[[[[[[[[[[[[[[[[",
-                             "a = \"\"\"\n[[[[[[[[[[[[[[[[[[[[[[[[[\n\"\"\"\n", "a = \"\\\"[[[[[[[[[[[[[[[[[[[[[[\"", "a = \"\"\nb = ''\n",
-                             "a = '''x'''''\nb = 1", "a = [1,\n 2]\r\n", "\xEF\xBB\xBF" "a = 1"}) {
+    for (auto const* text :
+         {"a = \"[[[[[[[[[[[[[[[[[[[[\"", "a = '{{{{{{{{{{{{{{{{{{{{{'", "# [[[[[[[[[[[[[[[[[[[[[[[[[[[",
+          "a = \"\"\"\n[[[[[[[[[[[[[[[[[[[[[[[[[\n\"\"\"\n", "a = \"\\\"[[[[[[[[[[[[[[[[[[[[[[\"", "a = \"\"\nb = ''\n",
+          "a = '''x'''''\nb = 1", "a = [1,\n 2]\r\n",
+          "\xEF\xBB\xBF"
+          "a = 1"}) {
         CAPTURE(text);
         CHECK(prescan(text).message.empty());
     }

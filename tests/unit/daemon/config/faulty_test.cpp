@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // tests/data/faulty/{node,cluster}/NAME.toml with NAME.expected beside it: every diagnostic, word for word. Lines that
 // begin with "given: " say what else lies in the configuration directory.
-#include <config/config.hpp>
-
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <config/config.hpp>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -73,7 +72,9 @@ void check_folder(fs::path const& where, Parse parse) {
 
 TEST_CASE("faulty: every faulty node.toml is refused with its message") { check_folder(folder / "node", &parse_node); }
 
-TEST_CASE("faulty: every faulty cluster.toml is refused with its message") { check_folder(folder / "cluster", &parse_cluster); }
+TEST_CASE("faulty: every faulty cluster.toml is refused with its message") {
+    check_folder(folder / "cluster", &parse_cluster);
+}
 
 TEST_CASE("faulty: there are at least 40, and a file that is too large is one more") {
     std::size_t count = 0;
@@ -86,5 +87,6 @@ TEST_CASE("faulty: there are at least 40, and a file that is too large is one mo
     auto const got = parse_cluster(large, "large.toml", {});
     CHECK_FALSE(got.value);
     REQUIRE(got.diagnostics.size() == 1);
-    CHECK(to_string(got.diagnostics[0]) == "large.toml: the file has 10000000 bytes; a configuration file has at most 4194304");
+    CHECK(to_string(got.diagnostics[0]) ==
+          "large.toml: the file has 10000000 bytes; a configuration file has at most 4194304");
 }

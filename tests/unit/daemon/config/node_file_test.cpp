@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <config/config.hpp>
-
 #include <catch2/catch.hpp>
+
+#include <config/config.hpp>
 
 using namespace dyad::config;
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <config/schema.hpp>
-
 #include <catch2/catch.hpp>
 
+#include <config/schema.hpp>
 #include <fstream>
 #include <iterator>
 #include <string>

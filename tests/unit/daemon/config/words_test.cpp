@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <config/words.hpp>
-
 #include <catch2/catch.hpp>
 
 #include <array>
+#include <config/words.hpp>
 
 using namespace dyad::config;
 using namespace std::chrono_literals;

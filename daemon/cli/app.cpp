@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <balance/text.hpp>
+
+#include <CLI/CLI.hpp>
+#include <cli/app.hpp>
+#include <cli/commands.hpp>
+
+#include <algorithm>
+#include <config/words.hpp>
+#include <exception>
+#include <functional>
+#include <ostream>
+
+namespace dyad::cli {
+namespace {
+
+constexpr auto footer = R"(Examples:
+  dyad init && dyad keygen && dyad validate     a first configuration
+  dyad plan && dyad apply                       put an edited cluster.toml in force, on both nodes
+  dyad status                                   the pair, its links, every service and server
+  dyad drain Web/web1                           no new clients for one server; `dyad online Web/web1` brings it back
+  dyad halt --server 192.0.2.21                 a machine out of every service it serves
+  dyad takeover                                 make this node the active one
+
+Exit codes: 0 done, 1 refused or failed (the reason is on stderr), 2 wrong usage, 3 no daemon answers.
+Every command but init, validate and keygen asks the dyadd of this machine. `dyad COMMAND --help` says more.)";
+
+/// What the options of one command fill in, and what it does then.
+struct arguments {
+    std::string target;
+    std::string address;
+    std::string directory;
+    std::string file;
+    std::string on_off;
+    bool watch = false;
+    bool follow = false;
+
+    [[nodiscard]] cli::directory dir() const {
+        return directory.empty() ? cli::directory{} : cli::directory{directory};
+    }
+};
+
+class program {
+public:
+    explicit program(environment& env) : env_(env) {
+        app_.footer(footer);
+        app_.require_subcommand(1);
+        app_.fallthrough(); // --json and --run-dir also after the command
+        app_.add_option("--run-dir", run_dir_, "Directory with the daemon's socket")
+            ->envname("DYAD_RUN_DIR")
+            ->capture_default_str();
+        app_.add_flag("--json", env_.json, "Print documents for programs instead of words for people");
+        add_configuration();
+        add_status();
+        add_operation();
+    }
+
+    exit_code run(std::vector<std::string> words) {
+        std::reverse(words.begin(), words.end()); // CLI11 takes them from the back
+        run_dir_ = env_.run_dir.string();
+        try {
+            app_.parse(std::move(words));
+        } catch (CLI::ParseError const& e) {
+            // Help goes to stdout and is success; everything else is wrong usage.
+            if (auto const extra = app_.remaining(); app_.get_subcommands().empty() && !extra.empty()) {
+                return unknown_command(extra.front());
+            }
+            return app_.exit(e, env_.out, env_.err) == 0 ? exit_code::done : exit_code::wrong_usage;
+        }
+        env_.run_dir = run_dir_;
+        return command_();
+    }
+
+private:
+    CLI::App* command(std::string const& name, std::string const& what, std::function<exit_code()> action) {
+        auto* c = app_.add_subcommand(name, what);
+        c->footer(""); // the program's is long
+        names_.push_back(name);
+        c->callback([this, action = std::move(action)] { command_ = action; });
+        return c;
+    }
+
+    exit_code unknown_command(std::string const& word) {
+        std::vector<std::string_view> const known(names_.begin(), names_.end());
+        auto const close = config::nearest(word, known);
+        env_.err << "there is no command " << balance::in_quotes(word)
+                 << (close.empty() ? "; `dyad --help` lists them" : "; did you mean " + balance::in_quotes(close) + "?")
+                 << '\n';
+        return exit_code::wrong_usage;
+    }
+
+    void add_directory(CLI::App* c, std::string const& what) { c->add_option("DIR", a_.directory, what); }
+
+    void add_configuration() {
+        add_directory(command("init", "Write a first node.toml and cluster.toml from what this machine has",
+                              [this] { return init(env_, a_.dir()); }),
+                      "Where to; /etc/dyad when left out. Existing files stay as they are");
+        add_directory(command("validate",
+                              "Check the configuration files; every fault as file:line:column: message, exit 1",
+                              [this] { return validate(env_, a_.dir()); }),
+                      "A configuration directory or one file; the daemon's directory or /etc/dyad when left out");
+        add_directory(
+            command("plan", "Show what apply would change, object by object", [this] { return plan(env_, a_.dir()); }),
+            "Directory with cluster.toml; the daemon's when left out");
+        add_directory(command("apply", "Make cluster.toml the running configuration of both nodes",
+                              [this] { return cli::apply(env_, a_.dir()); }),
+                      "Directory with cluster.toml; the daemon's when left out");
+        command("keygen", "Make the pair's secret, which is never printed",
+                [this] {
+                    return keygen(env_, a_.file.empty() ? std::nullopt : std::optional<std::filesystem::path>(a_.file));
+                })
+            ->add_option("FILE", a_.file,
+                         "Where to, mode 0600; /etc/dyad/cluster.key when left out. An existing file stays as it is");
+    }
+
+    void add_status() {
+        auto* c = command("status", "The system overview: pair, links, addresses, every service and server",
+                          [this] { return a_.watch ? watch(env_, a_.target) : status(env_, a_.target); });
+        c->add_option("SERVICE[/SERVER]", a_.target, "Only this service, or this server of it");
+        c->add_flag("--watch", a_.watch, "Again every second, until it is interrupted");
+        command("events", "What happened, in order, and who did it", [this] {
+            return events(env_, a_.follow);
+        })->add_flag("--follow", a_.follow, "Wait for more, until it is interrupted");
+    }
+
+    void add_operation() {
+        add_server_command("drain", "No new clients for a server; those it has may finish");
+        add_server_command("halt", "Take a server out of service at once; its checks stop");
+        add_server_command("online", "Bring a drained or halted server back");
+        command("takeover", "Make this node the active one, with the floating addresses",
+                [this] { return move_addresses(env_, "takeover"); });
+        command("handover", "Give the floating addresses to the peer",
+                [this] { return move_addresses(env_, "handover"); });
+        command("maintenance", "on: this node does not become active, also after a restart; off: it may again",
+                [this] { return maintenance(env_, a_.on_off == "on"); })
+            ->add_option("on|off", a_.on_off, "on or off")
+            ->required()
+            ->check(CLI::IsMember({"on", "off"}));
+    }
+
+    void add_server_command(std::string const& name, std::string const& what) {
+        auto* c = command(name, what + ". Kept over restart and failover, known to both nodes",
+                          [this, name] { return set_servers(env_, name, a_.target, a_.address); });
+        auto* one = c->add_option("SERVICE/SERVER", a_.target, "One server of one service; or else");
+        c->add_option("--server", a_.address, "a machine's address: wherever it serves")->excludes(one);
+    }
+
+    environment& env_;
+    CLI::App app_{"dyad: commands for a Dyad pair, a two-node high-availability load balancer", "dyad"};
+    std::string run_dir_ = "/run/dyad";
+    arguments a_;
+    std::vector<std::string> names_;
+    std::function<exit_code()> command_;
+};
+
+} // namespace
+
+exit_code run(std::vector<std::string> arguments, environment& env) {
+    try {
+        return program(env).run(std::move(arguments));
+    } catch (std::exception const& e) {
+        env.err << "dyad: " << e.what() << '\n';
+        return exit_code::refused;
+    }
+}
+
+} // namespace dyad::cli

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <boost/json/serialize.hpp>
+#include <cli/client.hpp>
+#include <cli/commands.hpp>
+#include <cli/document.hpp>
+
+#include <algorithm>
+#include <config/directory_parts.hpp>
+#include <ostream>
+
+namespace dyad::cli {
+namespace {
+
+namespace json = boost::json;
+
+/// The directory given, else the one that the daemon was started with.
+balance::result<std::filesystem::path> directory_of(client const& daemon, directory const& where) {
+    if (where) {
+        return *where;
+    }
+    auto const document = daemon.get("/v1/status");
+    if (!document) {
+        return document.error();
+    }
+    return std::filesystem::path(text(object(*document, "node"), "config_dir"));
+}
+
+/// cluster.toml as it is in `where`, after it was checked: the daemon would refuse it too, but knows no file and line.
+balance::result<std::string> checked_cluster(std::filesystem::path const& where, std::ostream& err) {
+    auto const file = where / "cluster.toml";
+    auto read = config::read_file(file);
+    if (!read) {
+        return balance::make_error(balance::errc::refused, file.string() + ": " + read.error().detail);
+    }
+    auto const parsed = config::parse_cluster(*read, file.string(), {});
+    if (parsed.value) {
+        return std::move(*read);
+    }
+    for (auto const& d : parsed.diagnostics) {
+        err << config::to_string(d) << '\n';
+    }
+    return balance::make_error(balance::errc::refused, "nothing was applied");
+}
+
+void print_changes(std::ostream& out, json::array const& changes) {
+    for (auto const& v : changes) {
+        auto const& c = item(v);
+        auto const change = text(c, "change");
+        auto const detail = text(c, "text");
+        out << (change == "add"      ? "+ "
+                : change == "remove" ? "- "
+                                     : "~ ")
+            << text(c, "object") << (detail.empty() ? "" : ": ") << detail << '\n';
+    }
+}
+
+struct answer {
+    exit_code code = exit_code::done;
+    json::object document;
+};
+
+answer send(environment& env, std::string const& target, directory const& where) {
+    client const daemon(env.run_dir);
+    auto const dir = directory_of(daemon, where);
+    if (!dir) {
+        return {fail(env, dir.error()), {}};
+    }
+    auto const cluster_toml = checked_cluster(*dir, env.err);
+    if (!cluster_toml) {
+        return {fail(env, cluster_toml.error()), {}};
+    }
+    auto document = daemon.post(target, {{"cluster_toml", *cluster_toml}});
+    if (!document) {
+        return {fail(env, document.error()), {}};
+    }
+    return {exit_code::done, std::move(*document)};
+}
+
+} // namespace
+
+exit_code plan(environment& env, directory const& where) {
+    auto const [code, document] = send(env, "/v1/plan", where);
+    if (code != exit_code::done) {
+        return code;
+    }
+    if (env.json) {
+        env.out << json::serialize(document) << '\n';
+        return exit_code::done;
+    }
+    auto const& changes = array(document, "changes");
+    print_changes(env.out, changes);
+    env.out << (changes.empty() ? "nothing would change\n"
+                                : std::to_string(changes.size()) + " changes on both nodes; `dyad apply` makes them\n");
+    return exit_code::done;
+}
+
+exit_code apply(environment& env, directory const& where) {
+    auto const [code, document] = send(env, "/v1/apply", where);
+    if (code != exit_code::done) {
+        return code;
+    }
+    if (env.json) {
+        env.out << json::serialize(document) << '\n';
+        return exit_code::done;
+    }
+    print_changes(env.out, array(document, "changes"));
+    auto const peer = text(document, "peer");
+    env.out << "configuration " << text(document, "term") << '.' << text(document, "generation") << " is in force";
+    if (peer == "committed") {
+        env.out << " on both nodes\n";
+    } else if (peer == "none" || peer.empty()) {
+        env.out << " on this node, which has no peer\n";
+    } else if (peer == "nothing to do") {
+        env.out << " already; nothing changed\n";
+    } else {
+        env.out << " on this node; the peer gets it when it is back (" << peer << ")\n";
+    }
+    return exit_code::done;
+}
+
+} // namespace dyad::cli

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cli/environment.hpp>
+
+#include <optional>
+#include <string>
+
+namespace dyad::cli {
+
+using directory = std::optional<std::filesystem::path>;
+
+// Without a daemon.
+exit_code init(environment& env, directory const& where);
+exit_code validate(environment& env, directory const& where);
+exit_code keygen(environment& env, std::optional<std::filesystem::path> const& file);
+
+// What runs now.
+/// `target` is empty, SERVICE or SERVICE/SERVER.
+exit_code status(environment& env, std::string const& target);
+/// Prints the status every second until the process is ended.
+exit_code watch(environment& env, std::string const& target);
+exit_code events(environment& env, bool follow);
+
+// What changes it.
+exit_code plan(environment& env, directory const& where);
+exit_code apply(environment& env, directory const& where);
+/// `action` is drain, halt or online; one of `target` (SERVICE/SERVER) and `address` is given.
+exit_code set_servers(environment& env, std::string const& action, std::string const& target,
+                      std::string const& address);
+/// `action` is takeover or handover.
+exit_code move_addresses(environment& env, std::string const& action);
+exit_code maintenance(environment& env, bool on);
+
+} // namespace dyad::cli

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cli/document.hpp>
+#include <cli/status_view.hpp>
+#include <cli/table.hpp>
+
+namespace dyad::cli {
+namespace {
+
+namespace json = boost::json;
+
+/// What an operator's word makes of a server wins over what its check says.
+table::cell state_of(json::object const& server) {
+    auto const admin = text(server, "admin");
+    auto const health = text(server, "health");
+    if (!admin.empty() && admin != "online") {
+        return {admin + (health == "up" ? "" : ", " + health), colour::yellow};
+    }
+    return {health, health == "up" ? colour::green : health == "down" ? colour::red : colour::yellow};
+}
+
+std::string note_of(json::object const& server) {
+    auto const reason = text(server, "reason");
+    if (reason.empty() || (text(server, "health") == "up" && text(server, "admin") != "halt")) {
+        return {};
+    }
+    auto const since = number(server, "since_change_ms");
+    return reason + (since > 0 ? " (for " + age_text(since) + ")" : "");
+}
+
+/// How many of a service's servers get new connections.
+table::cell summary_of(json::object const& service) {
+    if (!text(service, "not_served").empty()) {
+        return {"not served", colour::red};
+    }
+    std::size_t usable = 0;
+    auto const& servers = array(service, "servers");
+    for (auto const& s : servers) {
+        usable += text(item(s), "health") == "up" && text(item(s), "admin") == "online" ? 1U : 0U;
+    }
+    auto const words = std::to_string(usable) + '/' + std::to_string(servers.size()) + " up";
+    return {words, usable == 0 ? colour::red : usable == servers.size() ? colour::green : colour::yellow};
+}
+
+std::string ports_of(json::object const& service) {
+    auto const mark = number(service, "firewall_mark");
+    auto const ports = text(service, "ports");
+    return mark == 0 ? ports : "mark " + std::to_string(mark) + (ports.empty() ? "" : " (" + ports + ")");
+}
+
+} // namespace
+
+std::string services_text(json::array const& services, bool colours) {
+    table t({{"SERVICE", 34},
+             {"ADDRESS", 39},
+             {"PORTS", 24},
+             {"PROTO"},
+             {"MODE"},
+             {"BALANCE"},
+             {"WEIGHT", 40, true},
+             {"STATE"},
+             {"ACTIVE", 40, true},
+             {"TOTAL", 40, true},
+             {"IN", 40, true},
+             {"OUT", 40, true},
+             {"NOTE", 100}});
+    for (auto const& v : services) {
+        auto const& s = item(v);
+        std::int64_t active = 0;
+        for (auto const& r : array(s, "servers")) {
+            active += number(item(r), "active");
+        }
+        t.row({{text(s, "name")},
+               {text(s, "address")},
+               {ports_of(s)},
+               {text(s, "protocol")},
+               {text(s, "mode")},
+               {text(s, "balance")},
+               {},
+               summary_of(s),
+               {std::to_string(active)},
+               {text(s, "connections")},
+               {size_text(number(s, "in_bytes"))},
+               {size_text(number(s, "out_bytes"))},
+               {text(s, "not_served"), colour::red}});
+        for (auto const& r : array(s, "servers")) {
+            auto const& server = item(r);
+            auto const port = number(server, "port");
+            t.row({{"  " + text(server, "name")},
+                   {text(server, "address")},
+                   {port == 0 ? "" : std::to_string(port)},
+                   {},
+                   {},
+                   {},
+                   {text(server, "weight")},
+                   state_of(server),
+                   {text(server, "active")},
+                   {text(server, "connections")},
+                   {size_text(number(server, "in_bytes"))},
+                   {size_text(number(server, "out_bytes"))},
+                   {note_of(server)}});
+        }
+    }
+    return t.text(colours);
+}
+
+namespace {
+
+std::string server_detail(json::object const& service, json::object const& server) {
+    table t({{"SERVER", 40}, {text(service, "name") + '/' + text(server, "name"), 200}});
+    auto const port = number(server, "port");
+    auto const latency = text(server, "latency_ms");
+    auto const reason = text(server, "reason");
+    t.row({{"address"},
+           {text(server, "address") + (port == 0 ? ", port as the client's" : ", port " + std::to_string(port))}});
+    t.row({{"weight"}, {text(server, "weight")}});
+    t.row({{"health"}, {text(server, "health") + " for " + age_text(number(server, "since_change_ms"))}});
+    t.row({{"last check"}, {(reason.empty() ? "none yet" : reason) + (latency.empty() ? "" : ", " + latency + " ms")}});
+    t.row({{"operator"}, {text(server, "admin")}});
+    t.row({{"connections"},
+           {text(server, "active") + " active, " + text(server, "inactive") + " inactive, " +
+            text(server, "connections") + " in all"}});
+    t.row({{"traffic"},
+           {size_text(number(server, "in_bytes")) + " in, " + size_text(number(server, "out_bytes")) + " out"}});
+    return t.text(false);
+}
+
+} // namespace
+
+json::object detail_document(json::object const& status, std::string const& target) {
+    auto const slash = target.find('/');
+    for (auto const& v : array(status, "services")) {
+        auto const& service = item(v);
+        auto const* name = service.if_contains("name");
+        if (name == nullptr || !name->is_string() || name->get_string() != target.substr(0, slash)) {
+            continue;
+        }
+        if (slash == std::string::npos) {
+            return service;
+        }
+        for (auto const& r : array(service, "servers")) {
+            auto const* server = item(r).if_contains("name");
+            if (server != nullptr && server->is_string() && server->get_string() == target.substr(slash + 1)) {
+                return item(r);
+            }
+        }
+    }
+    return {};
+}
+
+std::string detail_text(json::object const& status, std::string const& target, bool colours) {
+    auto const found = detail_document(status, target);
+    if (found.empty()) {
+        return {};
+    }
+    auto const slash = target.find('/');
+    if (slash == std::string::npos) {
+        return services_text(json::array{found}, colours);
+    }
+    return server_detail(detail_document(status, target.substr(0, slash)), found);
+}
+
+} // namespace dyad::cli

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/json/object.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace dyad::cli {
+
+/// The system overview for people, from the document of GET /v1/status. Pure: `now` is seconds since 1970.
+std::string status_text(boost::json::object const& status, bool colours, std::int64_t now);
+
+/// One service with its servers, or one server of it ("SERVICE/SERVER"), in detail. Empty: there is no such thing.
+std::string detail_text(boost::json::object const& status, std::string const& target, bool colours);
+/// The same as a document. Empty object: there is no such thing.
+boost::json::object detail_document(boost::json::object const& status, std::string const& target);
+
+/// Table of services and servers.
+std::string services_text(boost::json::array const& services, bool colours);
+
+} // namespace dyad::cli

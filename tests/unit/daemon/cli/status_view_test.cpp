@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// tests/golden/cli/status.json as people see it: status.txt. A change of the table shows in the diff of that file.
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <catch2/catch.hpp>
+#include <cli/status_view.hpp>
+
+#include <fstream>
+#include <iterator>
+
+using namespace dyad::cli;
+namespace json = boost::json;
+
+namespace {
+
+std::string golden(std::string const& name) {
+    std::ifstream in(std::string(DYAD_SOURCE_DIR) + "/tests/golden/cli/" + name, std::ios::binary);
+    REQUIRE(in.good());
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+json::object status() { return json::parse(golden("status.json")).as_object(); }
+
+constexpr std::int64_t now = 1'800'000'000;
+
+} // namespace
+
+TEST_CASE("status: the overview is the golden one") {
+    CHECK(status_text(status(), false, now) == golden("status.txt"));
+}
+
+TEST_CASE("status: one server is the golden one") {
+    CHECK(detail_text(status(), "Archive/a2", false) == golden("server.txt"));
+    CHECK(detail_text(status(), "Archive/none", false).empty());
+    CHECK(detail_text(status(), "None", false).empty());
+    CHECK(detail_text(status(), "", false).empty());
+}
+
+TEST_CASE("status: colours frame the same text") {
+    auto coloured = status_text(status(), true, now);
+    CHECK(coloured.find("\x1b[32mup\x1b[0m") != std::string::npos);
+    CHECK(coloured.find("\x1b[31mdown\x1b[0m") != std::string::npos);
+    for (auto at = coloured.find('\x1b'); at != std::string::npos; at = coloured.find('\x1b', at)) {
+        coloured.erase(at, coloured.find('m', at) + 1 - at);
+    }
+    CHECK(coloured == golden("status.txt"));
+}
+
+TEST_CASE("status: what matters is said aloud") {
+    auto d = status();
+    auto const shown = [&] { return status_text(d, false, now); };
+    CHECK(shown().find("MAINTENANCE") == std::string::npos);
+    d.at("node").as_object()["maintenance"] = true;
+    CHECK(shown().find("MAINTENANCE: this node does not become active") != std::string::npos);
+    d.at("node").as_object()["ready"] = false;
+    CHECK(shown().find("not ready") != std::string::npos);
+    d.at("service_ok") = false;
+    CHECK(shown().find("has no carrier") != std::string::npos);
+    d.at("config").as_object()["edited"] = true;
+    CHECK(shown().find("edited, not applied") != std::string::npos);
+    d.at("config").as_object()["in_sync"] = false;
+    CHECK(shown().find("the peer is NOT in sync") != std::string::npos);
+    d.at("peer").as_object()["alive"] = false;
+    CHECK(shown().find("peer lb2 is silent for 40 ms") != std::string::npos);
+    d.at("peer").as_object()["known"] = false;
+    CHECK(shown().find("peer lb2 was not heard since the start") != std::string::npos);
+    d.at("peer") = nullptr;
+    CHECK(shown().find("no peer: this node runs alone") != std::string::npos);
+}
+
+TEST_CASE("status: an incomplete or strange document is shown as far as it goes") {
+    CHECK_FALSE(status_text({}, false, now).empty());
+    for (auto const* text :
+         {R"({"node":5,"peer":[],"links":{},"services":[1,"x",{"servers":[null]}],"hints":[1]})",
+          R"({"node":{"name":1e300,"in_state_ms":-9223372036854775808},"config":{"applied_at":1e308}})",
+          R"({"services":[{"name":"a\u0007b","servers":[{"name":"\u001b[2J"}]}]})"}) {
+        auto const shown = status_text(json::parse(text).as_object(), false, now);
+        CHECK_FALSE(shown.empty());
+        CHECK(shown.find('\x1b') == std::string::npos);
+        CHECK(shown.find('\a') == std::string::npos);
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/endpoints.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace dyad;
+
+namespace {
+
+balance::address ip(char const* text) { return boost::asio::ip::make_address(text); }
+
+balance::virtual_service service(char const* name, balance::mode mode, char const* address,
+                                 std::vector<balance::port_range> ports) {
+    balance::virtual_service s;
+    s.name = name;
+    s.mode = mode;
+    s.address = ip(address);
+    s.ports = std::move(ports);
+    s.balance = "wrr";
+    return s;
+}
+
+} // namespace
+
+TEST_CASE("layer-7 services listen on each of their ports") {
+    balance::configuration c;
+    c.services = {service("a", balance::mode::tcp, "10.0.0.1", {{80, 80}, {4100, 4102}}),
+                  service("b", balance::mode::tcp, "2001:db8::1", {{65535, 65535}}),
+                  service("c", balance::mode::dr, "10.0.0.3", {{80, 80}})};
+    CHECK(endpoints_of(c) == std::set<balance::endpoint>{{ip("10.0.0.1"), 80},
+                                                         {ip("10.0.0.1"), 4100},
+                                                         {ip("10.0.0.1"), 4101},
+                                                         {ip("10.0.0.1"), 4102},
+                                                         {ip("2001:db8::1"), 65535}});
+}
+
+TEST_CASE("a service that this build cannot serve listens nowhere") {
+    balance::configuration c;
+    c.services = {service("a", balance::mode::tcp, "10.0.0.1", {{80, 80}})};
+    c.services[0].transparent = true;
+    CHECK(endpoints_of(c).empty());
+}
+
+TEST_CASE("ports without a socket are left out, all else stays as it is") {
+    balance::configuration c;
+    c.services = {service("whole", balance::mode::tcp, "10.0.0.1", {{80, 80}, {4100, 4102}}),
+                  service("part", balance::mode::tcp, "10.0.0.2", {{80, 82}}),
+                  service("none", balance::mode::tcp, "10.0.0.3", {{80, 80}}),
+                  service("layer4", balance::mode::dr, "10.0.0.3", {{80, 80}})};
+    auto expected = c;
+    expected.services[1].ports = {{80, 80}, {82, 82}};
+    expected.services[2].ports = {};
+    auto const there = [](balance::endpoint const& e) {
+        return e.address != ip("10.0.0.3") && e != balance::endpoint{ip("10.0.0.2"), 81};
+    };
+    CHECK(restrict_to(c, there) == expected);
+}
