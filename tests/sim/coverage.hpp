@@ -23,8 +23,8 @@ struct coverage {
     void add(coverage const& other);
     /// As a text table; cells that happened less than `least` times are marked.
     [[nodiscard]] std::string table(std::uint64_t least) const;
-    /// How many of the allowed transitions, the possible event x state cells and the faults happened less than `least`
-    /// times.
+    /// How many of the allowed transitions and the faults happened less than `least` times, and of the possible event x
+    /// state cells less than a hundredth of that.
     [[nodiscard]] std::size_t rare(std::uint64_t least) const;
 };
 

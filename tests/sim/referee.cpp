@@ -25,8 +25,9 @@ void referee::fail(char const* rule, instant now, std::string text) {
 void referee::started(std::size_t n, instant now, host const& h) {
     observed o;
     o.started = now;
-    o.greatest = o.persisted = h.disk.epoch;
+    o.greatest = h.disk.epoch;
     o.maintenance = h.disk.maintenance;
+    o.kept = {h.disk.epoch, h.disk.maintenance};
     o.impaired_at = now;
     seen_[n] = std::move(o);
     contact_since_ = never;
@@ -49,7 +50,7 @@ void referee::woke(std::size_t n, instant now, bool asleep) {
     if (!asleep)
         return;
     o.woke = now;
-    o.heard_since_woke = false;
+    o.heard_since_woke = o.fresh_since_woke = false;
     o.impaired_at = now;
 }
 
@@ -72,6 +73,7 @@ void referee::before(std::size_t n, instant now, event const& e, instant sent, s
     if (auto const* hb = std::get_if<heartbeat_received>(&e)) {
         o.last_heard = now;
         o.heard_since_start = o.heard_since_woke = true;
+        o.fresh_since_woke = o.fresh_since_woke || sent >= o.woke;
         o.left = false;
         o.fresh = std::max(o.fresh, sent);
         if (hb->sequence <= o.newest)
@@ -93,7 +95,7 @@ void referee::before(std::size_t n, instant now, event const& e, instant sent, s
         o.left = true;
         if (!std::holds_alternative<goodbye_received>(e))
             return;
-        o.heard_since_start = o.heard_since_woke = true;
+        o.heard_since_start = o.heard_since_woke = o.fresh_since_woke = true;
         o.owes_announcement = o.conflict && o.state == node_state::active;
         o.conflict = false;
     } else if (auto const* health = std::get_if<local_health>(&e)) {
@@ -108,7 +110,8 @@ void referee::before(std::size_t n, instant now, event const& e, instant sent, s
 /// S6, S12: nobody claims to be the owner before it has listened.
 void referee::check_claim(std::size_t n, instant now, char const* what) {
     observed const& o = seen_[n];
-    bool const listened = o.heard_since_woke ? true : now >= o.woke + conditions_.deadtime();
+    instant const enough = o.heard_since_woke ? 2 * conditions_.keepalive() : conditions_.deadtime();
+    bool const listened = o.fresh_since_woke || now >= o.woke + enough;
     if (!listened)
         fail("S6 listen after sleep", now,
              std::string(what) + " although this node has not listened since it was asleep");
@@ -137,7 +140,7 @@ void referee::on_acquire(std::size_t n, instant now, epoch e, std::array<host, 2
         fail("S2 maintenance", now, "a node in maintenance takes the addresses");
     if (e.owner != id_of(n) || e <= o.greatest)
         fail("S4 epochs grow", now, "taken with an epoch that is not greater than all that were known");
-    if (o.persisted != e)
+    if (o.kept.epoch != e)
         fail("S4 epochs grow", now, "taken with an epoch that was not kept before");
     for (auto const& other : o.effects)
         if (other.acquire || now - other.at < conditions_.lifetime)
@@ -200,7 +203,7 @@ void referee::acted(std::size_t n, instant now, action const& a, std::array<host
         if (o.state != node_state::active || !hosts[n].addresses.on)
             fail("S9 only the owner has them", now, "addresses are announced that are not on");
     } else if (auto const* kept = std::get_if<persist>(&a)) {
-        o.persisted = kept->epoch;
+        o.kept = *kept;
     } else if (auto const* answer = std::get_if<answer_request>(&a)) {
         on_answer(n, now, answer->id);
     } else if (auto const* told = std::get_if<notify>(&a)) {
@@ -222,10 +225,22 @@ void referee::update_contact(instant now, std::array<host, 2> const& hosts) {
         contact_since_ = now;
 }
 
+/// What a node says of itself has to be what it would say after a crash, and an owner has to be reachable.
+void referee::check_kept(std::size_t n, instant now, cluster::node_report const& mine) {
+    observed const& o = seen_[n];
+    if (mine.epoch != o.kept.epoch)
+        fail("S4 epochs grow", now, "the node uses an epoch that it has not kept");
+    if (mine.maintenance != o.kept.maintenance || mine.maintenance != o.maintenance)
+        fail("S2 maintenance", now, "the node's maintenance is not what it has kept and told");
+    if (owns(mine.state) && !mine.service_ok)
+        fail("L1 one owner", now, "a node that nobody can reach keeps the addresses");
+}
+
 void referee::after(std::size_t n, instant now, std::array<host, 2> const& hosts) {
     observed& o = seen_[n];
     update_contact(now, hosts);
     auto const mine = hosts[n].machine->report();
+    check_kept(n, now, mine);
     if (mine.state != o.state)
         fail("S15 one notice a transition", now, "the state changed without notice");
     bool const both = o.state == node_state::active && seen_[1 - n].state == node_state::active;

@@ -60,15 +60,16 @@ private:
         cluster::node_report peer;  ///< what it said
         bool heard_since_start = false;
         instant woke = never;
-        bool heard_since_woke = true;
-        instant impaired_at = never; ///< last time something spoke against this node as the owner
-        bool left = false;           ///< the peer said goodbye, or started anew, after it was heard last
+        bool heard_since_woke = true; ///< something that may have waited in a buffer
+        bool fresh_since_woke = true; ///< something that was sent after it woke
+        instant impaired_at = never;  ///< last time something spoke against this node as the owner
+        bool left = false;            ///< the peer said goodbye, or started anew, after it was heard last
         bool conflict = false;
         bool owes_announcement = false;
-        bool announced = false;  ///< in this step
-        cluster::epoch greatest; ///< heard or used
-        cluster::epoch persisted;
-        bool maintenance = false; ///< the operator was told so
+        bool announced = false;          ///< in this step
+        cluster::epoch greatest;         ///< heard or used
+        cluster::failover::persist kept; ///< what would be left after a crash
+        bool maintenance = false;        ///< the operator was told so
         struct effect {
             bool acquire;
             instant at;
@@ -84,6 +85,7 @@ private:
     void on_acquire(std::size_t n, instant now, cluster::epoch e, std::array<host, 2> const& hosts);
     void on_notify(std::size_t n, instant now, cluster::failover::notify const& what);
     void on_answer(std::size_t n, instant now, std::uint32_t id);
+    void check_kept(std::size_t n, instant now, cluster::node_report const& mine);
     void check_claim(std::size_t n, instant now, char const* what);
     void check_cause(std::size_t n, instant now);
     void update_contact(instant now, std::array<host, 2> const& hosts);

@@ -16,8 +16,8 @@ public:
 
     /// A fresh one from the kernel's random generator.
     static key generate();
-    /// Reads a key file: 64 hexadecimal digits and a line feed. Errors: `not_found`, `not_permitted` when others than the
-    /// owner may read the file, `invalid_configuration`.
+    /// Reads a key file: 64 hexadecimal digits and a line feed. Errors: `not_found`, `not_permitted` when others than
+    /// the owner may read the file, `invalid_configuration`.
     static result<key> load(std::filesystem::path const& file);
     /// From raw bytes, for embedders that keep secrets elsewhere.
     explicit key(std::span<std::uint8_t const, size> bytes) noexcept;

@@ -44,8 +44,11 @@ struct node_settings {
     std::vector<address> ping_nodes; ///< pinged once a second
     cluster::epoch epoch;            ///< last one known before the start
     bool maintenance = false;        ///< as left before the start
-    std::chrono::seconds address_lifetime{2}; ///< the kernel drops the addresses when they were not renewed for so long; 1 to 60
-    bool real_time = true; ///< SCHED_FIFO and locked memory for the heartbeat thread, where permitted
+    std::chrono::seconds address_lifetime{
+        2}; ///< the kernel drops the addresses when they were not renewed for so long; 1 to 60
+    /// SCHED_FIFO for the node's threads and locked memory, where permitted; what is missing comes as an event.
+    /// mlockall covers the whole process.
+    bool real_time = true;
     unsigned announce_rate = 1000; ///< gratuitous ARP/NA frames per second and interface
     /// Written with CLOCK_MONOTONIC nanoseconds whenever the heartbeat thread is alive, for a parent that watches it
     /// through shared memory; may be null; must outlive the node.
@@ -60,14 +63,14 @@ struct local_fitness {
 
 struct link_status {
     std::string name;
-    bool usable = false;    ///< interface has carrier and the local address
-    bool alive = false;     ///< heard within deadtime
+    bool usable = false;     ///< interface has carrier and the local address
+    bool alive = false;      ///< heard within deadtime
     bool peer_hears = false; ///< the peer says it hears us on this link; alive and not peer_hears: one-way
     milliseconds silence{0};
     std::uint64_t received = 0;
     std::uint64_t sent = 0;
     std::uint64_t lost = 0;     ///< gaps in the peer's numbering
-    std::uint64_t rejected = 0; ///< forged, replayed, reflected, truncated
+    std::uint64_t rejected = 0; ///< forged, replayed, reflected, truncated and the like
 };
 
 struct node_status {
@@ -116,15 +119,18 @@ class [[gnu::visibility("default")]] node {
 public:
     explicit node(node_settings s);
     ~node(); ///< stops at once without hand-over; the addresses are taken off
-    node(node&&) noexcept;
+    node(node &&) noexcept;
     node& operator=(node&&) noexcept;
 
+    /// Callbacks are set before `start`.
     void on_event(std::function<void(node_event const&)> callback);
     /// Called when epoch or maintenance must be kept over a restart.
     void on_persist(std::function<void(epoch, bool maintenance)> callback);
 
-    /// Opens sockets and starts the thread. Errors: `already_exists` (port taken), `not_permitted`, `not_found` (interface,
-    /// address), `invalid_configuration`; each with the remedy.
+    /// Opens sockets and starts the thread. Errors: `already_exists` (port taken), `not_permitted`, `not_found` (no
+    /// link's interface exists), `invalid_configuration`; each with the remedy. Links that can't be used yet (an
+    /// address that isn't on, an interface that is missing while another link's is there) are no error: they come up
+    /// later by themselves.
     result<> start();
 
     [[nodiscard]] node_status status() const;
@@ -145,7 +151,8 @@ public:
     /// Goodbyes for a parent to send should this process die; valid for the life of this node object.
     [[nodiscard]] std::vector<sealed_datagram> sealed_goodbyes() const;
 
-    /// Hands over if there is someone to hand over to, takes the addresses off, says goodbye, ends the thread; at most 2 s.
+    /// Hands over if there is someone to hand over to, takes the addresses off, says goodbye, ends the thread; at most
+    /// 2 s.
     void leave();
 
 private:

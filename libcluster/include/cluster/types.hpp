@@ -27,8 +27,8 @@ enum class node_id : std::uint8_t { none = 0, primary = 1, secondary = 2 };
     return id == node_id::primary ? node_id::secondary : id == node_id::secondary ? node_id::primary : node_id::none;
 }
 
-/// Numbers the ownership of the floating IPs: a new one for every take-over. It only grows; in a partition both nodes may
-/// count up, so the node's id makes it unique, and the greater one wins when they meet again.
+/// Numbers the ownership of the floating IPs: a new one for every take-over. It only grows; in a partition both nodes
+/// may count up, so the node's id makes it unique, and the greater one wins when they meet again.
 struct epoch {
     std::uint64_t counter = 0;
     node_id owner = node_id::none;
@@ -49,14 +49,15 @@ enum class node_state : std::uint8_t {
 [[gnu::visibility("default")]] std::string_view to_string(node_id id) noexcept;
 [[gnu::visibility("default")]] std::string_view to_string(node_state s) noexcept;
 
-/// When a peer counts as late and as dead. Ranges: keepalive 1 ms to 10 s; warntime > keepalive; deadtime > 2 keepalive and
+/// When a peer counts as late and as dead. Ranges: keepalive 1 ms to 10 s; warntime > keepalive; deadtime > 2 keepalive
+/// and
 /// >= warntime; initdead >= deadtime.
 struct timing {
-    milliseconds keepalive{100}; ///< between heartbeats on each link
-    milliseconds warntime{250};  ///< silence that is reported
-    milliseconds deadtime{500};  ///< silence on every link after which the peer is dead
-    milliseconds initdead{5000}; ///< the same for a peer that was never heard since the start
-    bool auto_failback = false;  ///< the primary takes the addresses back once it is well again
+    milliseconds keepalive{100};       ///< between heartbeats on each link
+    milliseconds warntime{250};        ///< silence that is reported
+    milliseconds deadtime{500};        ///< silence on every link after which the peer is dead
+    milliseconds initdead{5000};       ///< the same for a peer that was never heard since the start
+    bool auto_failback = false;        ///< the primary takes the addresses back once it is well again
     milliseconds failback_hold{30000}; ///< for how long it must have been well
 
     bool operator==(timing const&) const = default;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cluster/node.hpp>
-
 #include "facade/node_settings_check.hpp"
 #include "net/driver.hpp"
+
+#include <cluster/node.hpp>
 
 #include <algorithm>
 #include <utility>

@@ -28,7 +28,8 @@ void check_timing(timing const& t, std::string& faults) {
 
 void check_links(node_settings const& s, std::string& faults) {
     require(s.links.size() <= wire::max_links, "at most 8 links are possible", faults);
-    require(s.links.empty() || s.self != node_id::none, "a node with links must be the primary or the secondary", faults);
+    require(s.links.empty() || s.self != node_id::none, "a node with links must be the primary or the secondary",
+            faults);
     require(s.links.empty() || s.key.has_value(), "links need the pair's key", faults);
     std::set<std::string> names;
     for (auto const& l : s.links) {

@@ -222,18 +222,22 @@ void replicator::impl::perform(replicate::say const& a) {
 }
 
 result<> replicator::impl::stage_arrived(generation_id const& id) {
-    if (!arriving_ || arriving_->id != id || hash_of(arriving_->content) != id.hash)
+    auto const arrived = std::exchange(arriving_, std::nullopt);
+    if (!arrived || arrived->id != id || hash_of(arrived->content) != id.hash)
         return make_error(errc::protocol_error, "it arrived damaged: the hash is not that of its files");
+    if (auto r = replicate::check(arrived->content); !r) // before anybody makes paths of its names
+        return r;
+    auto const life = life_;
     if (prepare)
-        if (auto r = prepare(arriving_->content); !r)
+        if (auto r = prepare(arrived->content); !r)
             return r;
-    return store_.stage(arriving_->content);
+    if (life != life_)
+        return make_error(errc::refused, "replication was stopped");
+    return store_.stage(arrived->content);
 }
 
 void replicator::impl::perform(replicate::stage const& a) {
     auto const r = a.from_peer ? stage_arrived(a.id) : store_.stage(departing_->content);
-    if (a.from_peer)
-        arriving_.reset();
     events_.push_back(replicate::stage_done{a.id, r ? std::nullopt : std::optional(r.error())});
 }
 

@@ -10,8 +10,9 @@ namespace cluster::failover {
 machine::machine(machine_settings s, time_point now)
     : settings_(s), limits_(s.timing), monitor_(s.links, now), since_(now), epoch_(s.epoch),
       maintenance_(s.maintenance), listen_since_(now), listen_until_(now + s.timing.initdead),
-      start_limit_(listen_until_), backoff_until_(now), settle_until_(now), pause_until_(now), asked_release_at_(now), lapsed_at_(now),
-      deaf_until_(now), next_heartbeat_(now), next_refresh_(now), last_sent_at_(now), deadline_(now), now_(now) {}
+      start_limit_(listen_until_), backoff_until_(now), settle_until_(now), pause_until_(now), asked_release_at_(now),
+      lapsed_at_(now), deaf_until_(now), next_heartbeat_(now), next_refresh_(now), last_sent_at_(now), deadline_(now),
+      now_(now) {}
 
 void machine::step(time_point now, event const& e, std::vector<action>& out) {
     insist(now >= now_, "time never goes back");
@@ -138,14 +139,16 @@ void machine::beat() {
     if (!has_peer())
         return;
     bool const asking = request_number_ != 0 || (offer_until_ && *offer_until_ != time_point::max());
-    bool const again = asking && due(last_sent_at_ + limits_.resend);
+    bool const again = asking && timer_ && now_ >= last_sent_at_ + limits_.resend;
     node_report const r = report();
-    if (!grid && !again && sent_ == r)
+    bool const send = grid || again || sent_ != r;
+    if (send)
+        last_sent_at_ = now_;
+    if (asking)
+        due(last_sent_at_ + limits_.resend);
+    if (!send)
         return;
     sent_ = r;
-    last_sent_at_ = now_;
-    if (asking)
-        deadline_ = std::min(deadline_, now_ + limits_.resend);
     out_->push_back(send_heartbeat{r});
 }
 

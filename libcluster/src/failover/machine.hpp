@@ -90,7 +90,6 @@ private:
     refusal begin_takeover(operator_request const& r);
     refusal begin_handover(operator_request const& r);
     refusal begin_maintenance(operator_request const& r);
-    void end_maintenance(operator_request const& r);
     void begin_stop(operator_request const& r);
     refusal grant_takeover();
     void ask_peer();
@@ -125,6 +124,7 @@ private:
     epoch epoch_; ///< the greatest known; its owner is this node while it owns
     bool maintenance_;
     local_health health_;
+    bool was_reachable_ = false; ///< the service interfaces were up at some time
     effect effect_ = effect::none;
     aftermath after_ = aftermath::passive;
     time_point listen_since_;
@@ -139,8 +139,8 @@ private:
     time_point pause_until_;  ///< an offer was withdrawn: no claim beside a living peer before
     time_point asked_release_at_;
     time_point lapsed_at_; ///< since nobody renews the addresses they are gone by then, released or not
-    std::optional<time_point>
-        offer_until_;       ///< the peer is offered the addresses until; max: for as long as this node cannot serve
+    /// The peer is offered the addresses until then; max: for as long as this node cannot serve.
+    std::optional<time_point> offer_until_;
     bool declined_ = false; ///< the peer let an offer pass
     std::optional<time_point> inferior_since_;
     std::optional<time_point> well_since_;

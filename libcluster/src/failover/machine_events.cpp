@@ -118,8 +118,9 @@ void machine::on(link_changed const& l) {
 }
 
 void machine::on(local_health const& h) {
-    if (h.service_ok && !health_.service_ok && has_peer())
+    if (h.service_ok && !health_.service_ok && was_reachable_ && has_peer())
         settle_until_ = now_ + limits_.settle; // the peer may have claimed while nothing reached this node
+    was_reachable_ = was_reachable_ || h.service_ok;
     health_ = h;
 }
 

@@ -48,10 +48,8 @@ bool machine::rule_listening() {
         return true;
     }
     if (heard_) {
-        // What a woken node finds in its buffers may be older than its sleep: an owner is believed at once, for it
-        // commits to nothing; anything else after two heartbeats.
-        bool const believed = !woken_ || (alive_ && owns(peer_.state)) || due(listen_since_ + limits_.settle);
-        if (!believed)
+        // What a woken node finds in its buffers may be older than its sleep: two heartbeats have to pass.
+        if (woken_ && !due(listen_since_ + limits_.settle))
             return false;
         become(node_state::passive, alive_ ? "the peer was heard" : "the peer has left");
         return true;

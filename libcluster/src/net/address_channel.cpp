@@ -63,7 +63,8 @@ void address_channel::append(std::uint16_t type, std::uint16_t flags, placed_add
         nla_put_u32(m.get(), IFA_FLAGS, IFA_F_NODAD | IFA_F_NOPREFIXROUTE);
         ifa_cacheinfo life{};
         life.ifa_valid = lifetime;
-        // A deprecated IPv6 address is never chosen as a source (RFC 6724, rule 3): the node's own traffic keeps its own.
+        // A deprecated IPv6 address is never chosen as a source (RFC 6724, rule 3): the node's own traffic keeps its
+        // own.
         life.ifa_prefered = a.address.is_v6() ? 0 : lifetime;
         nla_put(m.get(), IFA_CACHEINFO, sizeof life, &life);
     }
@@ -87,7 +88,8 @@ std::vector<int> address_channel::remove(std::span<placed_address const> address
         append(RTM_DELADDR, 0, a, 0);
     }
     auto answers = transact(addresses.size());
-    std::replace_if(answers.begin(), answers.end(), [](int e) { return e == EADDRNOTAVAIL || e == ENODEV; }, 0);
+    std::replace_if(
+        answers.begin(), answers.end(), [](int e) { return e == EADDRNOTAVAIL || e == ENODEV; }, 0);
     return answers;
 }
 

@@ -23,7 +23,11 @@ std::string text_of(floating_address const& f) {
 
 address_keeper::address_keeper(settings s, mailbox<keeper_report>& reports)
     : settings_(std::move(s)), reports_(reports), put_backs_(put_back_interval, put_back_burst),
-      links_(settings_.links.size()) {}
+      links_(settings_.links.size()) {
+    for (auto& l : settings_.links) {
+        l.local = without_zone(l.local);
+    }
+}
 
 address_keeper::~address_keeper() { stop(); }
 
@@ -67,10 +71,18 @@ void address_keeper::run() {
 
 void address_keeper::carry_out(order const& o) {
     switch (o.what) {
-    case order::kind::acquire: acquire_now(o.given); break;
-    case order::kind::refresh: refresh_now(o.given); break;
-    case order::kind::release: release_now(); break;
-    case order::kind::set_floating: replace_floating(o.floating); break;
+    case order::kind::acquire:
+        acquire_now(o.given);
+        break;
+    case order::kind::refresh:
+        refresh_now(o.given);
+        break;
+    case order::kind::release:
+        release_now();
+        break;
+    case order::kind::set_floating:
+        replace_floating(o.floating);
+        break;
     case order::kind::stop:
         release_now();
         stopping_ = true;
@@ -79,6 +91,10 @@ void address_keeper::carry_out(order const& o) {
 }
 
 void address_keeper::acquire_now(clock::time_point given) {
+    if (clock::now() - given > settings_.authority) {
+        tell(kept::acquired{false}); // the decision is from before a sleep
+        return;
+    }
     holding_ = true;
     authorised_ = given;
     std::vector<entry*> all;
@@ -125,7 +141,8 @@ void address_keeper::replace_floating(std::vector<floating_address> floating) {
     std::vector<placed_address> gone;
     std::vector<entry> entries;
     for (auto& f : floating) {
-        auto const known = std::find_if(entries_.begin(), entries_.end(), [&](entry const& e) { return e.floating == f; });
+        auto const known =
+            std::find_if(entries_.begin(), entries_.end(), [&](entry const& e) { return e.floating == f; });
         entries.push_back(known != entries_.end() ? *known : entry{.floating = f, .place = {}, .faulty = false});
     }
     for (auto const& e : entries_) {
@@ -142,8 +159,10 @@ void address_keeper::replace_floating(std::vector<floating_address> floating) {
         take_off(gone);
     } else if (auto const left = present(); !left.empty()) {
         take_off(left);
-        tell(kept::notice{"address", std::to_string(left.size()) + " floating IPs were left on this node, among them " +
-                                         left.front().address.to_string() + "; taken off", true});
+        tell(kept::notice{"address",
+                          std::to_string(left.size()) + " floating IPs were left on this node, among them " +
+                              left.front().address.to_string() + "; taken off",
+                          true});
     }
 }
 
@@ -176,8 +195,9 @@ void address_keeper::reconcile() {
         }
     } else if (auto const left = present(); !left.empty() && put_backs_.take(now)) {
         take_off(left);
-        tell(kept::notice{"address", left.front().address.to_string() +
-                                         " was put on this passive node by someone else; taken off", true});
+        tell(kept::notice{"address",
+                          left.front().address.to_string() + " was put on this passive node by someone else; taken off",
+                          true});
     } else {
         return;
     }
@@ -205,10 +225,11 @@ std::size_t address_keeper::put(std::vector<entry*> const& which) {
             places.push_back(*e->place);
             placed.push_back(e);
         } else {
-            fault(*e, e->floating.interface.empty()
-                          ? "no interface has a subnet that holds it; name its network in cluster.toml and the network's "
-                            "interface in node.toml"
-                          : "this node has no such interface; name one that `ip link` shows");
+            fault(*e,
+                  e->floating.interface.empty()
+                      ? "no interface has a subnet that holds it; name its network in cluster.toml and the network's "
+                        "interface in node.toml"
+                      : "this node has no such interface; name one that `ip link` shows");
         }
     }
     auto const answers = channel_->put(places, settings_.lifetime);
@@ -230,8 +251,10 @@ bool address_keeper::take_off(std::vector<placed_address> const& which) {
     for (std::size_t i = 0; i < answers.size(); ++i) {
         if (answers[i] != 0) {
             ok = false;
-            tell(kept::notice{"error", which[i].address.to_string() + " could not be taken off: " +
-                                           std::generic_category().message(answers[i]), true});
+            tell(kept::notice{"error",
+                              which[i].address.to_string() +
+                                  " could not be taken off: " + std::generic_category().message(answers[i]),
+                              true});
         }
     }
     return ok;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only component that touches the kernel's addresses. It has a thread of its own, because the kernel's configuration
-// lock may be held by somebody else for a while, and heartbeats must not wait for that.
+// The only component that touches the kernel's addresses. It has a thread of its own, because the kernel's
+// configuration lock may be held by somebody else for a while, and heartbeats must not wait for that.
 #pragma once
 
 #include "net/address_channel.hpp"
+#include "net/boot_clock.hpp"
 #include "net/mailbox.hpp"
 #include "net/network_monitor.hpp"
 #include "wire/rate_limit.hpp"
@@ -63,14 +64,15 @@ struct notice {
 } // namespace kept
 using keeper_report = std::variant<kept::acquired, kept::released, kept::link, kept::service, kept::held, kept::notice>;
 
-/// Puts the floating IPs on and takes them off as ordered, puts back what somebody else removed, and watches interfaces.
+/// Puts the floating IPs on and takes them off as ordered, puts back what somebody else removed, and watches
+/// interfaces.
 class address_keeper {
 public:
     struct settings {
         std::vector<link_settings> links;
         std::chrono::seconds lifetime{2};
-        /// For how long after `acquire` or `refresh` it may put an address back of its own accord: beyond it the node may
-        /// have been asleep, and somebody else may own them.
+        /// For how long after `acquire` or `refresh` it may put an address back of its own accord: beyond it the node
+        /// may have been asleep, and somebody else may own them.
         std::chrono::milliseconds authority{1000};
         bool real_time = false;
     };
@@ -93,7 +95,7 @@ public:
     }
 
 private:
-    using clock = std::chrono::steady_clock;
+    using clock = boot_clock;
     struct order {
         enum class kind : std::uint8_t { acquire, refresh, release, set_floating, stop };
         kind what = kind::refresh;

@@ -18,10 +18,26 @@ constexpr std::uint8_t next_header_icmpv6 = 58;
 constexpr std::uint16_t advertisement_size = 32;
 
 using wire::put;
+using wire::take;
 
 template <std::size_t N>
 std::uint8_t* put_bytes(std::uint8_t* at, std::array<std::uint8_t, N> const& bytes) noexcept {
     return std::copy(bytes.begin(), bytes.end(), at);
+}
+
+arp_frame arp(arp_operation what, mac_address const& sender, std::uint32_t sender_ip, mac_address const& target,
+              std::uint32_t target_ip) noexcept {
+    arp_frame out{};
+    std::uint8_t* at = put_bytes(put_bytes(out.data(), broadcast), sender);
+    at = put(at, ethertype_arp);
+    at = put(at, std::uint16_t{1});      // hardware: Ethernet
+    at = put(at, std::uint16_t{0x0800}); // protocol: IPv4
+    *at++ = 6;
+    *at++ = 4;
+    at = put(at, static_cast<std::uint16_t>(what));
+    at = put(put_bytes(at, sender), sender_ip);
+    put(put_bytes(at, target), target_ip);
+    return out;
 }
 
 std::uint32_t sum(std::span<std::uint8_t const> bytes) noexcept {
@@ -44,19 +60,33 @@ std::uint16_t checksum(std::span<std::uint8_t const> addresses, std::span<std::u
 } // namespace
 
 arp_frame gratuitous_arp(arp_operation what, mac_address const& mac, boost::asio::ip::address_v4 const& a) noexcept {
-    arp_frame out{};
-    std::uint8_t* at = put_bytes(put_bytes(out.data(), broadcast), mac);
-    at = put(at, ethertype_arp);
-    at = put(at, std::uint16_t{1});      // hardware: Ethernet
-    at = put(at, std::uint16_t{0x0800}); // protocol: IPv4
-    *at++ = 6;
-    *at++ = 4;
-    at = put(at, static_cast<std::uint16_t>(what));
-    at = put(put_bytes(at, mac), a.to_uint());
-    // The request form as arping -U and -A send it: target hardware address of all ones; a reply names the sender again,
-    // or Linux doesn't count it as gratuitous.
-    at = put_bytes(at, what == arp_operation::request ? broadcast : mac);
-    put(at, a.to_uint());
+    // The request form as arping -U and -A send it: target hardware address of all ones; a reply names the sender
+    // again, or Linux doesn't count it as gratuitous.
+    return arp(what, mac, a.to_uint(), what == arp_operation::request ? broadcast : mac, a.to_uint());
+}
+
+arp_frame arp_probe(mac_address const& mac, boost::asio::ip::address_v4 const& a) noexcept {
+    return arp(arp_operation::request, mac, 0, {}, a.to_uint());
+}
+
+std::optional<arp_answer> read_arp_answer(std::span<std::uint8_t const> frame) noexcept {
+    arp_frame const expected = arp(arp_operation::reply, {}, 0, {}, 0);
+    constexpr std::size_t fixed_at = 12; // ethertype, hardware, protocol, sizes and operation
+    constexpr std::size_t sender_at = 22;
+    constexpr std::size_t target_at = 38;
+    if (frame.size() < expected.size() ||
+        !std::equal(expected.begin() + fixed_at, expected.begin() + sender_at, frame.begin() + fixed_at)) {
+        return std::nullopt;
+    }
+    std::uint8_t const* target = frame.data() + target_at;
+    if (take<std::uint32_t>(target) != 0) {
+        return std::nullopt; // somebody else's conversation
+    }
+    arp_answer out;
+    std::uint8_t const* at = frame.data() + sender_at;
+    std::copy_n(at, out.mac.size(), out.mac.begin());
+    at += out.mac.size();
+    out.address = boost::asio::ip::address_v4{take<std::uint32_t>(at)};
     return out;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "net/address_keeper.hpp"
+#include "net/announce_frames.hpp"
 #include "net/unique_fd.hpp"
 
 namespace cluster::net {
@@ -11,9 +12,19 @@ class announce_socket {
 public:
     static result<announce_socket> open();
 
-    /// Gratuitous ARP request and reply, or an unsolicited neighbour advertisement. Never waits; a frame that doesn't fit
-    /// into the card's queue is lost, and the next pass repeats it.
+    /// Gratuitous ARP request and reply and a probe for others who have the address, or an unsolicited neighbour
+    /// advertisement. Never waits; a frame that doesn't fit into the card's queue is lost, and the next pass repeats
+    /// it.
     void announce(held_address const& a) noexcept;
+
+    /// Readable when a probe was answered.
+    [[nodiscard]] int descriptor() const noexcept { return fd_.get(); }
+    struct answer {
+        unsigned interface = 0;
+        arp_answer who;
+    };
+    /// The next answer; nothing when there is none left.
+    std::optional<answer> receive() noexcept;
 
 private:
     explicit announce_socket(unique_fd fd) : fd_(std::move(fd)) {}

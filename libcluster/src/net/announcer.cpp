@@ -11,10 +11,11 @@ using namespace std::chrono_literals;
 
 constexpr std::array<std::chrono::milliseconds, 6> passes{0ms, 200ms, 400ms, 1200ms, 2200ms, 5000ms};
 constexpr std::chrono::milliseconds repeat = 60s;
+constexpr std::chrono::milliseconds contested_repeat = 500ms;
 // What may go out at once after a pause: a pair with a few addresses announces all of them without a delay.
 constexpr int burst_frames = 32;
 
-int frames_of(held_address const& a) { return a.floating.address.is_v4() ? 2 : 1; }
+int frames_of(held_address const& a) { return a.floating.address.is_v4() ? 3 : 1; }
 
 } // namespace
 
@@ -44,6 +45,7 @@ void announcer::set(std::vector<held_address> const& addresses, time_point now) 
             begin(s, now);
         }
         s.position = std::min(s.position, s.addresses.size() - 1);
+        std::erase_if(s.contested, [&](auto const& c) { return find(s, c.first) == nullptr; });
     }
 }
 
@@ -60,11 +62,29 @@ void announcer::restart(unsigned interface, time_point now) {
     }
 }
 
+void announcer::contest(unsigned interface, address const& a, time_point now) {
+    auto const at = interfaces_.find(interface);
+    if (!on_ || at == interfaces_.end()) {
+        return;
+    }
+    if (find(at->second, a) != nullptr) {
+        at->second.contested.try_emplace(a, now + contested_repeat);
+    }
+}
+
 void announcer::begin(schedule& s, time_point now) noexcept {
     s.position = 0;
     s.pass = 0;
     s.started = now;
     s.due = now;
+}
+
+announcer::time_point announcer::due_of(schedule const& s) noexcept {
+    auto due = s.due;
+    for (auto const& [a, again] : s.contested) {
+        due = std::min(due, again);
+    }
+    return std::max(due, s.rate_due);
 }
 
 announcer::time_point announcer::deadline() const noexcept {
@@ -85,15 +105,34 @@ std::optional<held_address> announcer::next(time_point now) {
         if (now < due_of(s)) {
             continue;
         }
-        auto const& a = s.addresses[s.position];
+        auto const a = pick(s, now);
         auto const slack = per_frame_ * burst_frames;
         s.rate_due = std::max(s.rate_due, now - slack) + per_frame_ * frames_of(a);
-        if (++s.position == s.addresses.size()) {
-            finish_pass(s);
-        }
         return a;
     }
     return std::nullopt;
+}
+
+/// The contested ones first: there a neighbour may be wrong.
+held_address announcer::pick(schedule& s, time_point now) {
+    auto const due =
+        std::find_if(s.contested.begin(), s.contested.end(), [now](auto const& c) { return c.second <= now; });
+    if (due != s.contested.end()) {
+        auto const a = *find(s, due->first);
+        s.contested.erase(due);
+        return a;
+    }
+    auto const& a = s.addresses[s.position];
+    if (++s.position == s.addresses.size()) {
+        finish_pass(s);
+    }
+    return a;
+}
+
+held_address const* announcer::find(schedule const& s, address const& a) noexcept {
+    auto const at = std::find_if(s.addresses.begin(), s.addresses.end(),
+                                 [&](held_address const& h) { return h.floating.address == a; });
+    return at == s.addresses.end() ? nullptr : &*at;
 }
 
 void announcer::finish_pass(schedule& s) noexcept {

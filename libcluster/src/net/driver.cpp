@@ -37,9 +37,9 @@ address_keeper::settings keeper_settings_of(node_settings const& s) {
 
 driver::driver(node_settings s)
     : settings_(std::move(s)), paths_(settings_, clock::now()), machine_(machine_settings_of(settings_), clock::now()),
-      keeper_(keeper_settings_of(settings_), reports_), announcer_(settings_.announce_rate), pings_(settings_.ping_nodes),
-      now_(clock::now()), started_(now_), next_ping_(now_), next_liveness_(now_), next_publish_(now_),
-      memory_(settings_.links.size()) {
+      keeper_(keeper_settings_of(settings_), reports_), announcer_(settings_.announce_rate),
+      pings_(settings_.ping_nodes), now_(clock::now()), started_(now_), next_ping_(now_), next_liveness_(now_),
+      next_publish_(now_), memory_(settings_.links.size()) {
     actions_.reserve(16);
     health_.pings_configured = static_cast<std::uint8_t>(std::min<std::size_t>(pings_.nodes().size(), 255));
     waiter_.watch(commands_.descriptor());
@@ -62,9 +62,12 @@ result<> driver::start(callbacks c) {
         return announce.error();
     }
     announce_socket_.emplace(std::move(*announce));
+    waiter_.watch(announce_socket_->descriptor());
+    ping_sockets_.clear();
     auto const identifier = static_cast<std::uint16_t>(std::random_device{}());
     for (bool const v4 : {true, false}) {
-        if (std::none_of(pings_.nodes().begin(), pings_.nodes().end(), [v4](address const& a) { return a.is_v4() == v4; })) {
+        if (std::none_of(pings_.nodes().begin(), pings_.nodes().end(),
+                         [v4](address const& a) { return a.is_v4() == v4; })) {
             continue;
         }
         auto socket = ping_socket::open(v4, identifier);
@@ -138,13 +141,14 @@ void driver::run() {
 void driver::turn() {
     now_ = std::max(now_, clock::now());
     if (settings_.liveness != nullptr) {
-        auto const ns = std::chrono::duration_cast<std::chrono::nanoseconds>(now_.time_since_epoch()).count();
-        settings_.liveness->store(static_cast<std::uint64_t>(ns), std::memory_order_relaxed);
+        auto const ns = std::chrono::nanoseconds{std::chrono::steady_clock::now().time_since_epoch()}.count();
+        settings_.liveness->store(static_cast<std::uint64_t>(ns), std::memory_order_relaxed); // CLOCK_MONOTONIC
         next_liveness_ = now_ + settings_.timing.deadtime / 5;
     }
     receive_heartbeats();
     commands_.take([this](command&& c) { c(*this); });
     take_reports();
+    take_probe_answers();
     for (auto& socket : ping_sockets_) {
         socket.receive(pings_);
     }

@@ -52,7 +52,7 @@ public:
     [[nodiscard]] std::vector<sealed_datagram> const& goodbyes() const noexcept { return paths_.goodbyes(); }
 
 private:
-    using clock = std::chrono::steady_clock;
+    using clock = boot_clock;
     using time_point = clock::time_point;
     using command = std::function<void(driver&)>;
     struct waiting {
@@ -65,6 +65,7 @@ private:
     void turn();
     void receive_heartbeats();
     void take_reports();
+    void take_probe_answers();
     void send_announcements();
     void send_pings();
     void expire_requests();
@@ -118,6 +119,7 @@ private:
     time_point started_;
     failover::local_health health_;
     std::vector<held_address> held_;
+    std::map<address, time_point> contested_; ///< addresses that others answer for, and when that was told
     std::map<std::uint32_t, waiting> requests_;
     std::uint32_t last_request_ = 0;
     bool had_session_ = false;

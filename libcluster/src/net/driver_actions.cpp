@@ -11,25 +11,34 @@ std::string because(char const* reason) { return *reason != '\0' ? ": " + std::s
 
 std::string kind_of(kind k) {
     switch (k) {
-    case kind::state_changed: return "state";
+    case kind::state_changed:
+        return "state";
     case kind::peer_alive:
     case kind::peer_late:
-    case kind::peer_dead: return "peer";
+    case kind::peer_dead:
+        return "peer";
     case kind::link_up:
-    case kind::link_down: return "link";
-    case kind::dual_active: return "conflict";
-    case kind::was_asleep: return "stall";
-    case kind::maintenance: return "maintenance";
+    case kind::link_down:
+        return "link";
+    case kind::dual_active:
+        return "conflict";
+    case kind::was_asleep:
+        return "stall";
+    case kind::maintenance:
+        return "maintenance";
     }
     return "error";
 }
 
 bool important(failover::notify const& n) {
     switch (n.what) {
-    case kind::state_changed: return n.to == node_state::active || n.from == node_state::active;
+    case kind::state_changed:
+        return n.to == node_state::active || n.from == node_state::active;
     case kind::peer_alive:
-    case kind::peer_late: return false;
-    default: return true;
+    case kind::peer_late:
+        return false;
+    default:
+        return true;
     }
 }
 
@@ -86,14 +95,30 @@ void driver::carry_out(failover::notify const& a) {
     case kind::state_changed:
         text = std::string{to_string(a.from)} + " -> " + std::string{to_string(a.to)} + because(a.reason);
         break;
-    case kind::peer_alive: text = "the peer is alive" + because(a.reason); break;
-    case kind::peer_late: text = "the peer is late" + because(a.reason); break;
-    case kind::peer_dead: text = "the peer is dead" + because(a.reason); break;
-    case kind::link_up: text = "link " + link() + " is up" + because(a.reason); break;
-    case kind::link_down: text = "link " + link() + " is down" + because(a.reason); break;
-    case kind::dual_active: text = "both nodes owned the addresses" + because(a.reason); break;
-    case kind::was_asleep: text = "this node was asleep" + because(a.reason); break;
-    case kind::maintenance: text = "maintenance" + because(a.reason); break;
+    case kind::peer_alive:
+        text = "the peer is alive" + because(a.reason);
+        break;
+    case kind::peer_late:
+        text = "the peer is late" + because(a.reason);
+        break;
+    case kind::peer_dead:
+        text = "the peer is dead" + because(a.reason);
+        break;
+    case kind::link_up:
+        text = "link " + link() + " is up" + because(a.reason);
+        break;
+    case kind::link_down:
+        text = "link " + link() + " is down" + because(a.reason);
+        break;
+    case kind::dual_active:
+        text = "both nodes owned the addresses" + because(a.reason);
+        break;
+    case kind::was_asleep:
+        text = "this node was asleep" + because(a.reason);
+        break;
+    case kind::maintenance:
+        text = "maintenance" + because(a.reason);
+        break;
     }
     changed_ = true;
     if (callbacks_.event) {

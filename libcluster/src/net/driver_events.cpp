@@ -3,8 +3,20 @@
 #include "net/driver.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 namespace cluster::net {
+namespace {
+
+std::string text_of(mac_address const& mac) {
+    std::array<char, 18> out{};
+    std::snprintf(out.data(), out.size(), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+                  mac[5]);
+    return out.data();
+}
+
+} // namespace
 
 void driver::judge(std::size_t link, wire::verdict const& v) {
     using kind = wire::verdict::kind;
@@ -52,6 +64,35 @@ void driver::on(kept::held const& r) {
     announcer_.set(held_, now_);
     for (auto const index : r.restarted) {
         announcer_.restart(index, now_);
+    }
+}
+
+void driver::take_probe_answers() {
+    constexpr int most = 64; // a flood of ARP must not keep this thread
+    constexpr std::chrono::minutes pause{1};
+    for (int i = 0; i < most; ++i) {
+        auto const answer = announce_socket_->receive();
+        if (!answer) {
+            return;
+        }
+        address const a{answer->who.address};
+        auto const ours = std::find_if(held_.begin(), held_.end(), [&](held_address const& h) {
+            return h.floating.address == a && h.interface == answer->interface && h.mac != answer->who.mac;
+        });
+        if (ours == held_.end()) {
+            continue;
+        }
+        announcer_.contest(answer->interface, a, now_);
+        auto const [told, first] = contested_.try_emplace(a, now_);
+        if (first || now_ - told->second > pause) {
+            told->second = now_;
+            tell("conflict",
+                 a.to_string() + " is answered for by " + text_of(answer->who.mac) +
+                     ", too; announcing until that is silent. The kernel of a dead node does so for seconds; if it "
+                     "lasts, "
+                     "take the address off that machine",
+                 false);
+        }
     }
 }
 

@@ -14,11 +14,16 @@ constexpr std::chrono::milliseconds publish_again{1}; // when somebody was readi
 /// Reasons that an operator has to do something about, with what.
 std::string_view remedy_of(wire::reject r) {
     switch (r) {
-    case wire::reject::forged: return "give both nodes the same cluster.key";
-    case wire::reject::other_version: return "install the same release on both nodes, one after the other";
-    case wire::reject::wrong_link: return "give the links the same names in node.toml of both nodes";
-    case wire::reject::reflected: return "two nodes have the same role: make one of them the secondary";
-    default: return {};
+    case wire::reject::forged:
+        return "give both nodes the same cluster.key";
+    case wire::reject::other_version:
+        return "install the same release on both nodes, one after the other";
+    case wire::reject::wrong_link:
+        return "give the links the same names in node.toml of both nodes";
+    case wire::reject::reflected:
+        return "two nodes have the same role: make one of them the secondary";
+    default:
+        return {};
     }
 }
 
@@ -86,12 +91,14 @@ void driver::notice_rejected() {
             continue;
         }
         m.rejected = status_.links[i].rejected;
-        auto const worst = static_cast<wire::reject>(
-            std::max_element(rejected.begin(), rejected.end()) - rejected.begin());
+        auto const worst =
+            static_cast<wire::reject>(std::max_element(rejected.begin(), rejected.end()) - rejected.begin());
         if (auto const remedy = remedy_of(worst); !remedy.empty()) {
             m.noticed = now_;
-            tell("link", "link " + paths_.settings(i).name + ": datagrams are rejected (" +
-                             std::string{to_string(worst)} + "); " + std::string{remedy}, true);
+            tell("link",
+                 "link " + paths_.settings(i).name + ": datagrams are rejected (" + std::string{to_string(worst)} +
+                     "); " + std::string{remedy},
+                 true);
         }
     }
 }
@@ -105,8 +112,10 @@ void driver::notice_one_way() {
             m.one_way = false;
         } else if (!m.one_way && now_ - m.one_way_since > 2 * settings_.timing.deadtime) {
             m.one_way = true;
-            tell("link", "link " + l.name + " works one way only: the peer is heard and doesn't hear this node; let UDP " +
-                             std::to_string(paths_.settings(i).port) + " through the firewalls in both directions", true);
+            tell("link",
+                 "link " + l.name + " works one way only: the peer is heard and doesn't hear this node; let UDP " +
+                     std::to_string(paths_.settings(i).port) + " through the firewalls in both directions",
+                 true);
         }
     }
 }

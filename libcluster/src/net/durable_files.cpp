@@ -46,17 +46,16 @@ result<> write_new_file(fs::path const& file, std::string_view bytes) {
             return failed("write", file, errno);
         bytes.remove_prefix(static_cast<std::size_t>(n));
     }
-    if (::fsync(out.get()) != 0)
-        return failed("write to the disk", file, errno);
+    ::sync_file_range(out.get(), 0, 0, SYNC_FILE_RANGE_WRITE); // only makes `sync` faster
     return {};
 }
 
-result<> sync_directory(fs::path const& directory) {
-    unique_fd const fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+result<> sync(fs::path const& path) {
+    unique_fd const fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     if (fd.get() < 0)
-        return failed("open", directory, errno);
+        return failed("open", path, errno);
     if (::fsync(fd.get()) != 0)
-        return failed("write to the disk", directory, errno);
+        return failed("write to the disk", path, errno);
     return {};
 }
 

@@ -77,10 +77,15 @@ result<> write_generation(fs::path const& folder, generation const& g, sha256 co
             return r;
     if (auto r = net::write_new_file(folder / "manifest", replicate::format(replicate::manifest_of(g, hash))); !r)
         return r;
-    for (auto const& f : folders)
-        if (auto r = net::sync_directory(f); !r)
+    std::vector<fs::path> written{folder / "manifest"};
+    for (auto const& [name, bytes] : g.files)
+        written.push_back(folder / "files" / name);
+    written.insert(written.end(), folders.begin(), folders.end());
+    written.push_back(folder);
+    for (auto const& path : written)
+        if (auto r = net::sync(path); !r)
             return r;
-    return net::sync_directory(folder);
+    return {};
 }
 
 error damaged(config_version v, std::string why) {
@@ -94,8 +99,6 @@ result<generation> read_generation(fs::path const& folder, config_version v) {
     auto const m = replicate::parse_manifest(*text);
     if (!m)
         return damaged(v, m.error().detail);
-    if (m->id.version != v)
-        return damaged(v, "its manifest is of " + replicate::to_string(m->id.version));
     generation g{v, {}, m->applied_by, m->applied_at};
     std::uint64_t total = 0;
     for (auto const& [name, size] : m->files) {
@@ -105,13 +108,11 @@ result<generation> read_generation(fs::path const& folder, config_version v) {
         auto bytes = net::read_file(folder / "files" / name, static_cast<std::size_t>(size));
         if (!bytes)
             return bytes.error().code == errc::not_permitted ? bytes.error() : damaged(v, bytes.error().detail);
-        if (bytes->size() != size)
-            return damaged(v, name + " has " + std::to_string(bytes->size()) + " bytes instead of " + std::to_string(size));
         g.files.emplace_back(name, std::move(*bytes));
     }
     if (auto r = replicate::check(g); !r)
         return damaged(v, r.error().detail);
-    if (hash_of(g) != m->id.hash)
+    if (hash_of(g) != m->id.hash) // covers the version and every byte
         return damaged(v, "its hash is not the manifest's");
     return g;
 }
@@ -155,7 +156,7 @@ result<> generation_store::recover() {
             notice_ += "; " + replicate::to_string(v) + " is used";
             if (auto r = net::replace_symlink(link, folder_of(v)); !r)
                 return r;
-            return net::sync_directory(directory_);
+            return net::sync(directory_);
         }
         notice_ = g.error().detail + "; it was kept aside as damaged-" + folder_of(v);
         remove_quietly(directory_ / ("damaged-" + folder_of(v)));
@@ -185,13 +186,12 @@ result<> generation_store::commit_staged(generation_id const& id) {
     if (!staged_ || staged_->id != id)
         return make_error(errc::not_found, replicate::to_string(id.version) + " is not staged");
     auto const folder = directory_ / folder_of(id.version);
-    remove_quietly(folder); // of an earlier attempt whose link could not be replaced
     if (auto r = net::rename_path(directory_ / "staged", folder); !r)
         return r;
     auto const link = directory_ / "current";
     auto committed = net::replace_symlink(link, folder_of(id.version));
     if (committed)
-        committed = net::sync_directory(directory_);
+        committed = net::sync(directory_);
     if (!committed) { // the disk is failing: back to what is current in memory, as far as it lets us
         std::error_code ignored;
         if (!current_)

@@ -14,10 +14,9 @@ heartbeat_paths::heartbeat_paths(node_settings const& s, time_point now) : start
     }
     suite_ = make_openssl_suite(*s.key);
     session_.emplace(*suite_, s.self);
-    wire::session_book::settings const book{
-        .self = s.self,
-        .links = s.links.size(),
-        .challenge_life = std::max(milliseconds{1000}, 2 * s.timing.keepalive)};
+    wire::session_book::settings const book{.self = s.self,
+                                            .links = s.links.size(),
+                                            .challenge_life = std::max(milliseconds{1000}, 2 * s.timing.keepalive)};
     book_.emplace(book, *suite_, now);
     for (auto const& l : s.links) {
         goodbyes_.push_back({.local = {l.local, l.port},

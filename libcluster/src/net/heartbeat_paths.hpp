@@ -15,8 +15,8 @@ namespace cluster::net {
 
 /// The links between the nodes with their sockets and sessions: seals and sends heartbeats, receives and judges them.
 ///
-/// Links are numbered in the order of their names, so that both nodes number them alike however their files are ordered.
-/// One thread at a time.
+/// Links are numbered in the order of their names, so that both nodes number them alike however their files are
+/// ordered. One thread at a time.
 class heartbeat_paths {
 public:
     using time_point = wire::time_point;

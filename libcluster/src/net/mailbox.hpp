@@ -38,7 +38,8 @@ public:
         while (!head_.compare_exchange_weak(fresh->next, fresh, std::memory_order_release, std::memory_order_relaxed)) {
         }
         std::uint64_t const one = 1;
-        [[maybe_unused]] auto const written = ::write(wake_.get(), &one, sizeof one); // fails only when it is awake anyway
+        [[maybe_unused]] auto const written =
+            ::write(wake_.get(), &one, sizeof one); // fails only when it is awake anyway
     }
 
     /// Calls `reader` with everything inside, in the order in which it was posted. Reader's thread only.

@@ -97,7 +97,8 @@ int take_message(nl_msg* message, void* to) {
             take_address(view, m);
         }
         break;
-    default: break;
+    default:
+        break;
     }
     return NL_OK;
 }

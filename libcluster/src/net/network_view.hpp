@@ -33,6 +33,11 @@ struct placed_address {
     std::strong_ordering operator<=>(placed_address const&) const = default;
 };
 
+/// `a` as netlink tells it: the zone of "fe80::1%eth0" is the interface there.
+[[nodiscard]] inline address without_zone(address const& a) {
+    return a.is_v4() ? a : boost::asio::ip::address_v6{a.to_v6().to_bytes()};
+}
+
 /// The prefix length of a single host: 32 or 128.
 [[nodiscard]] inline std::uint8_t host_prefix(address const& a) noexcept { return a.is_v4() ? 32 : 128; }
 

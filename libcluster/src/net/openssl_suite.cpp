@@ -44,7 +44,8 @@ public:
         require(EVP_CipherInit_ex2(context_.get(), nullptr, key.data(), nullptr, -1, nullptr) == 1, "setting a key");
     }
 
-    void seal(wire::nonce const& n, wire::byte_view associated, wire::byte_view plain, wire::byte_span sealed) override {
+    void seal(wire::nonce const& n, wire::byte_view associated, wire::byte_view plain,
+              wire::byte_span sealed) override {
         auto* const c = context_.get();
         int size = 0;
         int rest = 0;
@@ -59,7 +60,8 @@ public:
         require(ok, "sealing a frame");
     }
 
-    bool open(wire::nonce const& n, wire::byte_view associated, wire::byte_view sealed, wire::byte_span plain) override {
+    bool open(wire::nonce const& n, wire::byte_view associated, wire::byte_view sealed,
+              wire::byte_span plain) override {
         auto* const c = context_.get();
         auto const body = sealed.first(sealed.size() - wire::tag_size);
         auto tag = std::array<std::uint8_t, wire::tag_size>{};
@@ -118,6 +120,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<wire::suite> make_openssl_suite(key const& pair_key) { return std::make_unique<openssl_suite>(pair_key); }
+std::unique_ptr<wire::suite> make_openssl_suite(key const& pair_key) {
+    return std::make_unique<openssl_suite>(pair_key);
+}
 
 } // namespace cluster::net

@@ -18,7 +18,8 @@ public:
     void receive(ping_tally& tally) noexcept;
 
 private:
-    ping_socket(unique_fd fd, bool v4, std::uint16_t identifier) : fd_(std::move(fd)), v4_(v4), identifier_(identifier) {}
+    ping_socket(unique_fd fd, bool v4, std::uint16_t identifier)
+        : fd_(std::move(fd)), v4_(v4), identifier_(identifier) {}
 
     unique_fd fd_;
     bool v4_;

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/real_time.hpp"
 
+#include <linux/capability.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-
-#include <linux/capability.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 

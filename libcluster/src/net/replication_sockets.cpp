@@ -116,7 +116,7 @@ result<> replication_link::listen(path const& p) {
     set(a.native_handle(), SOL_SOCKET, SO_REUSEADDR, 1);
     a.bind(local, code);
     if (!code)
-        a.listen(static_cast<int>(max_strangers), code);
+        a.listen(asio::socket_base::max_listen_connections, code);
     if (code)
         return system_error(what, code.value(),
                             code == asio::error::address_in_use ? "is another dyadd running? `ss -ltnp` shows who has the port"

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "net/boot_clock.hpp"
+
 #include <cluster/node.hpp>
 
-#include <chrono>
 #include <mutex>
 
 namespace cluster::net {
@@ -12,7 +13,7 @@ namespace cluster::net {
 /// writes the next time.
 class status_board {
 public:
-    using clock = std::chrono::steady_clock;
+    using clock = boot_clock;
 
     /// Copies `s`, which was true at `at`; false when somebody is reading.
     bool write(node_status const& s, clock::time_point at) {

@@ -10,17 +10,23 @@ namespace {
 balance::errc code_of(int number) {
     switch (number) {
     case EPERM:
-    case EACCES: return balance::errc::not_permitted;
+    case EACCES:
+        return balance::errc::not_permitted;
     case EADDRINUSE:
-    case EEXIST: return balance::errc::already_exists;
+    case EEXIST:
+        return balance::errc::already_exists;
     case ENODEV:
     case ENOENT:
-    case EADDRNOTAVAIL: return balance::errc::not_found;
+    case EADDRNOTAVAIL:
+        return balance::errc::not_found;
     case EAFNOSUPPORT:
     case EPROTONOSUPPORT:
-    case EOPNOTSUPP: return balance::errc::not_supported;
-    case ETIMEDOUT: return balance::errc::timed_out;
-    default: return balance::errc::io_error;
+    case EOPNOTSUPP:
+        return balance::errc::not_supported;
+    case ETIMEDOUT:
+        return balance::errc::timed_out;
+    default:
+        return balance::errc::io_error;
     }
 }
 

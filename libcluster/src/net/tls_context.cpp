@@ -13,10 +13,15 @@ namespace cluster::net {
 namespace {
 
 constexpr unsigned char aes_256_gcm_sha384[] = {0x13, 0x02}; // RFC 8446 §B.4
-/// Makes the channel's key another one than those of the heartbeats, which come from the same secret.
-constexpr std::string_view key_label = "dyad replication 1";
+/// Make the channel's key another one than those of the heartbeats, which come from the same secret.
+constexpr std::string_view key_salt = "dyad replication 1";
+constexpr std::string_view key_info = "tls 1.3 psk";
 /// Identities of this version of the derivation; a later one is another key and another prefix.
 constexpr std::string_view identity_prefix = "dyad-replication/1 ";
+
+wire::byte_view bytes_of(std::string_view text) {
+    return {reinterpret_cast<std::uint8_t const*>(text.data()), text.size()};
+}
 
 tls_context::impl& of(SSL* ssl) { return *static_cast<tls_context::impl*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl))); }
 
@@ -26,7 +31,8 @@ SSL_SESSION* session(SSL* ssl) {
     auto* made = SSL_SESSION_new();
     auto const* cipher = SSL_CIPHER_find(ssl, aes_256_gcm_sha384);
     if (made && cipher && SSL_SESSION_set1_master_key(made, own.psk.data(), own.psk.size()) == 1 &&
-        SSL_SESSION_set_cipher(made, cipher) == 1 && SSL_SESSION_set_protocol_version(made, TLS1_3_VERSION) == 1)
+        SSL_SESSION_set_cipher(made, cipher) == 1 && SSL_SESSION_set_protocol_version(made, TLS1_3_VERSION) == 1 &&
+        SSL_SESSION_set1_id_context(made, bytes_of(key_salt).data(), key_salt.size()) == 1)
         return made;
     SSL_SESSION_free(made);
     return nullptr;
@@ -65,7 +71,8 @@ bool configure(SSL_CTX* c) {
     SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
     return SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION) == 1 && SSL_CTX_set_max_proto_version(c, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_ciphersuites(c, "TLS_AES_256_GCM_SHA384") == 1 && SSL_CTX_set1_groups_list(c, "X25519") == 1 &&
-           SSL_CTX_set_num_tickets(c, 0) == 1;
+           SSL_CTX_set_num_tickets(c, 0) == 1 &&
+           SSL_CTX_set_session_id_context(c, bytes_of(key_salt).data(), key_salt.size()) == 1;
 }
 
 } // namespace
@@ -78,8 +85,7 @@ tls_context::~tls_context() = default;
 result<std::unique_ptr<tls_context>> tls_context::make(key const& pair, std::string identity) {
     auto made = std::make_unique<impl>();
     made->identity = std::string(identity_prefix) + identity;
-    // No salt: the pair's key is uniformly random already.
-    made->psk = make_openssl_suite(pair)->derive({}, {reinterpret_cast<std::uint8_t const*>(key_label.data()), key_label.size()});
+    made->psk = make_openssl_suite(pair)->derive(bytes_of(key_salt), bytes_of(key_info));
     made->context.reset(SSL_CTX_new(TLS_method()));
     bool const ok = made->context && configure(made->context.get());
     ERR_clear_error();

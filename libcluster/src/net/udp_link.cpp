@@ -16,7 +16,7 @@ void set(int fd, int level, int option, int value) noexcept { ::setsockopt(fd, l
 
 /// Options that make heartbeats safer, without which they work all the same.
 void tune(int fd, bool v4) noexcept {
-    constexpr int buffer = 1 << 20; // a burst of someone's junk must not push heartbeats out
+    constexpr int buffer = 1 << 20;    // a burst of someone's junk must not push heartbeats out
     constexpr int control_traffic = 6; // TC_PRIO_CONTROL
     set(fd, SOL_SOCKET, SO_RCVBUFFORCE, buffer);
     set(fd, SOL_SOCKET, SO_PRIORITY, control_traffic);
@@ -29,7 +29,8 @@ void tune(int fd, bool v4) noexcept {
 }
 
 std::string text_of(endpoint const& e) {
-    return (e.address.is_v6() ? "[" + e.address.to_string() + "]" : e.address.to_string()) + ":" + std::to_string(e.port);
+    return (e.address.is_v6() ? "[" + e.address.to_string() + "]" : e.address.to_string()) + ":" +
+           std::to_string(e.port);
 }
 
 } // namespace
@@ -104,9 +105,9 @@ std::span<udp_link::datagram const> udp_link::receive() {
         auto& d = b.received[i];
         d.bytes = wire::byte_view{b.bytes[i]}.first(b.messages[i].msg_len);
         // From any port: a parent that says goodbye for its child can't have the child's.
-        d.reject = !b.peer.same_host(b.sources[i])                ? wire::reject::wrong_source
+        d.reject = !b.peer.same_host(b.sources[i])         ? wire::reject::wrong_source
                    : d.bytes.size() > wire::max_frame_size ? wire::reject::truncated
-                                                             : wire::reject::none;
+                                                           : wire::reject::none;
     }
     return std::span{b.received}.first(count);
 }

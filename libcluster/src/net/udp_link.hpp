@@ -23,7 +23,8 @@ public:
     };
     static constexpr std::size_t batch = 32;
 
-    /// Errors: `already_exists` (port taken), `not_permitted`, `not_found` (interface), `not_supported` (address family).
+    /// Errors: `already_exists` (port taken), `not_permitted`, `not_found` (interface), `not_supported` (address
+    /// family).
     static result<udp_link> open(link_settings const& s) { return open(s, s.port); }
     /// The same from another local port; 0: any that is free.
     static result<udp_link> open(link_settings const& s, std::uint16_t local_port);

@@ -11,7 +11,7 @@
 namespace cluster::net {
 
 waiter::waiter()
-    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), timer_(::timerfd_create(boot_clock::id, TFD_NONBLOCK | TFD_CLOEXEC)) {
     if (!epoll_ || !timer_) {
         throw std::system_error(errno, std::generic_category(), "epoll and timerfd");
     }
@@ -28,7 +28,7 @@ void waiter::watch(int descriptor) noexcept {
 void waiter::forget(int descriptor) noexcept { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, descriptor, nullptr); }
 
 void waiter::wait(time_point until) noexcept {
-    // libstdc++'s steady_clock is CLOCK_MONOTONIC. Setting a timerfd anew also takes back an expiry not yet read.
+    // Setting a timerfd anew also takes back an expiry not yet read.
     auto const since_boot = std::chrono::duration_cast<std::chrono::nanoseconds>(until.time_since_epoch()).count();
     auto const ns = since_boot > 1 ? since_boot : 1; // all zero would disarm it
     constexpr std::int64_t second = 1'000'000'000;

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "net/boot_clock.hpp"
 #include "net/unique_fd.hpp"
-
-#include <chrono>
 
 namespace cluster::net {
 
 /// Waits until one of some descriptors is readable or a time has come, to the microsecond and without an allocation.
 class waiter {
 public:
-    using time_point = std::chrono::steady_clock::time_point;
+    using time_point = boot_clock::time_point;
 
     /// Throws std::system_error when the process has no descriptors left.
     waiter();

@@ -17,8 +17,8 @@ constexpr std::size_t type_at = 4;
 
 std::string_view to_string(reject r) noexcept {
     constexpr std::array<std::string_view, reject_count> names{
-        "none",   "truncated", "malformed", "other version", "reflected",  "wrong link",  "forged",
-        "replayed", "stale",   "old session", "unbelieved",  "throttled", "wrong source"};
+        "none",     "truncated", "malformed",   "other version", "reflected", "wrong link",  "forged",
+        "replayed", "stale",     "old session", "unbelieved",    "throttled", "wrong source"};
     auto const i = static_cast<std::size_t>(r);
     return i < names.size() ? names[i] : "unknown";
 }

@@ -48,7 +48,8 @@ bool take_report(std::uint8_t const*& at, node_report& r) noexcept {
     r.refusal = *at++;
     r.takeover_request = take<std::uint32_t>(at);
     r.takeover_answer = take<std::uint32_t>(at);
-    if (owner > static_cast<std::uint8_t>(node_id::secondary) || state > static_cast<std::uint8_t>(node_state::stopped)) {
+    if (owner > static_cast<std::uint8_t>(node_id::secondary) ||
+        state > static_cast<std::uint8_t>(node_state::stopped)) {
         return false;
     }
     r.epoch.owner = node_id{owner};

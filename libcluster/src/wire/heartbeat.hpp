@@ -49,8 +49,9 @@ struct heartbeat {
     challenge asked{};    ///< send this back
     challenge answered{}; ///< what the receiver asked last
     std::uint64_t uptime_ms = 0;
-    std::uint32_t link_sequence = 0; ///< numbers the frames of the session on this link from 1, so that losses can be counted
-    std::uint8_t links = 0;          ///< how many of `hearing` are used
+    std::uint32_t link_sequence =
+        0;                  ///< numbers the frames of the session on this link from 1, so that losses can be counted
+    std::uint8_t links = 0; ///< how many of `hearing` are used
     std::array<link_hearing, max_links> hearing{};
     node_name name;
 

@@ -29,7 +29,8 @@ std::size_t own_session::seal(std::size_t link, heartbeat& h, frame_buffer& out)
     auto const head = header(frame_type::heartbeat, link, ++counter_);
     auto const clear = encode(head);
     std::copy(clear.begin(), clear.end(), out.begin());
-    cipher_->seal(nonce_of(head), clear, byte_view{body_}.first(size), byte_span{out}.subspan(header_size, size + tag_size));
+    cipher_->seal(nonce_of(head), clear, byte_view{body_}.first(size),
+                  byte_span{out}.subspan(header_size, size + tag_size));
     return header_size + size + tag_size;
 }
 

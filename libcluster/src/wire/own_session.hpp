@@ -22,7 +22,8 @@ public:
     /// Seals a heartbeat for one link, filling in the link's sequence; returns its size in `out`.
     std::size_t seal(std::size_t link, heartbeat& h, frame_buffer& out);
 
-    /// The goodbye for one link. Always the same bytes, so that it can be sealed long before it is sent, and sent again.
+    /// The goodbye for one link. Always the same bytes, so that it can be sealed long before it is sent, and sent
+    /// again.
     [[nodiscard]] std::vector<std::uint8_t> goodbye(std::size_t link);
 
     [[nodiscard]] session_id const& id() const noexcept { return id_; }

@@ -11,7 +11,7 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-// Deriving a key for a session never seen costs some 5 µs: strangers' random session ids may cost this thread 3 % at most.
+// Deriving a key for a session never seen costs some 5 µs: strangers' random session ids may cost a core 3 % at most.
 constexpr microseconds derivation_interval{200};
 constexpr unsigned derivation_burst = 256;
 // A genuine session needs one or two answers; replays of an earlier life must not make this node talk.
@@ -73,9 +73,12 @@ verdict session_book::receive_goodbye(frame_header const& h, byte_view datagram)
 
 verdict session_book::receive_known(std::size_t link, frame_header const& h, byte_view datagram, time_point now) {
     switch (current_->window.look(h.counter)) {
-    case replay_window::answer::seen: return refuse(reject::replayed);
-    case replay_window::answer::too_old: return refuse(reject::stale);
-    case replay_window::answer::fresh: break;
+    case replay_window::answer::seen:
+        return refuse(reject::replayed);
+    case replay_window::answer::too_old:
+        return refuse(reject::stale);
+    case replay_window::answer::fresh:
+        break;
     }
     if (auto const r = open(*current_->opener, h, datagram); r != reject::none) {
         return refuse(r);

@@ -25,7 +25,7 @@ struct verdict {
     };
     kind what = kind::nothing;
     reject why = reject::none;
-    bool answer = false; ///< send a heartbeat on this link now: the sender waits for our answer, or we for its
+    bool answer = false;       ///< send a heartbeat on this link now: the sender waits for our answer, or we for its
     std::uint64_t counter = 0; ///< of a heartbeat, within its session
 
     bool operator==(verdict const&) const = default;

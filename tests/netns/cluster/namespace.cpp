@@ -90,14 +90,16 @@ std::string network_namespace::output(std::string const& command) const {
     });
 }
 
-void join(network_namespace const& a, network_namespace const& b, std::string const& name) {
+void join(network_namespace const& a, std::string const& name_a, network_namespace const& b,
+          std::string const& name_b) {
+    // Made under a name that b can't have yet, moved through a path that names b's namespace, and renamed there.
     b.inside([&] {
         auto const target = "/proc/" + std::to_string(::getpid()) + "/task/" + std::to_string(::gettid()) + "/ns/net";
-        a.sh("ip link add " + name + " type veth peer name " + name + "x && exec 9<" + target +
-             " && ip link set " + name + "x netns /proc/self/fd/9");
+        a.sh("ip link add " + name_a + " type veth peer name moving && exec 9<" + target +
+             " && ip link set moving netns /proc/self/fd/9");
     });
-    b.sh("ip link set " + name + "x name " + name + " && ip link set " + name + " up");
-    a.sh("ip link set " + name + " up");
+    b.sh("ip link set moving name " + name_b + " && ip link set " + name_b + " up");
+    a.sh("ip link set " + name_a + " up");
 }
 
 } // namespace lab

@@ -34,7 +34,7 @@ private:
     int fd_ = -1;
 };
 
-/// Two namespaces joined by a veth pair; both ends are called `name` and are up.
-void join(network_namespace const& a, network_namespace const& b, std::string const& name);
+/// Joins two namespaces by a veth pair whose ends are called `name_a` and `name_b`; both are up.
+void join(network_namespace const& a, std::string const& name_a, network_namespace const& b, std::string const& name_b);
 
 } // namespace lab

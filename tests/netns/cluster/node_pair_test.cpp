@@ -8,7 +8,7 @@ using cluster::node_id;
 using cluster::node_state;
 
 TEST_CASE("of two nodes one becomes active and has the address, and an operator can move it") {
-    two_machines net;
+    machines net;
     player one{net.a, net.settings(node_id::primary)};
     player two{net.b, net.settings(node_id::secondary)};
     INFO("lb1:\n" << one.story() << "lb2:\n" << two.story());

@@ -62,15 +62,26 @@ std::string player::hand_over() {
     return ask([this](auto done) { node_->hand_over(std::move(done)); });
 }
 
-two_machines::two_machines() {
-    join(a, b, "data");
-    a.sh("ip addr add 10.9.0.1/24 dev data && ip addr add fd09::1/64 dev data nodad");
-    b.sh("ip addr add 10.9.0.2/24 dev data && ip addr add fd09::2/64 dev data nodad");
+std::string player::set_maintenance(bool on) {
+    return ask([this, on](auto done) { node_->set_maintenance(on, std::move(done)); });
 }
 
-cluster::node_settings two_machines::settings(cluster::node_id who) const {
+cluster::address at(char const* text) { return boost::asio::ip::make_address(text); }
+
+machines::machines() {
+    sw.sh("ip link add br0 type bridge && ip link set br0 up");
+    int number = 0;
+    for (auto const* const n : {&a, &b, &client}) {
+        auto const port = "port" + std::to_string(++number);
+        auto const host = n == &client ? "9" : std::to_string(number);
+        join(*n, "data", sw, port);
+        sw.sh("ip link set " + port + " master br0");
+        n->sh("ip addr add 10.9.0." + host + "/24 dev data && ip addr add fd09::" + host + "/64 dev data nodad");
+    }
+}
+
+cluster::node_settings machines::settings(cluster::node_id who) const {
     bool const first = who == cluster::node_id::primary;
-    auto const at = [](char const* text) { return boost::asio::ip::make_address(text); };
     cluster::node_settings s;
     s.self = who;
     s.name = first ? "lb1" : "lb2";

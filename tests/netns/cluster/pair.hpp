@@ -35,6 +35,7 @@ public:
     /// Makes the request and waits for the answer; empty when it was granted.
     std::string take_over();
     std::string hand_over();
+    std::string set_maintenance(bool on);
 
 private:
     network_namespace const& where_;
@@ -43,17 +44,21 @@ private:
     std::unique_ptr<cluster::node> node_;
 };
 
-/// Two namespaces, "data" between them: 10.9.0.1 and .2, fd09::1 and ::2 on interface "data".
-struct two_machines {
-    two_machines();
+/// Two machines and a client on a switch: 10.9.0.1, .2 and .9, fd09::1, ::2 and ::9 on interface "data" of each.
+struct machines {
+    machines();
     network_namespace a;
     network_namespace b;
+    network_namespace client;
+    network_namespace sw;
 
-    /// Settings for the node in `a` (primary) or `b`: one link over IPv4, timing 20/50/100 ms, the floating IP 10.9.0.100.
+    /// Settings for the node in `a` (primary) or `b`: one link over IPv4, timing 20/50/100 ms, the floating
+    /// IP 10.9.0.100.
     [[nodiscard]] cluster::node_settings settings(cluster::node_id who) const;
     cluster::key key = cluster::key::generate();
 };
 
+[[nodiscard]] cluster::address at(char const* text);
 [[nodiscard]] bool has_address(network_namespace const& n, std::string const& address);
 
 } // namespace lab

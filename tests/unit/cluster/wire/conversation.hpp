@@ -65,7 +65,9 @@ inline void introduce(life& a, life& b, time_point now) {
 
 /// What a datagram must not change: what the node believes, and what it would say next.
 struct belief {
-    explicit belief(life& l, time_point now) : believes(l.book.believes()), newest(l.book.newest()) { l.book.fill(said, now); }
+    explicit belief(life& l, time_point now) : believes(l.book.believes()), newest(l.book.newest()) {
+        l.book.fill(said, now);
+    }
     bool believes;
     heartbeat newest;
     heartbeat said{};

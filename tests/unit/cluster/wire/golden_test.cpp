@@ -71,7 +71,7 @@ frame sealed(own_session& s, std::size_t link, heartbeat h) {
 } // namespace
 
 TEST_CASE("heartbeat frames are those that an independent program composes from the specification") {
-    auto const golden = support::read_golden("heartbeat/frames.hex");
+    auto const golden = test::read_golden("heartbeat/frames.hex");
     golden_suite suite;
     own_session primary{suite, node_id::primary};
     own_session secondary{suite, node_id::secondary};
@@ -87,7 +87,7 @@ TEST_CASE("heartbeat frames are those that an independent program composes from 
 }
 
 TEST_CASE("golden bodies are read as what they say") {
-    auto const golden = support::read_golden("heartbeat/frames.hex");
+    auto const golden = test::read_golden("heartbeat/frames.hex");
     heartbeat out;
     REQUIRE(decode(golden.at("small_body"), out));
     CHECK(out == small());
@@ -96,7 +96,7 @@ TEST_CASE("golden bodies are read as what they say") {
 }
 
 TEST_CASE("a body that is cut off or out of range is refused") {
-    auto const body = support::read_golden("heartbeat/frames.hex").at("full_body");
+    auto const body = test::read_golden("heartbeat/frames.hex").at("full_body");
     heartbeat out;
     for (std::size_t size = 0; size < body.size(); ++size) {
         INFO(size << " bytes");
@@ -107,16 +107,16 @@ TEST_CASE("a body that is cut off or out of range is refused") {
         changed[at] = value;
         return decode(changed, out);
     };
-    CHECK_FALSE(with(8, 3));            // no such node
-    CHECK_FALSE(with(9, 6));            // no such state
-    CHECK_FALSE(with(110, 9));          // more links than there can be
-    CHECK_FALSE(with(135, 64));         // a name longer than 63 bytes
-    CHECK_FALSE(with(136, 0x1b));       // a control character in the name
-    CHECK(with(10, 0xff));              // flags of a later release
+    CHECK_FALSE(with(8, 3));      // no such node
+    CHECK_FALSE(with(9, 6));      // no such state
+    CHECK_FALSE(with(110, 9));    // more links than there can be
+    CHECK_FALSE(with(135, 64));   // a name longer than 63 bytes
+    CHECK_FALSE(with(136, 0x1b)); // a control character in the name
+    CHECK(with(10, 0xff));        // flags of a later release
 }
 
 TEST_CASE("bytes behind the last field are left to later releases") {
-    auto body = support::read_golden("heartbeat/frames.hex").at("full_body");
+    auto body = test::read_golden("heartbeat/frames.hex").at("full_body");
     body.push_back(0xee);
     heartbeat out;
     REQUIRE(decode(body, out));

@@ -110,7 +110,8 @@ TEST_CASE("replication messages with fields out of range are refused") {
     CHECK_FALSE(wr::decode(content_of(wr::document{{"", 1, node_id::primary, ""}})).has_value());
 
     auto files = content_of(wr::prepare{{{1, 1}, {}, "", 0}, {}});
-    files.replace(files.size() - 2, 2, "\x10\x01"); // 4097 files
+    files.replace(files.size() - 2, 2, "\x10\x01"); // 4097 files,
+    files.append(std::size_t{4097} * 6, '\0');        // each without name and bytes
     auto const refused = wr::decode(files);
     REQUIRE_FALSE(refused.has_value());
     CHECK(refused.error().code == balance::errc::protocol_error);
