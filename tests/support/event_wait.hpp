@@ -6,7 +6,7 @@
 #include <chrono>
 #include <thread>
 
-namespace dyad::test {
+namespace test {
 
 /// Runs the context until `condition` holds. False when it still does not after `limit`.
 template <class Condition>
@@ -36,4 +36,4 @@ bool eventually(Condition condition, std::chrono::milliseconds limit = std::chro
     return true;
 }
 
-} // namespace dyad::test
+} // namespace test

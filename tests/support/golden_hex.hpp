@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace support {
+namespace test {
 
 using bytes = std::vector<std::uint8_t>;
 
@@ -32,4 +32,4 @@ inline std::map<std::string, bytes> read_golden(std::string const& file) {
     return out;
 }
 
-} // namespace support
+} // namespace test

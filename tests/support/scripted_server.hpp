@@ -22,7 +22,7 @@
 #include <tuple>
 #include <vector>
 
-namespace dyad::test {
+namespace test {
 
 using boost::asio::ip::tcp;
 inline constexpr auto no_throw = boost::asio::as_tuple(boost::asio::use_awaitable);
@@ -48,8 +48,10 @@ public:
 private:
     void accept() {
         acceptor_.async_accept([this](boost::system::error_code ec, tcp::socket socket) {
-            if (ec)
+            if (ec == boost::asio::error::operation_aborted)
                 return;
+            if (ec) // no descriptor left, for now
+                return accept();
             connections_.push_back({std::move(socket), behaviour_});
             auto& mine = connections_.back();
             boost::asio::co_spawn(acceptor_.get_executor(), (*mine.role)(mine.socket), boost::asio::detached);
@@ -145,4 +147,4 @@ inline scripted_server::behaviour greet_and_echo(std::string name) {
     };
 }
 
-} // namespace dyad::test
+} // namespace test

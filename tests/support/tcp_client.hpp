@@ -13,12 +13,21 @@
 #include <unistd.h>
 #include <utility>
 
-namespace dyad::test {
+namespace test {
 
-/// A blocking client of 127.0.0.1, or of another loopback address, that gives up after ten seconds.
+/// A loopback address that no other process uses: ports on it are free however many tests run on this machine.
+inline std::string const& own_address() {
+    static std::string const text = [] {
+        auto const pid = static_cast<unsigned>(::getpid());
+        return "127." + std::to_string(64 + (pid >> 16) % 128) + "." + std::to_string(pid >> 8 & 255) + "." + std::to_string(pid & 255);
+    }();
+    return text;
+}
+
+/// A blocking client of a port on our own address that gives up after ten seconds.
 class tcp_client {
 public:
-    explicit tcp_client(std::uint16_t port, char const* from = "127.0.0.1", char const* to = "127.0.0.1")
+    explicit tcp_client(std::uint16_t port, char const* from = "127.0.0.1", char const* to = own_address().c_str())
         : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         timeval const limit{.tv_sec = 10, .tv_usec = 0};
         ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
@@ -31,7 +40,11 @@ public:
     }
     ~tcp_client() { close(); }
     tcp_client(tcp_client&& other) noexcept : fd_(std::exchange(other.fd_, -1)), error_(other.error_) {}
-    tcp_client& operator=(tcp_client&&) = delete;
+    tcp_client& operator=(tcp_client&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        std::swap(error_, other.error_);
+        return *this;
+    }
 
     /// errno of the last call that failed, else 0.
     [[nodiscard]] int error() const { return error_; }
@@ -112,12 +125,12 @@ private:
     int error_ = 0;
 };
 
-/// A port of 127.0.0.1 that nobody listens on for now.
-inline std::uint16_t free_port(char const* on = "127.0.0.1") {
+/// A port of our own address that nobody listens on for now.
+inline std::uint16_t free_port() {
     int const fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in in{};
     in.sin_family = AF_INET;
-    ::inet_pton(AF_INET, on, &in.sin_addr);
+    ::inet_pton(AF_INET, own_address().c_str(), &in.sin_addr);
     socklen_t size = sizeof in;
     ::bind(fd, reinterpret_cast<sockaddr const*>(&in), sizeof in);
     ::getsockname(fd, reinterpret_cast<sockaddr*>(&in), &size);
@@ -125,4 +138,4 @@ inline std::uint16_t free_port(char const* on = "127.0.0.1") {
     return ntohs(in.sin_port);
 }
 
-} // namespace dyad::test
+} // namespace test

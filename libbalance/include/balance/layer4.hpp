@@ -12,11 +12,17 @@
 
 namespace balance {
 
-/// Programs the kernel's IPVS and one nftables table of our own so that they say what a configuration says.
+/// Programs the kernel's IPVS and one nftables table of our own (`inet dyad`) so that they say what a configuration
+/// says.
 ///
-/// Blocking netlink calls on the caller's thread; not thread-safe. Needs CAP_NET_ADMIN. What another program wrote into
-/// IPVS or nftables under another key or table is never touched, except that an IPVS service we do not know is removed
-/// by `apply` when it was ours before. Destroying the object leaves the kernel's tables as they are.
+/// Acts on the network namespace of the calling thread. Blocking netlink calls, and runs of `nft` where a service has
+/// several ports; not thread-safe. Needs CAP_NET_ADMIN.
+///
+/// Ours in IPVS, and removed by `apply` when it is not configured, is what this object made or found as configured,
+/// what is on an address of a configured service, and what has a mark of the reserved range (`first_reserved_mark`).
+/// Everything else is somebody else's: it is never touched, and mentioned once among the changes. So no list of ours
+/// has to survive a restart: apply the configuration that was in force before, then the next. Destroying the object
+/// leaves the kernel's tables as they are.
 class [[gnu::visibility("default")]] layer4 {
 public:
     layer4();
@@ -26,16 +32,21 @@ public:
 
     /// One thing that `apply` did, in the words of the log: "service EA_XDS_Service 10.0.0.1:80/tcp wrr added".
     struct change {
-        std::string service;
+        std::string service; ///< empty when it concerns none alone: a kernel setting, the table of marks
         std::string text;
     };
 
     /// Makes the kernel match the layer-4 services of `desired` in the given states; idempotent: a second call returns
-    /// no changes and writes nothing. A service that cannot be served is left out and explained by `status()`.
-    /// Errors: `not_permitted` without the privilege, `io_error`; a kernel without IPVS is not an error.
+    /// no changes and writes nothing. What somebody else changed meanwhile is put back, so call it every few seconds
+    /// too. `desired.marks` must be allocated (`allocate_marks`). Connections, counters and everything of an unchanged
+    /// service are left alone. Also sets the kernel's settings that the services need (`net.ipv4.vs.*`,
+    /// `net.ipv4.ip_forward`) and says so. A service that cannot be served, as a whole or in part, does not stop the
+    /// others: `status()` explains it. Errors: `not_permitted` without the privilege, `io_error`, `timed_out`,
+    /// `protocol_error`; a kernel without IPVS is not an error.
     result<std::vector<change>> apply(configuration const& desired, std::span<server_state const> states);
 
-    /// A snapshot read from the kernel, one entry for every layer-4 service of the last `apply`.
+    /// A snapshot read from the kernel, one entry for every layer-4 service of the last `apply`. The kernel adds up its
+    /// counters every two seconds.
     [[nodiscard]] result<std::vector<service_status>> status() const;
 
     /// Removes every IPVS service and rule that we made.

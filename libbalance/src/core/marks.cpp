@@ -27,7 +27,8 @@ void allocate_marks(configuration& c) {
     std::uint32_t next = first_reserved_mark;
     for (auto const& s : c.services) {
         auto const known = place.find(s.name);
-        if (!needs_mark(s) || (s.firewall_mark == 0 && known != place.end() && is_ours(c.marks[known->second].second))) {
+        if (!needs_mark(s) ||
+            (s.firewall_mark == 0 && known != place.end() && is_ours(c.marks[known->second].second))) {
             continue;
         }
         auto mark = s.firewall_mark;

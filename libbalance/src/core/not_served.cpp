@@ -37,7 +37,8 @@ std::string not_served(virtual_service const& s) {
         out += i == 0 ? "" : i + 1 == missing.size() ? " and " : ", ";
         out += missing[i];
     }
-    return out + (missing.size() == 1 ? " is" : " are") + " not built yet; this version keeps the service in the configuration only";
+    return out + (missing.size() == 1 ? " is" : " are") +
+           " not built yet; this version keeps the service in the configuration only";
 }
 
 } // namespace balance

@@ -64,11 +64,12 @@ result<std::uint16_t> parse_port(std::string_view text) {
     std::uint32_t n = 0;
     auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), n);
     if (text.empty() || ec == std::errc::invalid_argument || end != text.data() + text.size()) {
-        return make_error(errc::invalid_configuration, in_quotes(text) + " is not a port; " + std::string(port_range_rule));
+        return make_error(errc::invalid_configuration,
+                          in_quotes(text) + " is not a port; " + std::string(port_range_rule));
     }
     if (ec != std::errc{} || n == 0 || n > 65535) {
-        return make_error(errc::invalid_configuration,
-                          "port " + std::string(text.substr(0, 20)) + " does not exist; " + std::string(port_range_rule));
+        return make_error(errc::invalid_configuration, "port " + std::string(text.substr(0, 20)) + " does not exist; " +
+                                                           std::string(port_range_rule));
     }
     return static_cast<std::uint16_t>(n);
 }
@@ -139,7 +140,8 @@ result<port_range> parse_ports(std::string_view text) {
         return last.error();
     }
     if (*last < *first) {
-        return make_error(errc::invalid_configuration, "port range " + in_quotes(text) + " ends before it begins; it must be \"" +
+        return make_error(errc::invalid_configuration, "port range " + in_quotes(text) +
+                                                           " ends before it begins; it must be \"" +
                                                            std::to_string(*last) + '-' + std::to_string(*first) + '"');
     }
     return port_range{*first, *last};
@@ -165,8 +167,9 @@ result<address> parse_address(std::string_view text) {
 }
 
 result<endpoint> parse_endpoint(std::string_view text) {
-    auto const wrong = make_error(errc::invalid_configuration,
-                                  in_quotes(text) + " is not an address and port; it must look like 192.0.2.1:80 or [2001:db8::1]:80");
+    auto const wrong =
+        make_error(errc::invalid_configuration,
+                   in_quotes(text) + " is not an address and port; it must look like 192.0.2.1:80 or [2001:db8::1]:80");
     auto const colon = text.rfind(':');
     if (colon == std::string_view::npos || colon == 0) {
         return wrong;

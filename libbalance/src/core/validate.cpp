@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/validate_rules.hpp"
+
 #include <balance/text.hpp>
 #include <balance/validate.hpp>
-
-#include "core/validate_rules.hpp"
 
 #include <algorithm>
 
@@ -18,7 +18,8 @@ std::string bad_name(std::string_view name) {
     }
     for (char const c : name) {
         if (c == '/') {
-            return "the name " + in_quotes(name) + " has a slash, which separates service and server in commands; leave it out";
+            return "the name " + in_quotes(name) +
+                   " has a slash, which separates service and server in commands; leave it out";
         }
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
             return "the name " + in_quotes(name) + " has a control character; leave it out";
@@ -58,6 +59,7 @@ std::vector<fault> validate(configuration const& c) {
     for (auto const& s : c.services) {
         rules::report const r(out, {"service", s.name});
         rules::check_service(s, r);
+        rules::check_balancing(s, r);
         rules::check_health_check(s, r);
         rules::check_servers(s, r);
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <balance/text.hpp>
-
 #include "core/validate_rules.hpp"
+
+#include <balance/text.hpp>
 
 #include <algorithm>
 #include <map>
@@ -118,11 +118,12 @@ void check_server_side(configuration const& c, std::vector<fault>& out) {
             auto const& earlier = kernel_later ? *hit : k;
             auto const port = std::max(k.ports.first, hit->ports.first);
             auto const& s = c.services[later.service];
-            out.push_back({{"service", s.name, "server", s.servers[later.server].name},
-                           to_string(endpoint{where, port}) + " is also a server of the " +
-                               (earlier.layer7 ? "layer-7" : "snat") + " service " + in_quotes(c.services[earlier.service].name) +
-                               "; a layer-7 and a snat service cannot share a server's port, because replies could not be told "
-                               "apart: use another port, or mode dr or nat"});
+            out.push_back(
+                {{"service", s.name, "server", s.servers[later.server].name},
+                 to_string(endpoint{where, port}) + " is also a server of the " +
+                     (earlier.layer7 ? "layer-7" : "snat") + " service " + in_quotes(c.services[earlier.service].name) +
+                     "; a layer-7 and a snat service cannot share a server's port, because replies could not be told "
+                     "apart: use another port, or mode dr or nat"});
         }
     }
 }
@@ -134,22 +135,24 @@ void check_identities(configuration const& c, std::vector<fault>& out) {
     for (auto const& s : c.services) {
         if (!names.insert(s.name).second) {
             out.push_back({{"service", s.name},
-                           "two services are named " + in_quotes(s.name) + "; the name is the identity, so give one of them another"});
+                           "two services are named " + in_quotes(s.name) +
+                               "; the name is the identity, so give one of them another"});
         }
         if (s.firewall_mark != 0) {
             auto const [other, is_new] = marks.emplace(s.firewall_mark, s.name);
             if (!is_new) {
-                out.push_back({{"service", s.name, "firewall_mark"}, "mark " + std::to_string(s.firewall_mark) +
-                                                                         " belongs to service " + in_quotes(other->second) +
-                                                                         " already; choose another"});
+                out.push_back({{"service", s.name, "firewall_mark"},
+                               "mark " + std::to_string(s.firewall_mark) + " belongs to service " +
+                                   in_quotes(other->second) + " already; choose another"});
             }
         } else if (needs_mark(s)) {
             ++marked;
         }
     }
     if (constexpr std::size_t room = last_reserved_mark - first_reserved_mark + 1; marked > room) {
-        out.push_back({{"service"}, std::to_string(marked) + " services have several ports each; there are marks for " +
-                                        std::to_string(room)});
+        out.push_back({{"service"},
+                       std::to_string(marked) + " services have several ports each; there are marks for " +
+                           std::to_string(room)});
     }
 }
 

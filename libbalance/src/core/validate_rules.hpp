@@ -20,7 +20,9 @@ public:
     void wrong(std::initializer_list<std::string_view> tail, std::string message) {
         add(tail, std::move(message), false);
     }
-    void warn(std::initializer_list<std::string_view> tail, std::string message) { add(tail, std::move(message), true); }
+    void warn(std::initializer_list<std::string_view> tail, std::string message) {
+        add(tail, std::move(message), true);
+    }
 
     [[nodiscard]] report below(std::string_view a, std::string_view b) const {
         auto base = base_;
@@ -44,8 +46,10 @@ private:
 /// can, else what is wrong with it.
 std::string bad_name(std::string_view name);
 
-/// The part of a service that balances: ports, mode, balance, persistence, TLS, fallback.
+/// Who a service is and where clients find it: name, address, ports, mark, and what its layer cannot have.
 void check_service(virtual_service const& s, report r);
+/// How clients are spread: balance, persistence, TLS, fallback.
+void check_balancing(virtual_service const& s, report r);
 /// How the health of its servers is found out.
 void check_health_check(virtual_service const& s, report r);
 /// Its servers.
@@ -56,6 +60,12 @@ void check_overlaps(configuration const& c, std::vector<fault>& out);
 /// Ports that clients of the service may use, TLS ports left out; a mark service's are all but `except_ports`. Empty
 /// when the operator's firewall script decides.
 std::vector<port_range> client_ports(virtual_service const& s);
+
+/// Faults of a list of ports: ranges that do not exist, ports listed twice.
+void check_port_list(std::vector<port_range> const& ports, std::string_view key, report& r);
+
+/// Can it be the address of one machine?
+bool usable_address(address const& a);
 
 /// The family that addresses of the service must have: its own, else its first server's; false is IPv4.
 bool is_v6(virtual_service const& s);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <balance/text.hpp>
-
 #include "core/validate_rules.hpp"
+
+#include <balance/text.hpp>
 
 #include <map>
 #include <set>
@@ -15,8 +15,9 @@ void check_address(virtual_service const& s, real_server const& v, report& r) {
     } else if (v.address.is_multicast() || v.address == address(boost::asio::ip::address_v4::broadcast())) {
         r.wrong({"address"}, v.address.to_string() + " cannot be a server; use the address of one machine");
     } else if (s.mode != mode::tun && is_layer4(s.mode) && v.address.is_v6() != is_v6(s)) {
-        r.wrong({"address"}, "server " + v.address.to_string() + " and service are of different address families, which mode " +
-                                 std::string(to_string(s.mode)) + " cannot mix; use mode tun, tcp or http, or one family");
+        r.wrong({"address"},
+                "server " + v.address.to_string() + " and service are of different address families, which mode " +
+                    std::string(to_string(s.mode)) + " cannot mix; use mode tun, tcp or http, or one family");
     } else if (s.address && *s.address == v.address && is_layer4(s.mode)) {
         r.wrong({"address"}, "the server has the service's own address " + v.address.to_string() +
                                  "; use the address of the machine behind it");
@@ -51,10 +52,11 @@ void check_limits(virtual_service const& s, real_server const& v, report& r) {
         r.wrong({"min_connections"}, "min_connections is for layer 4 only; leave it out of a service with mode " +
                                          std::string(to_string(s.mode)));
     } else if (v.min_connections > v.max_connections) {
-        r.wrong({"min_connections"}, "min_connections is " + std::to_string(v.min_connections) + " and max_connections " +
-                                         (v.max_connections == 0 ? "has no limit" : std::to_string(v.max_connections)) +
-                                         "; the minimum is the count at which an overloaded server is used again, so it needs a "
-                                         "maximum that is not smaller");
+        r.wrong({"min_connections"},
+                "min_connections is " + std::to_string(v.min_connections) + " and max_connections " +
+                    (v.max_connections == 0 ? "has no limit" : std::to_string(v.max_connections)) +
+                    "; the minimum is the count at which an overloaded server is used again, so it needs a "
+                    "maximum that is not smaller");
     }
 }
 
@@ -62,7 +64,8 @@ void check_limits(virtual_service const& s, real_server const& v, report& r) {
 
 void check_servers(virtual_service const& s, report r) {
     if (s.servers.empty()) {
-        r.warn({"server"}, "the service has no server, so nobody will answer its clients; add a table [service.NAME.server.NAME] with its "
+        r.warn({"server"}, "the service has no server, so nobody will answer its clients; add a table "
+                           "[service.NAME.server.NAME] with its "
                            "address");
     }
     std::set<std::string_view> names;
@@ -73,15 +76,17 @@ void check_servers(virtual_service const& s, report r) {
             below.wrong({}, bad);
         }
         if (!names.insert(v.name).second) {
-            below.wrong({}, "two servers of the service are named " + in_quotes(v.name) + "; give one of them another name");
+            below.wrong({}, "two servers of the service are named " + in_quotes(v.name) +
+                                "; give one of them another name");
         }
         check_address(s, v, below);
         check_port(s, v, below);
         check_limits(s, v, below);
         auto const [other, is_new] = endpoints.emplace(endpoint{v.address, v.port}, v.name);
         if (!is_new && !v.address.is_unspecified()) {
-            below.wrong({"address"}, "server " + in_quotes(other->second) + " of the service has the same address and port; leave "
-                                                                        "one of them out and raise the other's weight");
+            below.wrong({"address"}, "server " + in_quotes(other->second) +
+                                         " of the service has the same address and port; leave "
+                                         "one of them out and raise the other's weight");
         }
     }
 }

@@ -1,37 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <balance/text.hpp>
-
 #include "core/validate_rules.hpp"
 
+#include <balance/text.hpp>
+
 #include <algorithm>
-#include <array>
 
 namespace balance::rules {
 namespace {
-
-/// Port of the node's own page, which `fallback = "local"` leads to.
-constexpr std::uint16_t page_port = 9081;
-
-/// The kernel multiplies seconds with its tick rate (up to 1000) in 32 bits: 31 days are safe everywhere.
-constexpr std::chrono::seconds longest_persistence{31 * 24 * 3600};
-
-constexpr std::array<std::string_view, 14> kernel_schedulers{"rr", "wrr", "lc",  "wlc", "lblc", "lblcr", "dh",
-                                                             "sh", "mh",  "sed", "nq",  "fo",   "ovf",   "twos"};
-constexpr std::array<std::string_view, 6> proxy_balances{"wrr", "wlc", "first", "source", "uri", "random"};
-
-template <class List>
-std::string listing(List const& words) {
-    std::string out;
-    for (auto const& w : words) {
-        out += out.empty() ? "" : ", ";
-        out += w;
-    }
-    return out;
-}
-
-bool usable_address(address const& a) {
-    return !a.is_unspecified() && !a.is_multicast() && a != address(boost::asio::ip::address_v4::broadcast());
-}
 
 void check_address(virtual_service const& s, report& r) {
     if (!s.address) {
@@ -42,21 +17,8 @@ void check_address(virtual_service const& s, report& r) {
                                  "operator's firewall rules select");
         }
     } else if (!usable_address(*s.address)) {
-        r.wrong({"address"}, s.address->to_string() + " cannot be the address of a service; use an address of one machine");
-    }
-}
-
-void check_port_list(std::vector<port_range> const& ports, std::string_view key, report& r) {
-    auto sorted = ports;
-    std::sort(sorted.begin(), sorted.end(), [](auto const& a, auto const& b) { return a.first < b.first; });
-    for (std::size_t i = 0; i < sorted.size(); ++i) {
-        if (sorted[i].first == 0 || sorted[i].last < sorted[i].first) {
-            r.wrong({key}, "port range " + std::to_string(sorted[i].first) + '-' + std::to_string(sorted[i].last) +
-                               " does not exist; ports are 1 to 65535, the lower one first");
-        } else if (i > 0 && sorted[i].first <= sorted[i - 1].last) {
-            r.wrong({key}, "port " + std::to_string(sorted[i].first) + " is listed twice in " + std::string(key) +
-                               "; leave one out");
-        }
+        r.wrong({"address"},
+                s.address->to_string() + " cannot be the address of a service; use an address of one machine");
     }
 }
 
@@ -67,8 +29,9 @@ void check_ports(virtual_service const& s, report& r) {
         r.wrong({"ports"}, "ports are missing; say for example ports = [80] or ports = [80, \"4100-4110\"]");
     }
     if (!s.ports.empty() && !s.address && s.firewall_mark != 0) {
-        r.wrong({"ports"}, "ports need the address they belong to; add address, or leave ports out and let the firewall "
-                           "rules that set the mark decide");
+        r.wrong({"ports"},
+                "ports need the address they belong to; add address, or leave ports out and let the firewall "
+                "rules that set the mark decide");
     }
     if (s.except_ports.empty()) {
         return;
@@ -90,11 +53,13 @@ void check_mark(virtual_service const& s, report& r) {
         return;
     }
     if (!is_layer4(s.mode)) {
-        r.wrong({"firewall_mark"}, "a layer-7 service listens on address and ports and sees no marks; leave firewall_mark out, "
-                                   "or use mode dr, nat, snat or tun");
+        r.wrong({"firewall_mark"},
+                "a layer-7 service listens on address and ports and sees no marks; leave firewall_mark out, "
+                "or use mode dr, nat, snat or tun");
     } else if (s.firewall_mark >= first_reserved_mark && s.firewall_mark <= last_reserved_mark) {
         r.wrong({"firewall_mark"}, "mark " + std::to_string(s.firewall_mark) + " is in the range " +
-                                       std::to_string(first_reserved_mark) + " to " + std::to_string(last_reserved_mark) +
+                                       std::to_string(first_reserved_mark) + " to " +
+                                       std::to_string(last_reserved_mark) +
                                        " that Dyad gives to services with several ports; choose one below it");
     }
 }
@@ -108,18 +73,21 @@ void check_layer(virtual_service const& s, report& r) {
             r.wrong({"tls"}, "tls" + std::string(only7) + ": mode " + word + " passes TLS through untouched");
         }
         if (s.re_encrypt) {
-            r.wrong({"re_encrypt"}, "re_encrypt" + std::string(only7) + ": mode " + word + " passes TLS through untouched");
+            r.wrong({"re_encrypt"},
+                    "re_encrypt" + std::string(only7) + ": mode " + word + " passes TLS through untouched");
         }
         if (s.transparent) {
-            r.wrong({"transparent"}, "transparent" + std::string(only7) +
-                                         (s.mode == mode::snat ? ", or use mode dr or nat, where servers see the client's address"
-                                                               : ": servers see the client's address in mode " + word + " anyway"));
+            r.wrong({"transparent"},
+                    "transparent" + std::string(only7) +
+                        (s.mode == mode::snat ? ", or use mode dr or nat, where servers see the client's address"
+                                              : ": servers see the client's address in mode " + word + " anyway"));
         }
         if (s.slow_start.count() != 0) {
             r.wrong({"slow_start"}, "slow_start" + std::string(only7));
         }
     } else if (s.protocol != protocol::tcp) {
-        r.wrong({"protocol"}, "mode " + word + " relays TCP only; leave protocol out, or use mode dr, nat, snat or tun for UDP");
+        r.wrong({"protocol"},
+                "mode " + word + " relays TCP only; leave protocol out, or use mode dr, nat, snat or tun for UDP");
     }
     if (s.slow_start.count() < 0) {
         r.wrong({"slow_start"}, "slow_start is negative; it must be a time, 0s for none");
@@ -128,112 +96,36 @@ void check_layer(virtual_service const& s, report& r) {
         r.wrong({"snat_source"}, "snat_source is for mode snat only; leave it out of a service with mode " + word);
     }
     if (s.mode == mode::snat && !s.address && !s.snat_source) {
-        r.wrong({"snat_source"}, "snat_source is missing; a service without an address of its own has no source address to give "
-                                 "its connections");
+        r.wrong({"snat_source"},
+                "snat_source is missing; a service without an address of its own has no source address to give "
+                "its connections");
     }
     if (s.snat_source && s.snat_source->is_v6() != is_v6(s)) {
-        r.wrong({"snat_source"}, "snat_source " + s.snat_source->to_string() + " is of another address family than the service; "
-                                                                              "use one of the same");
-    }
-}
-
-void check_balance(virtual_service const& s, report& r) {
-    bool const layer4 = is_layer4(s.mode);
-    auto const known = [&](auto const& list) { return std::find(list.begin(), list.end(), s.balance) != list.end(); };
-    if (layer4 ? known(kernel_schedulers) : known(proxy_balances)) {
-        if (s.balance == "uri" && s.mode != mode::http) {
-            r.wrong({"balance"}, "balance uri reads requests, which mode tcp does not; use mode http, or another balance");
-        }
-        return;
-    }
-    r.wrong({"balance"}, in_quotes(s.balance) + " is no way to balance on layer " + (layer4 ? "4" : "7") + "; it must be one of " +
-                             (layer4 ? listing(kernel_schedulers) : listing(proxy_balances)));
-}
-
-void check_persistence(virtual_service const& s, report& r) {
-    auto const& p = s.persistence;
-    if (p.mode == persistence::kind::none) {
-        return;
-    }
-    if (p.mode == persistence::kind::http_cookie && s.mode != mode::http) {
-        r.wrong({"persistence", "mode"}, "persistence http_cookie needs mode http; mode " + std::string(to_string(s.mode)) +
-                                             " sees no cookies: use source_ip");
-    }
-    if (p.mode == persistence::kind::last_successful && is_layer4(s.mode)) {
-        r.wrong({"persistence", "mode"}, "persistence last_successful is for layer 7 (mode tcp or http) only; use source_ip");
-    }
-    if (p.timeout < std::chrono::seconds(1) || p.timeout > longest_persistence) {
-        r.wrong({"persistence", "timeout"}, "persistence timeout is " + std::to_string(p.timeout.count()) +
-                                                "s; it must be 1s to 744h (31 days)");
-    }
-    if (!p.granularity) {
-        return;
-    }
-    int const widest = is_v6(s) ? 128 : 32;
-    if (p.mode != persistence::kind::source_ip) {
-        r.wrong({"persistence", "granularity"}, "granularity groups clients by address and goes with source_ip only; leave it out");
-    } else if (*p.granularity > widest) {
-        r.wrong({"persistence", "granularity"}, "granularity is " + std::to_string(*p.granularity) + "; it must be 0 to " +
-                                                    std::to_string(widest) + ", the bits of an address");
-    } else if (*p.granularity == 0 && widest == 128 && is_layer4(s.mode)) {
-        r.wrong({"persistence", "granularity"}, "the kernel has no granularity 0 for IPv6; it must be 1 to 128");
-    }
-}
-
-void check_tls(virtual_service const& s, report& r) {
-    if (!s.tls || is_layer4(s.mode)) {
-        return;
-    }
-    if (s.tls->ports.empty()) {
-        r.wrong({"tls", "ports"}, "tls has no ports; say for example ports = [443]");
-    }
-    check_port_list(s.tls->ports, "tls", r);
-    if (auto const& name = s.tls->certificate; name.empty()) {
-        r.wrong({"tls", "certificate"}, "tls has no certificate; name a file of certificates/, without \".pem\"");
-    } else if (!bad_name(name).empty() || name.front() == '.') {
-        r.wrong({"tls", "certificate"}, in_quotes(name) + " is no certificate's name; name a file of certificates/, without \".pem\"");
-    }
-    if (s.mode == mode::tcp && s.re_encrypt && !s.ports.empty()) {
-        auto const clear = to_string(s.ports.front());
-        auto const secure = s.tls->ports.empty() ? std::string("the TLS port") : "port " + to_string(s.tls->ports.front());
-        r.warn({"re_encrypt"}, "mode tcp with tls and re_encrypt: whatever arrives on port " + clear +
-                                   " is wrapped in TLS towards the server, so a client that speaks TLS itself on port " + clear +
-                                   " ends up with TLS inside TLS and cannot connect; such clients must use " + secure +
-                                   ", where TLS is terminated and made anew");
-    }
-}
-
-void check_fallback(virtual_service const& s, report& r) {
-    auto const kind = s.fallback.mode;
-    auto const word = std::string(to_string(s.mode));
-    if (kind == fallback::kind::disabled) {
-        return;
-    }
-    auto const port = kind == fallback::kind::local ? page_port : s.fallback.target.port;
-    auto const ports = client_ports(s);
-    bool const translates = s.mode != mode::dr && s.mode != mode::tun;
-    if (!translates && (ports.size() != 1 || ports.front() != port_range{port, port})) {
-        if (kind == fallback::kind::local) {
-            r.wrong({"fallback"}, "fallback \"local\" is the page on port " + std::to_string(page_port) + ", and mode " + word +
-                                      " cannot translate ports; say fallback = \"disabled\", or serve port " +
-                                      std::to_string(page_port) + " only");
-        } else {
-            r.wrong({"fallback"}, "fallback has port " + std::to_string(port) + ", and mode " + word +
-                                      " cannot translate ports; use the service's own port, or fallback = \"disabled\"");
-        }
-    }
-    if (kind != fallback::kind::server) {
-        return;
-    }
-    if (port == 0 || !usable_address(s.fallback.target.address)) {
-        r.wrong({"fallback"}, "fallback " + to_string(s.fallback.target) + " is not a machine's address and port");
-    } else if (s.mode != mode::tun && is_layer4(s.mode) && s.fallback.target.address.is_v6() != is_v6(s)) {
-        r.wrong({"fallback"}, "fallback " + to_string(s.fallback.target) +
-                                  " is of another address family than the service; use one of the same");
+        r.wrong({"snat_source"}, "snat_source " + s.snat_source->to_string() +
+                                     " is of another address family than the service; "
+                                     "use one of the same");
     }
 }
 
 } // namespace
+
+void check_port_list(std::vector<port_range> const& ports, std::string_view key, report& r) {
+    auto sorted = ports;
+    std::sort(sorted.begin(), sorted.end(), [](auto const& a, auto const& b) { return a.first < b.first; });
+    for (std::size_t i = 0; i < sorted.size(); ++i) {
+        if (sorted[i].first == 0 || sorted[i].last < sorted[i].first) {
+            r.wrong({key}, "port range " + std::to_string(sorted[i].first) + '-' + std::to_string(sorted[i].last) +
+                               " does not exist; ports are 1 to 65535, the lower one first");
+        } else if (i > 0 && sorted[i].first <= sorted[i - 1].last) {
+            r.wrong({key}, "port " + std::to_string(sorted[i].first) + " is listed twice in " + std::string(key) +
+                               "; leave one out");
+        }
+    }
+}
+
+bool usable_address(address const& a) {
+    return !a.is_unspecified() && !a.is_multicast() && a != address(boost::asio::ip::address_v4::broadcast());
+}
 
 void check_service(virtual_service const& s, report r) {
     if (auto const bad = bad_name(s.name); !bad.empty()) {
@@ -243,10 +135,6 @@ void check_service(virtual_service const& s, report r) {
     check_ports(s, r);
     check_mark(s, r);
     check_layer(s, r);
-    check_balance(s, r);
-    check_persistence(s, r);
-    check_tls(s, r);
-    check_fallback(s, r);
 }
 
 } // namespace balance::rules

@@ -112,27 +112,21 @@ int start(std::string const& path, std::vector<std::string> const& arguments, st
     return code;
 }
 
-/// False when the limit was reached and the child killed. The child is gone afterwards either way.
-bool wait(pid_t pid, std::chrono::milliseconds limit, int& status) {
+/// Waits for the child's end; false when the limit was reached first.
+bool ended(pid_t pid, std::chrono::milliseconds limit) {
     descriptor const handle(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    if (handle.get() < 0) {
+        return true; // a kernel before 5.3: waitpid() will wait, without a limit
+    }
     auto const end = std::chrono::steady_clock::now() + limit;
-    bool in_time = true;
     for (;;) {
         auto const left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
         pollfd watched{handle.get(), POLLIN, 0};
         int const ready = left.count() <= 0 ? 0 : poll(&watched, 1, static_cast<int>(left.count()));
-        if (ready > 0 || (ready < 0 && errno != EINTR)) {
-            break;
-        }
-        if (ready == 0) {
-            in_time = false;
-            kill(pid, SIGKILL);
-            break;
+        if (ready >= 0 || errno != EINTR) {
+            return ready != 0;
         }
     }
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    return in_time;
 }
 
 } // namespace
@@ -153,8 +147,18 @@ result<finished> run_program(std::string_view name, std::vector<std::string> con
         errno = code;
         return failed("starting " + *path);
     }
+    bool const in_time = ended(pid, limit);
+    if (!in_time) {
+        kill(pid, SIGKILL);
+    }
     int status = 0;
-    if (!wait(pid, limit, status)) {
+    pid_t reaped = 0;
+    while ((reaped = waitpid(pid, &status, 0)) < 0 && errno == EINTR) {
+    }
+    if (reaped < 0) {
+        return failed("waiting for " + word); // somebody else in this process collects children
+    }
+    if (!in_time) {
         return make_error(errc::timed_out,
                           word + " did not end within " + std::to_string(limit.count()) + " ms and was killed");
     }

@@ -20,8 +20,9 @@
 namespace balance::ipvs {
 namespace {
 
-/// Answers of one batch must fit into the socket's receive buffer, some 700 bytes of it each.
+/// Answers of one batch must fit into the socket's receive buffer; a failure's takes some 1,300 bytes of it.
 constexpr std::size_t batch_size = 64;
+constexpr int buffer_size = 212992;  // what an unprivileged process may ask for by default
 constexpr timeval time_limit{10, 0}; // loading a scheduler's module is part of an answer
 constexpr int dump_attempts = 5;
 
@@ -78,6 +79,7 @@ result<std::unique_ptr<channel>> channel::open() {
     if (int const code = genl_connect(s.get()); code < 0) {
         return library_error("generic netlink", code);
     }
+    nl_socket_set_buffer_size(s.get(), buffer_size, buffer_size);
     setsockopt(nl_socket_get_fd(s.get()), SOL_SOCKET, SO_RCVTIMEO, &time_limit, sizeof(time_limit));
     int const family = genl_ctrl_resolve(s.get(), IPVS_GENL_NAME);
     if (family == -NLE_OBJ_NOTFOUND) {

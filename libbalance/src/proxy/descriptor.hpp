@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cerrno>
 #include <unistd.h>
 #include <utility>
 
@@ -32,5 +33,10 @@ public:
 private:
     int fd_ = -1;
 };
+
+/// There is no descriptor or memory for another socket; that passes.
+[[nodiscard]] inline bool is_shortage(int error) noexcept {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
 
 } // namespace balance::layer7

@@ -56,6 +56,12 @@ void event_loop::stop() {
     wake();
 }
 
+void event_loop::discard_tasks() {
+    std::vector<std::function<void()>> tasks;
+    std::lock_guard const lock(mutex_);
+    tasks.swap(tasks_);
+}
+
 void event_loop::wake() const noexcept {
     std::uint64_t const one = 1;
     // A full counter is a wakeup too, so the result does not matter.

@@ -45,6 +45,8 @@ public:
     void run(std::function<std::chrono::milliseconds()> const& after_batch);
     /// From any thread.
     void stop();
+    /// Lets go of tasks that came too late. When `run` has returned.
+    void discard_tasks();
 
     /// The time of the running batch, a few milliseconds late at most.
     [[nodiscard]] clock::time_point now() const noexcept { return now_; }

@@ -34,7 +34,7 @@ void session::start(arrival a) {
     server_.end = {};
     up_ = {};
     down_ = {};
-    more_ = false;
+    more_ = starved_ = false;
     attempts_ = 0;
     phase_ = phase::connecting;
     worker_.connecting().add(*this);
@@ -52,35 +52,43 @@ void session::connect_next() {
         if (!chosen)
             break;
         choice_ = std::move(*chosen);
-        tried_[attempts_++] = choice_.server.get();
         if (choice_.learnt)
             worker_.learnt(*choice_.learnt);
-        active_at_ = worker_.loop().now();
         endpoint target = choice_.server->target;
         if (target.port == 0)
             target.port = arrival_.port;
-        if (connect_to(target))
+        attempt const outcome = connect_to(target);
+        if (outcome != attempt::starved || !starved_)
+            active_at_ = worker_.loop().now();
+        starved_ = outcome == attempt::starved;
+        if (starved_) { // tried again in a moment; no further client comes before this one
+            leave_server();
+            worker_.rest();
+            return;
+        }
+        tried_[attempts_++] = choice_.server.get();
+        if (outcome == attempt::begun)
             return;
         leave_server();
     }
     finish(true);
 }
 
-bool session::connect_to(endpoint const& target) {
+session::attempt session::connect_to(endpoint const& target) {
     sockaddr_storage name;
     socklen_t const size = to_sockaddr(target, name);
     server_.socket = descriptor(::socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     int const fd = server_.socket.get();
     if (fd < 0)
-        return false;
+        return is_shortage(errno) ? attempt::starved : attempt::failed;
     int const one = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     server_.end = {.fd = fd};
     bool const begun = ::connect(fd, reinterpret_cast<sockaddr const*>(&name), size) == 0 || errno == EINPROGRESS;
     if (begun && worker_.loop().watch(fd, server_, all_edges))
-        return true;
+        return attempt::begun;
     server_.socket.reset();
-    return false;
+    return attempt::failed;
 }
 
 void session::connect_failed() {
@@ -169,7 +177,7 @@ void session::resume() {
 }
 
 void session::check_life() {
-    if (phase_ == phase::idle || choice_.server->life.load(std::memory_order_relaxed) == choice_.life)
+    if (phase_ == phase::idle || starved_ || choice_.server->life.load(std::memory_order_relaxed) == choice_.life)
         return;
     if (phase_ == phase::connecting)
         connect_failed();
@@ -178,7 +186,12 @@ void session::check_life() {
 }
 
 void session::check_connect(clock_time now, std::chrono::milliseconds limit) {
-    if (phase_ == phase::connecting && now - active_at_ >= limit)
+    if (phase_ != phase::connecting)
+        return;
+    bool const over = now - active_at_ >= limit;
+    if (starved_)
+        over ? finish(true) : connect_next();
+    else if (over)
         connect_failed();
 }
 

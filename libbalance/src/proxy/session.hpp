@@ -62,11 +62,12 @@ private:
         bool deaf = false;   ///< because its receiver takes no more
     };
     enum class phase : std::uint8_t { idle, connecting, relaying };
+    enum class attempt : std::uint8_t { begun, failed, starved };
     static constexpr std::size_t most_attempts = 4; // the first and three more
 
     void ready(side& s, std::uint32_t events);
     void connect_next();
-    [[nodiscard]] bool connect_to(endpoint const& target);
+    [[nodiscard]] attempt connect_to(endpoint const& target);
     void connect_failed();
     void connected();
     void join(half& h, side& from, side& to);
@@ -86,7 +87,8 @@ private:
     choice choice_;
     std::array<backend const*, most_attempts> tried_{};
     std::size_t attempts_ = 0;
-    clock_time active_at_{}; ///< last event; while connecting, the start of the attempt
+    clock_time active_at_{};      ///< last event; while connecting, the start of the attempt
+    bool starved_ = false;        ///< there was no descriptor for the server's socket since `active_at_`
     std::size_t slot_ = 0;   ///< in its worker's list
 };
 

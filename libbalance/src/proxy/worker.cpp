@@ -17,7 +17,7 @@ namespace {
 constexpr int accept_batch = 8;
 
 /// How long accepting rests when there is no room: descriptors or memory of the machine, or our own limit.
-constexpr auto rest = std::chrono::milliseconds(50);
+constexpr auto resting_time = std::chrono::milliseconds(50);
 
 /// Limits are kept to an eighth of their length.
 std::chrono::milliseconds precision(std::chrono::milliseconds limit) {
@@ -48,6 +48,7 @@ void worker::stop() {
         return;
     loop_.stop();
     thread_.join();
+    loop_.discard_tasks(); // they hold sockets
     connecting_.for_each([](session& s) { s.cut(); });
     relaying_.for_each([](session& s) { s.cut(); });
     acceptors_.clear();
@@ -87,7 +88,7 @@ void worker::accept(acceptor& a) {
     for (int i = 0; i < accept_batch && a.socket; ++i) {
         if (crew_.connections.fetch_add(1, std::memory_order_relaxed) >= crew_.settings.max_connections) {
             crew_.connections.fetch_sub(1, std::memory_order_relaxed);
-            return pause();
+            return rest();
         }
         sockaddr_storage from;
         socklen_t size = sizeof from;
@@ -100,8 +101,8 @@ void worker::accept(acceptor& a) {
         if (errno == EAGAIN)
             return;
         // Errors of the one connection that is lost (accept(2)) are nothing; all others would come again at once.
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM || errno == EINVAL || errno == EBADF)
-            return pause();
+        if (is_shortage(errno) || errno == EINVAL || errno == EBADF)
+            return rest();
     }
 }
 
@@ -147,7 +148,7 @@ void worker::learnt(persistence_entry const& e) {
 
 bool worker::listen(acceptor& a) { return loop_.watch(a.socket->descriptor(), a, EPOLLIN | EPOLLEXCLUSIVE); }
 
-void worker::pause() {
+void worker::rest() {
     if (std::exchange(paused_, true))
         return;
     for (auto const& a : acceptors_)
@@ -173,9 +174,9 @@ std::chrono::milliseconds worker::after_batch() {
     if (!to_resume_.empty())
         return std::chrono::milliseconds(0);
     if (paused_)
-        return rest;
+        return resting_time;
     if (!connecting_.empty())
-        return precision(crew_.settings.connect_timeout);
+        return std::min(resting_time, precision(crew_.settings.connect_timeout));
     if (!relaying_.empty())
         return precision(crew_.settings.idle_timeout);
     return std::chrono::milliseconds(-1);
@@ -183,7 +184,7 @@ std::chrono::milliseconds worker::after_batch() {
 
 void worker::tick() {
     auto const now = loop_.now();
-    next_tick_ = now + std::min(rest, precision(crew_.settings.connect_timeout));
+    next_tick_ = now + std::min(resting_time, precision(crew_.settings.connect_timeout));
     if (paused_ && crew_.connections.load(std::memory_order_relaxed) < crew_.settings.max_connections)
         resume_accepting();
     connecting_.for_each([&](session& s) { s.check_connect(now, crew_.settings.connect_timeout); });

@@ -59,6 +59,8 @@ public:
     void resume_later(session& s) { to_resume_.push_back(&s); }
     void retire(session& s);
     void learnt(persistence_entry const& e);
+    /// Accepts nothing for a moment: the machine has no room.
+    void rest();
 
 private:
     struct acceptor final : watcher {
@@ -72,7 +74,6 @@ private:
     void settle(arrival a);
     void begin(arrival a);
     bool listen(acceptor& a);
-    void pause();
     void resume_accepting();
     std::chrono::milliseconds after_batch();
     void tick();

@@ -71,7 +71,8 @@ TEST_CASE("text: ports") {
 TEST_CASE("text: addresses") {
     CHECK(parse_address("192.0.2.1").value().to_string() == "192.0.2.1");
     CHECK(parse_address("2001:DB8::1").value().to_string() == "2001:db8::1");
-    for (auto const* text : {"", "192.0.2", "192.0.2.256", "192.0.2.1/24", "example.org", " 192.0.2.1", "::g", "010.0.0.1"}) {
+    for (auto const* text :
+         {"", "192.0.2", "192.0.2.256", "192.0.2.1/24", "example.org", " 192.0.2.1", "::g", "010.0.0.1"}) {
         CAPTURE(text);
         CHECK(parse_address(text).has_error());
     }

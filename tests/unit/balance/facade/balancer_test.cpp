@@ -8,7 +8,7 @@
 #include <catch2/catch.hpp>
 
 using namespace balance;
-using namespace dyad::test;
+using namespace test;
 using namespace std::chrono_literals;
 
 namespace {
@@ -17,7 +17,7 @@ virtual_service relayed(std::uint16_t port, std::vector<std::uint16_t> const& se
     virtual_service s;
     s.name = "web";
     s.mode = mode::tcp;
-    s.address = boost::asio::ip::address_v4::loopback();
+    s.address = boost::asio::ip::make_address(own_address());
     s.ports = {{port, port}};
     s.balance = "wrr";
     s.check.interval = 10ms;
@@ -42,7 +42,7 @@ TEST_CASE("checks decide who gets connections, an operator overrules them", "[ba
     std::vector<health_event> events;
     subject.on_event([&](health_event const& e) { events.push_back(e); });
     auto const port = free_port();
-    auto const closed = free_port();
+    std::uint16_t const closed = 1;
     REQUIRE(subject.apply({{relayed(port, {a.port(), closed})}, {}}));
     REQUIRE(run_until(io, [&] { return events.size() == 2; }));
     REQUIRE(run_until(io, [&] { return who(port) == "a"; }));

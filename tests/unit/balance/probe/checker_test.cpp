@@ -1,94 +1,298 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "support/event_wait.hpp"
-#include "support/scripted_server.hpp"
-
-#include <balance/checker.hpp>
+#include "watched_checker.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <optional>
+
 using namespace balance;
-using namespace dyad::test;
+using namespace test;
 using namespace std::chrono_literals;
 
 namespace {
 
-/// One service with one server at 127.0.0.1 and the given check.
-virtual_service service_with(health_check c, std::uint16_t port, std::string const& name = "web") {
-    virtual_service s;
-    s.name = name;
-    s.mode = mode::dr;
-    s.address = boost::asio::ip::make_address("192.0.2.1");
-    s.ports = {{port, port}};
-    s.check = std::move(c);
-    s.check.port = port;
-    s.servers = {{.name = "one", .address = boost::asio::ip::address_v4::loopback()}};
+auto const connect = health_check::kind::connect;
+
+virtual_service slow(virtual_service s, std::chrono::milliseconds interval = 1h) {
+    s.check.interval = interval;
     return s;
 }
 
-health_check check_of(health_check::kind type) {
-    health_check c;
-    c.type = type;
-    c.interval = 10ms;
-    c.timeout = 2000ms;
-    return c;
+server_state known(health h, admin_state a = admin_state::online, std::string const& service = "web") {
+    return {{service, "one"}, h, a};
 }
 
-/// A checker whose events are collected.
-struct watched_checker {
-    boost::asio::io_context io;
-    checker subject{io.get_executor()};
-    std::vector<health_event> events;
+health_snapshot only(checker const& c) {
+    auto const all = c.snapshot();
+    REQUIRE(all.size() == 1);
+    return all[0];
+}
 
-    watched_checker() {
-        subject.on_event([this](health_event const& e) { events.push_back(e); });
-    }
-    void apply(std::vector<virtual_service> const& services, std::vector<server_state> const& known = {}) {
-        subject.apply(services, known);
-    }
-    bool wait_for_events(std::size_t count) {
-        return run_until(io, [&] { return events.size() >= count; });
-    }
-};
+/// Lets everything happen that can happen at once.
+void settle(watched_checker& c) {
+    run_until(c.io, [] { return false; }, 15ms);
+}
 
 } // namespace
 
 TEST_CASE("a server that accepts connections comes up with the first check", "[checker]") {
     watched_checker c;
     scripted_server server(c.io, stay_silent);
-    c.apply({service_with(check_of(health_check::kind::connect), server.port())});
+    c.apply({checked_service(check_of(connect), server.port())});
+    CHECK(only(c.subject).health == health::unknown);
     REQUIRE(c.wait_for_events(1));
     CHECK(c.events[0].key == server_key{"web", "one"});
     CHECK(c.events[0].health == health::up);
     CHECK(c.events[0].last.reason == "connected");
+    CHECK(only(c.subject).health == health::up);
+    CHECK(only(c.subject).last.reason == "connected");
 }
 
 TEST_CASE("a closed port is down with a reason", "[checker]") {
     watched_checker c;
-    scripted_server server(c.io, stay_silent);
-    auto const port = server.port();
-    server.close();
-    c.apply({service_with(check_of(health_check::kind::connect), port)});
+    c.apply({checked_service(check_of(connect), 1)});
     REQUIRE(c.wait_for_events(1));
     CHECK(c.events[0].health == health::down);
     CHECK(c.events[0].last.reason == "connection refused");
 }
 
-TEST_CASE("an http check compares the body", "[checker]") {
+TEST_CASE("a connect that is not answered is down in time", "[checker]") {
+    boost::asio::io_context other;
+    tcp::acceptor deaf(other); // one place in its queue, which is taken: further SYNs are dropped
+    deaf.open(tcp::v4());
+    deaf.bind({boost::asio::ip::address_v4::loopback(), 0});
+    deaf.listen(0);
+    tcp::socket filling(other);
+    filling.connect(deaf.local_endpoint());
     watched_checker c;
-    std::string request;
-    scripted_server server(c.io, reply(http_answer("allServicesOperative\r\n"), &request));
-    auto check = check_of(health_check::kind::http);
-    check.request = "/ea/health";
-    check.expect.equals = "allServicesOperative";
-    c.apply({service_with(check, server.port())});
-    REQUIRE(c.wait_for_events(1));
-    CHECK(c.events[0].health == health::up);
-    CHECK(c.events[0].last.reason == "200 OK, body as expected");
-    CHECK(request.starts_with("GET /ea/health HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(server.port()) + "\r\n"));
-    CHECK(request.find("Connection: close\r\n") != std::string::npos);
+    auto check = check_of(connect);
+    check.timeout = 60ms;
+    c.apply({checked_service(check, deaf.local_endpoint().port())});
+    auto const r = c.result();
+    CHECK(r.reason == "no connection within 60 ms");
+    CHECK(r.latency >= 60ms);
+}
 
-    server.answer(reply(http_answer("oneServiceFailed")));
+TEST_CASE("rise and fall are kept, and coming back is told", "[checker]") {
+    watched_checker c;
+    std::optional<scripted_server> server(std::in_place, c.io, stay_silent);
+    auto const port = server->port();
+    auto check = check_of(connect);
+    check.fall = 3;
+    check.rise = 2;
+    c.apply({checked_service(check, port)});
+    REQUIRE(c.wait_for_events(1));
+    server.reset();
     REQUIRE(c.wait_for_events(2));
     CHECK(c.events[1].health == health::down);
-    CHECK(c.events[1].last.reason == "body is not \"allServicesOperative\" but \"oneServiceFailed\"");
+    CHECK(only(c.subject).since_change <= 5s);
+}
+
+TEST_CASE("one check serves all who need it", "[checker]") {
+    watched_checker c;
+    scripted_server server(c.io, stay_silent);
+    std::vector<virtual_service> services;
+    for (int i = 0; i < 5; ++i)
+        services.push_back(slow(checked_service(check_of(connect), server.port(), "s" + std::to_string(i))));
+    services[4].check.timeout = 4s; // another check
+    c.apply(services);
+    REQUIRE(c.wait_for_events(5));
+    settle(c);
+    CHECK(server.connections() == 2);
+
+    // Who joins later learns at once what is known.
+    services.push_back(slow(checked_service(check_of(connect), server.port(), "late")));
+    c.apply(services);
+    REQUIRE(c.wait_for_events(6));
+    CHECK(c.events[5].key.service == "late");
+    CHECK(c.events[5].health == health::up);
+    CHECK(server.connections() == 2);
+}
+
+TEST_CASE("the port of a check: its own, the server's, the service's first", "[checker]") {
+    watched_checker c;
+    scripted_server server(c.io, stay_silent);
+    auto s = slow(checked_service(check_of(connect), 0));
+    SECTION("its own") {
+        s.check.port = server.port();
+        s.servers[0].port = 1;
+    }
+    SECTION("the server's") { s.servers[0].port = server.port(); }
+    SECTION("the service's first") { s.ports = {{server.port(), 65535}, {1, 1}}; }
+    c.apply({s});
+    CHECK(c.result().success);
+}
+
+TEST_CASE("unchanged checks keep their state and rhythm", "[checker]") {
+    watched_checker c;
+    scripted_server server(c.io, stay_silent);
+    auto const s = slow(checked_service(check_of(connect), server.port()));
+    c.apply({s});
+    REQUIRE(c.wait_for_events(1));
+    for (int i = 0; i < 20; ++i)
+        c.apply({s});
+    auto renamed_balance = s;
+    renamed_balance.balance = "wrr";
+    renamed_balance.servers[0].weight = 7;
+    c.apply({renamed_balance});
+    settle(c);
+    CHECK(server.connections() == 1);
+    CHECK(c.events.size() == 1);
+    CHECK(only(c.subject).health == health::up);
+}
+
+TEST_CASE("a changed check of the same machine keeps the state, another machine starts anew", "[checker]") {
+    watched_checker c;
+    scripted_server server(c.io, stay_silent);
+    auto s = slow(checked_service(check_of(connect), server.port()));
+    c.apply({s});
+    REQUIRE(c.wait_for_events(1));
+    s.check.interval = 2h;
+    s.check.port = 1; // refuses, but one failure does not turn a known state
+    c.apply({s});
+    CHECK(only(c.subject).health == health::up);
+    REQUIRE(run_until(c.io, [&] { return only(c.subject).last.reason == "connection refused"; }));
+    CHECK(only(c.subject).health == health::up);
+    CHECK(c.events.size() == 1);
+
+    s.servers[0].address = boost::asio::ip::make_address("127.0.0.2");
+    c.apply({s});
+    CHECK(only(c.subject).health == health::unknown);
+    REQUIRE(c.wait_for_events(2));
+    REQUIRE(run_until(c.io, [&] { return c.events.back().health == health::down; }));
+}
+
+TEST_CASE("what was known before seeds a new checker", "[checker]") {
+    watched_checker c;
+    c.apply({slow(checked_service(check_of(connect), 1))}, {known(health::up)});
+    CHECK(only(c.subject).health == health::up);
+    REQUIRE(run_until(c.io, [&] { return only(c.subject).last.reason == "connection refused"; }));
+    CHECK(only(c.subject).health == health::up); // fall = 2
+    CHECK(c.events.empty());                     // nothing the owner does not know
+
+    watched_checker quick;
+    quick.apply({checked_service(check_of(connect), 1)}, {known(health::up)});
+    REQUIRE(quick.wait_for_events(1));
+    CHECK(quick.events[0].health == health::down);
+}
+
+TEST_CASE("a halted server is not checked and comes back as unknown", "[checker]") {
+    watched_checker c;
+    scripted_server server(c.io, stay_silent);
+    auto const s = checked_service(check_of(connect), server.port());
+    c.apply({s});
+    REQUIRE(c.wait_for_events(1));
+    c.apply({s}, {known(health::up, admin_state::halt)});
+    REQUIRE(c.wait_for_events(2));
+    CHECK(c.events[1].health == health::unknown);
+    CHECK(only(c.subject).last.reason == "halted: not checked");
+    settle(c); // what was on its way has arrived
+    auto const checks = server.connections();
+    settle(c);
+    settle(c);
+    CHECK(server.connections() == checks);
+
+    server.close(); // while it was halted
+    c.apply({s}, {known(health::up)});
+    CHECK(only(c.subject).health == health::unknown);
+    REQUIRE(run_until(c.io, [&] { return c.events.back().health == health::down; }));
+}
+
+TEST_CASE("halting a server of one service leaves the others' check alone", "[checker]") {
+    watched_checker c;
+    scripted_server server(c.io, stay_silent);
+    std::vector<virtual_service> const both{checked_service(check_of(connect), server.port(), "a"),
+                                            checked_service(check_of(connect), server.port(), "b")};
+    c.apply(both);
+    REQUIRE(c.wait_for_events(2));
+    c.apply(both, {known(health::up, admin_state::halt, "a"), known(health::up, admin_state::online, "b")});
+    REQUIRE(c.wait_for_events(3));
+    CHECK(c.events[2].key.service == "a");
+    auto const before = server.connections();
+    CHECK(run_until(c.io, [&] { return server.connections() > before + 1; }));
+    c.apply(both);
+    REQUIRE(c.wait_for_events(4));
+    CHECK(c.events[3].key.service == "a");
+    CHECK(c.events[3].health == health::up);
+}
+
+TEST_CASE("a drained server goes on being checked", "[checker]") {
+    watched_checker c;
+    scripted_server server(c.io, stay_silent);
+    c.apply({checked_service(check_of(connect), server.port())}, {known(health::unknown, admin_state::drain)});
+    CHECK(c.result().success);
+}
+
+TEST_CASE("on is up and off is down without a packet", "[checker]") {
+    watched_checker c;
+    scripted_server server(c.io, stay_silent);
+    auto on = checked_service(check_of(health_check::kind::on), server.port(), "on");
+    auto off = checked_service(check_of(health_check::kind::off), server.port(), "off");
+    c.apply({off, on}, {known(health::down, admin_state::online, "on"), known(health::up, admin_state::online, "off")});
+    REQUIRE(c.wait_for_events(2));
+    for (auto const& e : c.events)
+        CHECK(e.health == (e.key.service == "on" ? health::up : health::down));
+    settle(c);
+    CHECK(server.connections() == 0);
+    CHECK(c.events.size() == 2);
+}
+
+TEST_CASE("the interval runs from start to start, and a slow check is not overtaken by the next", "[checker]") {
+    watched_checker c;
+    scripted_server server(c.io, stay_silent);
+    auto check = check_of(health_check::kind::http);
+    check.interval = 10ms;
+    check.timeout = 40ms;
+    c.apply({checked_service(check, server.port())});
+    auto const start = std::chrono::steady_clock::now();
+    REQUIRE(run_until(c.io, [&] { return server.connections() == 5; }));
+    CHECK(std::chrono::steady_clock::now() - start >= 4 * 40ms);
+}
+
+TEST_CASE("nothing happens after stop, nor after removal", "[checker]") {
+    watched_checker c;
+    scripted_server server(c.io, stay_silent);
+    c.apply({checked_service(check_of(connect), server.port())});
+    REQUIRE(c.wait_for_events(1));
+    SECTION("stop") {
+        c.subject.stop();
+        c.subject.stop();
+    }
+    SECTION("removal") { c.apply({}); }
+    CHECK(c.subject.snapshot().empty());
+    settle(c);
+    auto const checks = server.connections();
+    settle(c);
+    CHECK(server.connections() == checks);
+    CHECK(c.events.size() == 1);
+}
+
+TEST_CASE("a callback may apply, and may destroy the checker", "[checker]") {
+    boost::asio::io_context io;
+    scripted_server server(io, stay_silent);
+    std::optional<checker> subject(std::in_place, io.get_executor());
+    std::vector<virtual_service> services;
+    for (int i = 0; i < 3; ++i)
+        services.push_back(checked_service(check_of(connect), server.port(), "s" + std::to_string(i)));
+    int calls = 0;
+    subject->on_event([&](health_event const&) {
+        if (++calls == 1)
+            subject->apply(services, {});
+        else
+            subject.reset();
+    });
+    subject->apply(services, {});
+    CHECK(run_until(io, [&] { return !subject; }));
+    run_until(io, [] { return false; }, 15ms);
+    CHECK(calls == 2);
+}
+
+TEST_CASE("a checker can be moved", "[checker]") {
+    watched_checker c;
+    scripted_server server(c.io, stay_silent);
+    c.apply({checked_service(check_of(connect), server.port())});
+    checker moved(std::move(c.subject));
+    REQUIRE(c.wait_for_events(1));
+    c.subject = std::move(moved);
+    CHECK(only(c.subject).health == health::up);
 }

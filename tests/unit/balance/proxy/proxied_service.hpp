@@ -10,15 +10,15 @@
 #include <string>
 #include <vector>
 
-namespace dyad::test {
+namespace test {
 
-/// A proxy with one service, "web", on a free port of 127.0.0.1.
+/// A proxy with one service, "web", on a free port of our own address; its servers are on 127.0.0.1.
 struct proxied_service {
     explicit proxied_service(balance::proxy::settings s = {.threads = 2}) : subject(s) {
         balance::virtual_service web;
         web.name = "web";
         web.mode = balance::mode::tcp;
-        web.address = boost::asio::ip::address_v4::loopback();
+        web.address = boost::asio::ip::make_address(own_address());
         web.ports = {{port, port}};
         web.balance = "wrr";
         desired.services.push_back(web);
@@ -26,6 +26,7 @@ struct proxied_service {
 
     balance::virtual_service& service() { return desired.services[0]; }
 
+    /// `at` 0: on the port the client connected to.
     void add_server(std::string const& name, std::uint16_t at, std::uint16_t weight = 1) {
         balance::real_server r;
         r.name = name;
@@ -57,4 +58,4 @@ struct proxied_service {
     balance::proxy subject;
 };
 
-} // namespace dyad::test
+} // namespace test
