@@ -56,7 +56,8 @@ void children::attach(json::object const& m, ipc::descriptor socket) {
 
 void children::note_process(json::object const& m) {
     process_info const fresh{text_of(m, "name"), number_of(m, "pid"),
-                             static_cast<std::uint64_t>(number_of(m, "restarts")), monotonic_ms()};
+                             static_cast<std::uint64_t>(number_of(m, "restarts")),
+                             monotonic_ms() - number_of(m, "up_ms"), text_of(m, "reason")};
     auto const known = std::find_if(processes_.begin(), processes_.end(),
                                     [&](process_info const& p) { return p.name == fresh.name; });
     if (known == processes_.end()) {

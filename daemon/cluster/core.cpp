@@ -190,7 +190,8 @@ children::handlers core::child_handlers() {
             .proxy = [this](boost::json::object const& m) { from_proxy(m); },
             .restarted =
                 [this](process_info const& p) {
-                    events_.add("process", p.name + " was started again, pid " + std::to_string(p.pid), {}, true);
+                    auto const why = p.reason.empty() ? std::string() : ": the one before " + p.reason;
+                    events_.add("process", p.name + " was started again, pid " + std::to_string(p.pid) + why, {}, true);
                 }};
 }
 

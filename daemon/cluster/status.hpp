@@ -23,6 +23,7 @@ struct process_info {
     std::int64_t pid = 0;
     std::uint64_t restarts = 0;
     std::int64_t since_ms = 0; ///< monotonic
+    std::string reason;        ///< how the one before it ended; empty for the first
 };
 
 /// All that `dyad status` shows, gathered. References live as long as the call.

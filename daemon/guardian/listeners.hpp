@@ -33,6 +33,8 @@ public:
     struct failure {
         balance::endpoint local;
         std::string error;
+
+        bool operator==(failure const&) const = default;
     };
 
     /// Makes the set of sockets this one; what stays is not touched. What could not be opened is in `failed()`, and is

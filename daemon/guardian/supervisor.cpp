@@ -149,7 +149,9 @@ void supervisor::on_worker_started(supervised& worker) {
         for (auto const& [local, socket] : listeners_.held()) {
             all.open.push_back(local);
         }
-        pass_listeners(all); // before it is connected, so that it has its sockets when its configuration comes
+        if (!all.open.empty() || !listeners_.failed().empty()) {
+            pass_listeners(all); // before it is connected, so that it has its sockets when its configuration comes
+        }
     }
     connect(worker);
 }

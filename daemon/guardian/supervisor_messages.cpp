@@ -87,7 +87,11 @@ void supervisor::on_listen(boost::json::object const& message) {
     if (!sockets) {
         return misunderstood("listen", sockets.error());
     }
-    pass_listeners(listeners_.apply({sockets->begin(), sockets->end()}));
+    auto const failed_before = listeners_.failed();
+    auto const change = listeners_.apply({sockets->begin(), sockets->end()});
+    if (change != listener_change{} || listeners_.failed() != failed_before) {
+        pass_listeners(change);
+    }
     report_listeners();
     retry_listeners_later();
 }

@@ -72,6 +72,7 @@ def _rounds(report, pair, kind, timing, rounds, their_rounds):
                report.figure(f"{name}: slowest connect", "ms"))
     late = 0.0
     for n in range(rounds):
+        told = []
         for product, sink in zip(pair, ("ours", "theirs")):
             if sink == "theirs" and n >= their_rounds:
                 continue
@@ -79,5 +80,6 @@ def _rounds(report, pair, kind, timing, rounds, their_rounds):
             late = max(late, lateness)
             for figure, value in zip(figures, values):
                 getattr(figure, sink).append(value)
-        progress(f"{name}: round {n + 1} of {rounds}: ours {figures[0].ours[-1]:.1f} ms, theirs {figures[0].theirs[-1]:.1f} ms")
+            told.append(f"{sink} {values[0]:.1f} ms")
+        progress(f"{name}: round {n + 1} of {rounds}: {', '.join(told)}")
     return late

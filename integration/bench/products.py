@@ -9,6 +9,7 @@ import time
 
 import peers
 from lab import Lab, Pair, conf
+from lab.node import signal_at_once
 from lab.probe import Responder
 from lab.wait import until
 
@@ -43,9 +44,8 @@ class Product:
             return at
         if kind == "kill of everything":
             # What serves dies with the node: a kernel that still has the address of a dead balancer helps no client.
-            at = time.monotonic_ns()
+            at = self._kill(host)
             self.responders[host].kill()
-            self._kill(host)
             return at
         return self._hand_over(host)
 
@@ -68,7 +68,8 @@ class Ours(Product):
         self.nodes = {n.host: n for n in self.pair.nodes}
 
     def start(self):
-        self.pair.start()
+        for node in self.pair.nodes:
+            node.start(within=None)
 
     def settle(self):
         self.pair.settle()
@@ -77,7 +78,7 @@ class Ours(Product):
         return self.pair.active.host
 
     def _kill(self, host):
-        self.nodes[host].kill()
+        return self.nodes[host].kill()
 
     def _hand_over(self, host):
         at = time.monotonic_ns()
@@ -98,11 +99,11 @@ class Theirs(Product):
         self.program, self.environment = peers.fetch("keepalived", "/usr/sbin/keepalived")
         self.fast = fast
         self.processes = {}
+        self.known_after = 0.0
 
     def start(self):
         for host in self.lab.nodes:
             self._start(host)
-        self.settle(within=20)
 
     def _start(self, host):
         base = os.path.join(self.lab.directory, f"{host.name}-")
@@ -146,14 +147,17 @@ vrrp_instance V {{
         until(lambda: sorted(str(self._state(h)) for h in self.lab.nodes) == ["BACKUP", "MASTER"], within,
               "one keepalived is master and one backup", every=0.02,
               describe=lambda: "\n".join(self._log(h)[-1500:] for h in self.lab.nodes))
-        time.sleep(0.1 if self.fast else 1.1)  # a backup knows its master after an advert
+        time.sleep(max(0.0, self.known_after - time.monotonic()))
+
+    def mend(self):
+        super().mend()
+        self.known_after = time.monotonic() + (0.3 if self.fast else 1.5)  # a new backup knows its master after an advert
 
     def active_host(self):
         return next(h for h in self.lab.nodes if self._state(h) == "MASTER")
 
     def _kill(self, host):
-        for pid in self._pids(host):
-            os.kill(pid, signal.SIGKILL)
+        return signal_at_once(self._pids(host), signal.SIGKILL)
 
     def _pids(self, host):
         main = self.processes[host].pid

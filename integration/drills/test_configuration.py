@@ -2,6 +2,8 @@
 """Applying a configuration: on both nodes, or on none; and what a crash in the middle leaves."""
 
 import random
+import socket
+import threading
 import time
 
 import pytest
@@ -9,7 +11,7 @@ from lab import RealServer, conf
 from lab.node import Refused
 from lab.probe import fetch
 from lab.wait import until
-from scene import WEB
+from scene import DICOM, WEB
 
 NEW = "10.77.0.120"
 
@@ -45,12 +47,22 @@ def test_a_new_service_is_served(scene):
 def test_apply_touches_nothing_else(scene):
     """An open connection of an unchanged service goes on, and its server's state and counters stay."""
     scene.watch()
-    fetch(scene.client, WEB)
-    before = time.monotonic_ns()
-    scene.pair.primary.apply(with_another_service(scene))
-    scene.pair.primary.apply(scene.cluster_text())
-    scene.looks_well(before, scene.pair.active, served_within=0)
+    with scene.client.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
+        s.settimeout(3)
+        s.connect((DICOM, 104))
+        assert s.recv(64) == b"rs1\n"
+        until(lambda: scene.pair.active.server("dicom", "rs1")["connections"] == 1, 3, "the connection is counted")
+        was = scene.pair.active.server("dicom", "rs1")
+        before = time.monotonic_ns()
+        scene.pair.primary.apply(with_another_service(scene))
+        scene.pair.primary.apply(scene.cluster_text())
+        scene.looks_well(before, scene.pair.active, served_within=0)
+        s.sendall(b"still here")
+        assert s.recv(64) == b"still here"
+        now = scene.pair.active.server("dicom", "rs1")
     assert not scene.web.errors()
+    assert now["connections"] == was["connections"] == 1
+    assert now["since_change_ms"] >= was["since_change_ms"], "its health was not found out anew"
 
 
 @pytest.mark.parametrize("fault, part", [
@@ -124,7 +136,6 @@ def test_the_secondary_killed_while_applying_comes_back_whole(scene):
 
 
 def _kill_during_apply(scene, text, rng):
-    import threading
     applying = threading.Thread(target=scene.pair.primary.apply, args=(text,))
     applying.start()
     time.sleep(rng.random() * 0.03)

@@ -98,6 +98,16 @@ def test_kill_of_a_process_that_holds_the_pair(scene, name):
     scene.looks_well(event, new)
 
 
+def test_a_frozen_cluster_process_is_noticed_by_the_guardian(scene):
+    scene.watch()
+    old, new = scene.pair.active, scene.pair.passive
+    event = old.signal(signal.SIGSTOP, "cluster")
+    scene.looks_well(event, new)
+    woken = old.signal(signal.SIGCONT)
+    scene.pair.settle()
+    scene.looks_well(woken, new, served_within=0)
+
+
 def test_killed_cluster_process_comes_back(scene):
     active = scene.pair.active
     active.kill("cluster")
@@ -182,6 +192,26 @@ def test_handover_and_takeover(scene):
     old.dyad("takeover")
     scene.looks_well(event, old, served_within=300)
     assert not scene.web.errors(), "a planned move costs no request"
+
+
+def test_an_address_taken_off_by_someone_else_is_put_back(scene):
+    scene.watch()
+    active = scene.pair.active
+    event = time.monotonic_ns()
+    active.host.ip("addr", "del", f"{WEB}/32", "dev", "eth0")
+    scene.looks_well(event, active, served_within=1000)
+    assert any(WEB in e["text"] and e["kind"] == "address" for e in active.events()), active.events()[-5:]
+
+
+def test_both_stopped_and_started_again(scene):
+    for node in scene.pair.nodes:
+        node.terminate()
+    for node in scene.pair.nodes:
+        assert node.wait_gone() == 0
+        assert not node.host.addresses() & {WEB, "10.77.0.110", "fd77::110"}, "nothing stays behind"
+    scene.pair.start()
+    scene.pair.up("web", "dicom")
+    assert fetch(scene.client, WEB) in ("rs1", "rs2")
 
 
 def test_single_node_serves_alone():

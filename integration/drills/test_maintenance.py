@@ -40,11 +40,16 @@ def test_handover_to_a_node_in_maintenance_is_refused(scene):
     assert active.state == "active"
 
 
-def test_both_in_maintenance_is_loud(scene):
+def test_the_last_one_does_not_go_into_maintenance_too(scene):
+    """Or nobody would serve: the operator ends one of the two first, and is told so."""
+    active, passive = scene.pair.active, scene.pair.passive
+    passive.dyad("maintenance", "on")
+    until(lambda: active.status()["peer"]["maintenance"], 2, "the peer's maintenance is known", describe=active.describe)
+    refused = active.dyad("maintenance", "on", check=False)
+    assert refused.returncode == 1 and "maintenance" in refused.stderr, refused
+    assert active.state == "active"
     for node in scene.pair.nodes:
-        node.dyad("maintenance", "on")
-    until(lambda: all(n.status()["node"]["maintenance"] for n in scene.pair.nodes), 2, "both in maintenance")
-    assert any("maintenance" in hint for hint in scene.pair.primary.status()["hints"])
+        assert any("maintenance" in hint for hint in node.status()["hints"]), "it is loud while it lasts"
 
 
 def test_events_tell_who_and_what(scene):

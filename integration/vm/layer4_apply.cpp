@@ -51,7 +51,7 @@ server_state state_of(server_key key, std::string const& word) {
     return out;
 }
 
-void apply(layer4& kernel, std::istream& words) {
+void do_apply(layer4& kernel, std::istream& words) {
     std::string path;
     words >> path;
     std::map<std::string, std::string> exceptions;
@@ -79,7 +79,7 @@ void apply(layer4& kernel, std::istream& words) {
     }
 }
 
-void status(layer4 const& kernel) {
+void do_status(layer4 const& kernel) {
     auto const services = kernel.status();
     if (!services) {
         say_error(services.error().detail);
@@ -103,9 +103,9 @@ int main() {
         std::string command;
         words >> command;
         if (command == "apply") {
-            apply(kernel, words);
+            do_apply(kernel, words);
         } else if (command == "status") {
-            status(kernel);
+            do_status(kernel);
         } else if (command == "purge") {
             if (auto const done = kernel.purge(); !done) {
                 say_error(done.error().detail);

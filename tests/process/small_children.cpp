@@ -105,7 +105,7 @@ struct door : std::enable_shared_from_this<door> {
                 return;
             }
             descriptor const client(::accept(self->socket.native_handle(), nullptr, nullptr));
-            auto const line = std::to_string(::getpid()) + "\n";
+            auto const line = std::to_string(::getpid());
             ::send(client.get(), line.data(), line.size(), MSG_NOSIGNAL);
             self->open();
         });

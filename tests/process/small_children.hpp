@@ -9,7 +9,7 @@ namespace test {
 /// connections to the workers.
 int small_cluster(dyad::child_context ctx, cluster_manners const& manners, journal const& out);
 
-/// A worker: takes listeners, says hello over every connection it gets, serves each client one line with its pid.
+/// A worker: takes listeners, says hello over every connection it gets, serves each client its pid.
 int small_worker(dyad::child_context ctx, std::string const& name, journal const& out);
 
 } // namespace test

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drained, halted, down and unchecked servers; persistent clients; what cannot be served."""
+
+import subprocess
+
+import pytest
+
+import texts
+from lab import Lab
+from topology import Caller, Driver, run, table, wait_for, who, who_of
+
+VIP = "10.77.0.130"
+SERVERS = {"A": "10.77.0.41", "B": "10.77.0.42"}
+
+
+def web(**more):
+    return texts.service("web", VIP, "80", SERVERS, **more)
+
+
+@pytest.fixture
+def ready(town):
+    town.direct(VIP)
+    town.answer([80])
+    return town
+
+
+def weights(town):
+    return {line.split()[4]: int(line.split()[-1]) for line in table(town.balancer) if line.startswith("-a")}
+
+
+def test_a_drained_server_keeps_its_connections_and_gets_no_new_ones(ready, driver):
+    driver.apply(web())
+    with Caller(ready.clients[0], VIP, 80) as one, Caller(ready.clients[0], VIP, 80) as two:
+        on_a = one if one.server == "rs1" else two
+        assert driver.apply(web(), web__A="drain") == [("web", "server A 10.77.0.41:80: weight 100 -> 0 (drained)")]
+        assert weights(ready) == {"10.77.0.41:80": 0, "10.77.0.42:80": 100}
+        assert set(who_of(ready.clients[0], VIP, 80)) == {"rs2"}
+        assert on_a.lives()
+    assert driver.apply(web()) == [("web", "server A 10.77.0.41:80: weight 0 -> 100")]
+    assert set(who_of(ready.clients[0], VIP, 80)) == {"rs1", "rs2"}
+
+
+@pytest.mark.parametrize("state, why", [("down", "down"), ("unknown", "not checked yet")])
+def test_a_server_that_is_not_known_to_work_gets_nothing(ready, driver, state, why):
+    driver.apply(web())
+    assert driver.apply(web(), web__B=state) == [("web", f"server B 10.77.0.42:80: weight 100 -> 0 ({why})")]
+    assert set(who_of(ready.clients[0], VIP, 80)) == {"rs1"}
+
+
+def test_a_halted_server_is_out_at_once(ready, driver):
+    driver.apply(web())
+    with Caller(ready.clients[0], VIP, 80) as one, Caller(ready.clients[0], VIP, 80) as two:
+        on_a, on_b = (one, two) if one.server == "rs1" else (two, one)
+        driver.apply(web(), web__A="halt")
+        assert weights(ready) == {"10.77.0.42:80": 100}
+        assert not on_a.lives(timeout=2)
+        assert on_b.lives()
+        assert set(who_of(ready.clients[0], VIP, 80)) == {"rs2"}
+    driver.apply(web())
+    assert set(who_of(ready.clients[0], VIP, 80)) == {"rs1", "rs2"}
+
+
+def test_a_client_keeps_its_server_and_leaves_it_when_it_is_drained(ready, driver):
+    text = web(persistence=texts.source_ip())
+    driver.apply(text)
+    assert table(ready.balancer)[0] == f"-A -t {VIP}:80 -s wrr -p 300"
+    servers = set(who_of(ready.clients[0], VIP, 80))
+    assert len(servers) == 1
+    name, other = ("A", "rs2") if servers == {"rs1"} else ("B", "rs1")
+    driver.apply(text, **{f"web__{name}": "drain"})
+    wait_for(lambda: who(ready.clients[0], VIP, 80) == other, "the client moves to the other server")
+
+
+def test_granularity_makes_neighbours_one_client(ready, driver):
+    driver.apply(web(persistence=texts.source_ip(granularity=24)))
+    assert table(ready.balancer)[0] == f"-A -t {VIP}:80 -s wrr -p 300 -M 255.255.255.0"
+    assert len({who(client, VIP, 80) for client in ready.clients * 2}) == 1
+
+
+def test_a_scheduler_that_the_kernel_lacks_stops_only_its_service(ready, driver):
+    driver.apply(web(), texts.service("power", VIP, "81", SERVERS, balance="twos"))
+    status = driver.status()
+    assert status["web"]["not_served"] == ""
+    assert status["power"]["not_served"] == ("this kernel has no scheduler twos; load the module with \"modprobe ip_vs_twos\", "
+                                             "or choose another balance")
+    assert len(table(ready.balancer)) == 3
+    assert set(who_of(ready.clients[0], VIP, 80)) == {"rs1", "rs2"}
+
+
+def test_modes_that_are_not_built_are_said_and_the_rest_is_served(ready, driver):
+    driver.apply(web(), texts.service("source", "10.77.0.131", "80", SERVERS, mode="snat"),
+                 texts.service("far", "10.77.0.132", "80", SERVERS, mode="tun"))
+    status = driver.status()
+    assert status["source"]["not_served"] and status["far"]["not_served"]
+    assert len(table(ready.balancer)) == 3
+
+
+def test_what_the_kernel_needs_is_set_and_said():
+    """In a fresh namespace, whose settings nobody touched yet."""
+    with Lab(heartbeat_links=0, nodes=1, clients=0, observers=0) as lab, Driver(lab.nodes[0]) as driver:
+        text = texts.service("dicom", VIP, "104", SERVERS, mode="nat")
+        said = [line for service, line in driver.apply(text) if not service]
+        assert said == [f"sysctl net.ipv4.vs.{name} 0 -> 1" for name in ("expire_nodest_conn", "expire_quiescent_template", "sloppy_tcp")] + [
+            "sysctl net.ipv4.ip_forward 0 -> 1", "sysctl net.ipv4.conf.all.send_redirects 1 -> 0",
+            "sysctl net.ipv4.conf.eth0.send_redirects 1 -> 0"]
+        run(lab.nodes[0], ["sysctl", "-w", "net.ipv4.ip_forward=0"])
+        assert driver.apply(text) == [("", "sysctl net.ipv4.ip_forward 0 -> 1")]
+        assert driver.apply(text) == []
+
+
+def test_without_the_privilege_it_says_so(ready):
+    with Driver(ready.balancer, ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]) as driver:
+        path = driver.folder / "cluster.toml"
+        path.write_text("format = 1\n\n" + web())
+        driver.folder.chmod(0o755)
+        assert driver.ask(f"apply {path}") == [
+            ["error", "programming IPVS needs the privilege CAP_NET_ADMIN; run as root or grant the capability"]]
+    assert table(ready.balancer) == []
+
+
+@pytest.fixture
+def no_ipvs():
+    """A kernel without IPVS: the modules are out and cannot be loaded."""
+    rule = "/etc/modprobe.d/dyad-test.conf"
+    loaded = [line.split()[0] for line in open("/proc/modules", encoding="ascii") if line.startswith("ip_vs")]
+    with open(rule, "w", encoding="ascii") as file:
+        file.write("install ip_vs /bin/false\n")
+    for module in [*(m for m in loaded if m != "ip_vs"), "ip_vs"]:
+        subprocess.run(["rmmod", module], check=True)
+    yield
+    subprocess.run(["rm", "-f", rule], check=True)
+    subprocess.run(["modprobe", "ip_vs"], check=True)
+
+
+def test_a_kernel_without_ipvs_is_no_error(no_ipvs):
+    with Lab(heartbeat_links=0, nodes=1, clients=0, observers=0) as lab:
+        with Driver(lab.nodes[0]) as driver:
+            assert driver.apply(web()) == []
+            assert driver.status()["web"]["not_served"] == (
+                "this kernel has no IPVS (ip_vs); load the module with \"modprobe ip_vs\", or use a kernel that has it, such as "
+                "Debian's linux-image-amd64")
+            assert driver.ask("purge") == []
+            # It comes by itself once the module is there.
+            subprocess.run("rm /etc/modprobe.d/dyad-test.conf; modprobe ip_vs", shell=True, check=True)
+            driver.apply(web())
+            assert driver.status()["web"]["not_served"] == ""
+            assert len(table(lab.nodes[0])) == 3
+
+
+def test_the_module_is_loaded_when_it_can_be(no_ipvs):
+    subprocess.run(["rm", "/etc/modprobe.d/dyad-test.conf"], check=True)
+    with Lab(heartbeat_links=0, nodes=1, clients=0, observers=0) as lab, Driver(lab.nodes[0]) as driver:
+        driver.apply(web())
+        assert len(table(lab.nodes[0])) == 3

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "checker/process.hpp"
+#include "ipc/values.hpp"
+#include "worker_seat.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <signal.h>
+
+#include <memory>
+
+using test::named_server;
+using test::worker_seat;
+namespace json = boost::json;
+
+namespace {
+
+std::string service(std::uint16_t server_port) {
+    return "format = 1\n[service.a]\nmode = \"tcp\"\naddress = \"127.0.0.1\"\nports = [80]\nbalance = \"wrr\"\n"
+           "check = { type = \"connect\", interval = \"100ms\", timeout = \"1s\", rise = 1, fall = 1 }\n"
+           "[service.a.server.A]\naddress = \"127.0.0.1\"\nport = " +
+           std::to_string(server_port) + "\n";
+}
+
+json::object configuration(std::string const& text, std::vector<balance::server_state> const& known) {
+    return {{"type", "configure"}, {"cluster_toml", text}, {"known", dyad::ipc::pack_all(known)}};
+}
+
+balance::server_state state(balance::health h, balance::admin_state admin = balance::admin_state::online) {
+    return {{"a", "A"}, h, admin};
+}
+
+/// The health in the next such message; empty when none comes.
+std::string health_told_by(worker_seat& seat) {
+    auto const m = seat.heard("health");
+    return m ? std::string(m->at("health").as_string()) : std::string();
+}
+
+} // namespace
+
+TEST_CASE("the checker process tells what becomes of the servers") {
+    auto server = std::make_unique<named_server>("anna");
+    worker_seat seat(dyad::run_checker_process);
+    seat.attach();
+    seat.say_as_cluster(configuration(service(server->port()), {state(balance::health::unknown)}));
+    CHECK(health_told_by(seat) == "up");
+    auto const results = seat.heard("results");
+    REQUIRE(results.has_value());
+    CHECK(dyad::ipc::unpack_all<balance::health_snapshot>(*results, "entries").value().at(0).key.server == "A");
+    server.reset();
+    auto const down = seat.heard("health");
+    REQUIRE(down.has_value());
+    CHECK(down->at("health") == "down");
+    CHECK(down->at("success") == false);
+    CHECK_FALSE(down->at("reason").as_string().empty());
+}
+
+TEST_CASE("a server that stays as it was known is not news") {
+    auto server = std::make_unique<named_server>("anna");
+    worker_seat seat(dyad::run_checker_process);
+    seat.attach();
+    seat.say_as_cluster(configuration(service(server->port()), {state(balance::health::up)}));
+    REQUIRE(seat.heard([](json::object const& m) {
+        return m.at("type") == "results" && m.at("entries").as_array().at(0).at("success") == true;
+    }));
+    server.reset();
+    CHECK(health_told_by(seat) == "down"); // the first that is told
+}
+
+TEST_CASE("a checker process checks on after the cluster process died, and tells the next one what it knows") {
+    auto server = std::make_unique<named_server>("anna");
+    worker_seat seat(dyad::run_checker_process);
+    seat.attach();
+    auto const text = service(server->port());
+    seat.say_as_cluster(configuration(text, {state(balance::health::unknown)}));
+    CHECK(health_told_by(seat) == "up");
+    seat.lose_cluster();
+    seat.attach();
+    SECTION("one that knows nothing") {
+        seat.say_as_cluster(configuration(text, {state(balance::health::unknown)}));
+        CHECK(health_told_by(seat) == "up");
+    }
+    SECTION("one that is wrong") {
+        seat.say_as_cluster(configuration(text, {state(balance::health::down)}));
+        CHECK(health_told_by(seat) == "up");
+    }
+    SECTION("one that hears of what happens then") {
+        seat.say_as_cluster(configuration(text, {state(balance::health::up)}));
+        server.reset();
+        CHECK(health_told_by(seat) == "down");
+    }
+}
+
+TEST_CASE("a halted server is not checked") {
+    named_server const server("anna");
+    worker_seat seat(dyad::run_checker_process);
+    seat.attach();
+    seat.say_as_cluster(
+        configuration(service(server.port()), {state(balance::health::unknown, balance::admin_state::halt)}));
+    auto const results = seat.heard("results");
+    REQUIRE(results.has_value());
+    CHECK(results->at("entries").as_array().at(0).at("health") == "unknown");
+    seat.say_as_cluster(configuration(service(server.port()), {state(balance::health::unknown)}));
+    CHECK(health_told_by(seat) == "up");
+}
+
+TEST_CASE("what is no configuration changes nothing") {
+    named_server const server("anna");
+    worker_seat seat(dyad::run_checker_process);
+    seat.attach();
+    seat.say_as_cluster(configuration("format = 7\n", {}));
+    seat.say_as_cluster({{"type", "configure"}, {"known", 5}});
+    seat.say_as_cluster({{"type", "dance"}});
+    seat.say_as_cluster(configuration(service(server.port()), {}));
+    CHECK(health_told_by(seat) == "up");
+}
+
+TEST_CASE("a checker process ends with its guardian and with SIGTERM") {
+    worker_seat first(dyad::run_checker_process);
+    auto const how = first.after_guardian_is_gone();
+    REQUIRE(how.has_value());
+    CHECK(how->clean());
+    named_server const server("anna");
+    worker_seat second(dyad::run_checker_process);
+    second.attach();
+    second.say_as_cluster(configuration(service(server.port()), {}));
+    CHECK(health_told_by(second) == "up");
+    auto const ended = second.after_signal(SIGTERM);
+    REQUIRE(ended.has_value());
+    CHECK(ended->clean());
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "guardian/listeners.hpp"
+#include "ipc/values.hpp"
+#include "loopback.hpp"
+#include "proxy/process.hpp"
+#include "worker_seat.hpp"
+
+#include <boost/json/serialize.hpp>
+#include <catch2/catch.hpp>
+
+#include <signal.h>
+
+using test::ask;
+using test::free_endpoints;
+using test::named_server;
+using test::worker_seat;
+namespace json = boost::json;
+
+namespace {
+
+std::string service(std::string const& name, std::uint16_t port, std::uint16_t server_port,
+                    std::string const& more = {}) {
+    return "[service." + name + "]\nmode = \"tcp\"\naddress = \"127.0.0.1\"\nports = [" + std::to_string(port) +
+           "]\nbalance = \"wrr\"\ncheck = { type = \"connect\" }\n" + more + "[service." + name +
+           ".server.A]\naddress = \"127.0.0.1\"\nport = " + std::to_string(server_port) + "\n";
+}
+
+json::array up(std::vector<std::string> const& services) {
+    json::array states;
+    for (auto const& name : services) {
+        states.push_back(dyad::ipc::pack(balance::server_state{{name, "A"}, balance::health::up, {}}));
+    }
+    return states;
+}
+
+json::object configuration(std::string const& services, json::array states) {
+    return {{"type", "configure"},
+            {"cluster_toml", "format = 1\n" + services},
+            {"marks", json::array()},
+            {"states", std::move(states)}};
+}
+
+/// Waits for a status in which the service is as described.
+bool reports(worker_seat& seat, std::string const& name,
+             std::function<bool(balance::service_status const&)> const& so) {
+    return seat
+        .heard([&](json::object const& m) {
+            if (m.at("type") != "status") {
+                return false;
+            }
+            for (auto const& s : dyad::ipc::unpack_all<balance::service_status>(m, "services").value()) {
+                if (s.name == name && so(s)) {
+                    return true;
+                }
+            }
+            return false;
+        })
+        .has_value();
+}
+
+} // namespace
+
+TEST_CASE("the proxy process relays on the sockets it is given") {
+    named_server const server("anna");
+    auto const where = free_endpoints(1)[0];
+    auto const socket = *dyad::open_listener(where);
+    worker_seat seat(dyad::run_proxy_process);
+    seat.attach();
+    SECTION("sockets before the configuration") {
+        seat.give({where}, {socket.get()});
+        seat.say_as_cluster(configuration(service("a", where.port, server.port()), up({"a"})));
+    }
+    SECTION("the configuration before its sockets") {
+        seat.say_as_cluster(configuration(service("a", where.port, server.port()), up({"a"})));
+        seat.give({where}, {socket.get()});
+    }
+    CHECK(ask(where) == "anna");
+    CHECK(reports(seat, "a", [](auto const& s) { return s.not_served.empty() && s.counters.connections == 1; }));
+}
+
+TEST_CASE("a proxy process follows the servers' states") {
+    named_server const server("anna");
+    auto const where = free_endpoints(1)[0];
+    auto const socket = *dyad::open_listener(where);
+    worker_seat seat(dyad::run_proxy_process);
+    seat.attach();
+    seat.give({where}, {socket.get()});
+    seat.say_as_cluster(configuration(service("a", where.port, server.port()), json::array()));
+    CHECK(ask(where).empty()); // never checked: not used
+    seat.say_as_cluster({{"type", "states"}, {"states", up({"a"})}});
+    std::string answer;
+    for (int i = 0; i < 100 && answer.empty(); ++i) { // the message may be on its way still
+        answer = ask(where);
+    }
+    CHECK(answer == "anna");
+}
+
+TEST_CASE("a proxy process serves on after the cluster process died, and gives the next one its tables") {
+    named_server const server("anna");
+    auto const where = free_endpoints(1)[0];
+    auto const socket = *dyad::open_listener(where);
+    auto const sticky =
+        service("a", where.port, server.port(), "persistence = { mode = \"source_ip\", timeout = \"300s\" }\n");
+    worker_seat seat(dyad::run_proxy_process);
+    seat.attach();
+    seat.give({where}, {socket.get()});
+    seat.say_as_cluster(configuration(sticky, up({"a"})));
+    CHECK(ask(where) == "anna");
+    auto const delta = seat.heard("persistence");
+    REQUIRE(delta.has_value());
+    auto const entries = dyad::ipc::unpack_all<balance::persistence_entry>(*delta, "entries").value();
+    REQUIRE(entries.size() == 1);
+    CHECK(entries[0].server == "A");
+    CHECK(entries[0].client.to_string() == "127.0.0.1");
+
+    seat.lose_cluster();
+    CHECK(ask(where) == "anna");
+    seat.attach();
+    seat.say_as_cluster(configuration(sticky, up({"a"})));
+    auto const snapshot = seat.heard("persistence");
+    REQUIRE(snapshot.has_value());
+    CHECK(dyad::ipc::unpack_all<balance::persistence_entry>(*snapshot, "entries").value().size() == 1);
+}
+
+TEST_CASE("a fresh proxy process takes over the tables of its predecessor") {
+    named_server const server_a("anna");
+    named_server const server_b("berta");
+    auto const where = free_endpoints(1)[0];
+    auto const socket = *dyad::open_listener(where);
+    worker_seat seat(dyad::run_proxy_process);
+    seat.attach();
+    seat.give({where}, {socket.get()});
+    auto const text =
+        service("a", where.port, server_a.port(), "persistence = { mode = \"source_ip\", timeout = \"300s\" }\n") +
+        "[service.a.server.B]\naddress = \"127.0.0.1\"\nport = " + std::to_string(server_b.port()) + "\n";
+    auto states = up({"a"});
+    states.push_back(dyad::ipc::pack(balance::server_state{{"a", "B"}, balance::health::up, {}}));
+    balance::persistence_entry const known{"a", boost::asio::ip::make_address("127.0.0.1"), "B", 7,
+                                           balance::milliseconds(60'000)};
+    seat.say_as_cluster({{"type", "merge"}, {"entries", dyad::ipc::pack_all(std::vector{known})}});
+    seat.say_as_cluster(configuration(text, states));
+    for (int i = 0; i < 4; ++i) {
+        CHECK(ask(where) == "berta");
+    }
+}
+
+TEST_CASE("a socket that the guardian could not open leaves the other services alone") {
+    named_server const server("anna");
+    auto const two = free_endpoints(2);
+    auto const& good = two[0];
+    auto const& taken = two[1];
+    auto const socket = *dyad::open_listener(good);
+    worker_seat seat(dyad::run_proxy_process);
+    seat.attach();
+    seat.give({good}, {socket.get()}, {}, {taken});
+    seat.say_as_cluster(configuration(service("a", good.port, server.port()) + service("b", taken.port, server.port()),
+                                      up({"a", "b"})));
+    CHECK(ask(good) == "anna");
+    CHECK(reports(seat, "b", [](auto const& s) { return s.not_served == "taken by another program"; }));
+    CHECK(ask(taken).empty());
+    auto const freed = *dyad::open_listener(taken);
+    seat.give({taken}, {freed.get()});
+    CHECK(ask(taken) == "anna");
+    CHECK(reports(seat, "b", [](auto const& s) { return s.not_served.empty(); }));
+}
+
+TEST_CASE("a faulty configuration leaves what is served as it is") {
+    named_server const server("anna");
+    auto const where = free_endpoints(1)[0];
+    auto const socket = *dyad::open_listener(where);
+    worker_seat seat(dyad::run_proxy_process);
+    seat.attach();
+    seat.give({where}, {socket.get()});
+    seat.say_as_cluster(configuration(service("a", where.port, server.port()), up({"a"})));
+    CHECK(ask(where) == "anna");
+    seat.say_as_cluster(configuration("[service.a]\nmode = \"fast\"\n", up({"a"})));
+    seat.say_as_cluster({{"type", "configure"}});
+    seat.say_as_cluster({{"type", "states"}, {"states", 5}});
+    seat.say_as_cluster({{"type", "dance"}});
+    seat.give({where}, {});
+    CHECK(seat.heard("status").has_value());
+    CHECK(ask(where) == "anna");
+}
+
+TEST_CASE("a proxy process ends with its guardian and with SIGTERM") {
+    worker_seat first(dyad::run_proxy_process);
+    auto const how = first.after_guardian_is_gone();
+    REQUIRE(how.has_value());
+    CHECK(how->clean());
+    worker_seat second(dyad::run_proxy_process);
+    second.attach();
+    second.say_as_cluster(configuration("", {}));
+    REQUIRE(second.heard("status").has_value()); // its handlers are in place
+    auto const ended = second.after_signal(SIGTERM);
+    REQUIRE(ended.has_value());
+    CHECK(ended->clean());
+}
