@@ -6,6 +6,7 @@
 #include <array>
 #include <config/cluster_parts.hpp>
 #include <map>
+#include <set>
 
 namespace dyad::config {
 namespace {
@@ -41,10 +42,12 @@ void check_services(value const& root, cluster_config const& c, fault_list& faul
 }
 
 void check_snat_sources(value const& root, cluster_config const& c, fault_list& faults) {
-    auto const floating = c.all_floating();
+    std::set<balance::address> floating;
+    for (auto const& f : c.all_floating()) {
+        floating.insert(f.address);
+    }
     for (auto const& s : c.services.services) {
-        if (!s.snat_source ||
-            std::any_of(floating.begin(), floating.end(), [&](auto const& f) { return f.address == *s.snat_source; })) {
+        if (!s.snat_source || floating.contains(*s.snat_source)) {
             continue;
         }
         key_path const path{"service", s.name, "snat_source"};

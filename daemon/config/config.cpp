@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <config/config.hpp>
+#include <map>
 
 namespace dyad::config {
 
@@ -14,12 +14,13 @@ std::string to_string(diagnostic const& d) {
 
 std::vector<floating_ip> cluster_config::all_floating() const {
     std::vector<floating_ip> out;
-    auto const add = [&out](balance::address const& a, std::string const& network) {
-        auto const same = std::find_if(out.begin(), out.end(), [&](floating_ip const& f) { return f.address == a; });
-        if (same == out.end()) {
+    std::map<balance::address, std::size_t> places;
+    auto const add = [&](balance::address const& a, std::string const& network) {
+        auto const [known, is_new] = places.emplace(a, out.size());
+        if (is_new) {
             out.push_back({a, network});
-        } else if (same->network.empty()) {
-            same->network = network; // said at one of its places is enough
+        } else if (auto& first = out[known->second]; first.network.empty()) {
+            first.network = network; // said at one of its places is enough
         }
     };
     for (auto const& s : services.services) {

@@ -5,6 +5,7 @@
 #include <config/document.hpp>
 #include <config/words.hpp>
 #include <new>
+#include <numeric>
 
 namespace dyad::config {
 namespace {
@@ -43,6 +44,10 @@ value convert(toml::node const& n) {
         // toml++ sorts by name; the order of the keys in the file is the order of servers and services.
         std::stable_sort(out.entries.begin(), out.entries.end(),
                          [](auto const& a, auto const& b) { return a.at < b.at; });
+        out.by_name.resize(out.entries.size());
+        std::iota(out.by_name.begin(), out.by_name.end(), std::size_t{0});
+        std::sort(out.by_name.begin(), out.by_name.end(),
+                  [&](std::size_t a, std::size_t b) { return out.entries[a].key < out.entries[b].key; });
         break;
     default:
         out.type = value::kind::date;
@@ -83,8 +88,9 @@ outcome<value> refused(std::string const& file, place at, std::string_view messa
 } // namespace
 
 entry const* value::find(std::string_view key) const noexcept {
-    auto const it = std::find_if(entries.begin(), entries.end(), [key](entry const& e) { return e.key == key; });
-    return it == entries.end() ? nullptr : &*it;
+    auto const it = std::lower_bound(by_name.begin(), by_name.end(), key,
+                                     [this](std::size_t i, std::string_view k) { return entries[i].key < k; });
+    return it == by_name.end() || entries[*it].key != key ? nullptr : &entries[*it];
 }
 
 std::string_view describe(value::kind k) noexcept {

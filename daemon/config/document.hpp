@@ -25,11 +25,12 @@ struct value {
 
     kind type = kind::table;
     place at;
-    std::string text;           ///< of a text
-    std::int64_t integer = 0;   ///< of an integer
-    bool boolean = false;       ///< of a boolean
-    std::vector<value> items;   ///< of a list
-    std::vector<entry> entries; ///< of a table, in the file's order
+    std::string text;                 ///< of a text
+    std::int64_t integer = 0;         ///< of an integer
+    bool boolean = false;             ///< of a boolean
+    std::vector<value> items;         ///< of a list
+    std::vector<entry> entries;       ///< of a table, in the file's order
+    std::vector<std::size_t> by_name; ///< places in `entries`, sorted by key
 
     /// The entry of a table, or null.
     [[nodiscard]] entry const* find(std::string_view key) const noexcept;

@@ -21,8 +21,8 @@ struct guardian_settings {
 /// The parent of all processes, in the foreground: starts them, connects them, starts them again, watches the cluster
 /// process, holds the layer-7 listening sockets. Touches no network input. The caller must have one thread.
 ///
-/// Returns the exit code: 0 after SIGTERM or SIGINT, 1 when it cannot start; why was logged. docs/ARCHITECTURE.md
-/// describes the messages.
+/// Returns the exit code: 0 after SIGTERM or SIGINT, 1 when it cannot start; why was logged. docs/PROCESSES.md has
+/// the messages.
 int run_guardian(guardian_settings settings);
 
 } // namespace dyad

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guardian/privileges.hpp"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
@@ -54,10 +55,20 @@ balance::result<> clear_capabilities() {
     return {};
 }
 
+/// When memory is short, a worker goes before the processes that keep the pair alive. While /proc/self is still ours.
+void offer_to_oom_killer() {
+    int const file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (file >= 0) {
+        [[maybe_unused]] auto const written = ::write(file, "200", 3);
+        ::close(file);
+    }
+}
+
 } // namespace
 
 balance::result<> drop_privileges() {
     auto const parent = ::getppid();
+    offer_to_oom_killer();
     if (::geteuid() == 0) {
         if (auto const done = become_nobody(); !done) {
             return done;

@@ -132,7 +132,8 @@ def test_the_secondary_killed_while_applying_comes_back_whole(scene):
         assert said["generation"] <= scene.pair.primary.status()["config"]["generation"]
         assert scene.pair.secondary.read("cluster.toml") in texts, "a torn file"
         scene.pair.settle()
-        assert scene.pair.secondary.read("cluster.toml") == scene.pair.primary.read("cluster.toml")
+        until(lambda: scene.pair.secondary.read("cluster.toml") == scene.pair.primary.read("cluster.toml"), 2,
+              "the secondary's file is what runs", describe=scene.pair.describe)
 
 
 def _kill_during_apply(scene, text, rng):

@@ -26,21 +26,28 @@ struct conditions {
     [[nodiscard]] instant initdead() const noexcept { return timing.initdead.count() * ms; }
 };
 
-/// Those of a seed: the default timing, the fastest supported one, or something between.
+/// Those of a seed: the default timing, the fastest supported one, or something around.
 inline conditions conditions_of(random& dice) {
     using std::chrono::milliseconds;
     conditions c;
-    auto const profile = dice.between(0, 9);
-    if (profile == 0)
-        c.timing = {milliseconds(5), milliseconds(12), milliseconds(20), milliseconds(500), false, milliseconds(2000)};
-    else if (profile <= 2)
-        c.timing = {milliseconds(50),  milliseconds(100), milliseconds(200), milliseconds(2000), false,
-                    milliseconds(3000)};
-    else if (profile == 3)
-        c.timing = {milliseconds(250), milliseconds(500), milliseconds(1000), milliseconds(3000), false,
-                    milliseconds(4000)};
+    auto const set = [&c](int keepalive, int warntime, int deadtime, int initdead, int hold) {
+        c.timing = {
+            milliseconds(keepalive), milliseconds(warntime), milliseconds(deadtime), milliseconds(initdead), false,
+            milliseconds(hold)};
+    };
+    auto const profile = dice.between(0, 39);
+    if (profile < 4)
+        set(5, 12, 20, 500, 2000);
+    else if (profile == 4)
+        set(1, 2, 3, 100, 1000);
+    else if (profile < 12)
+        set(50, 100, 200, 2000, 3000);
+    else if (profile < 16)
+        set(250, 500, 1000, 3000, 4000);
+    else if (profile == 16)
+        set(1000, 2500, 4000, 8000, 9000);
     else
-        c.timing.failback_hold = milliseconds(3000);
+        set(100, 250, 500, 5000, 3000);
     c.timing.auto_failback = dice.chance(300'000);
     c.links = static_cast<std::size_t>(dice.between(1, 3));
     c.pings = dice.chance(500'000) ? static_cast<std::uint8_t>(dice.between(1, 3)) : std::uint8_t{0};

@@ -15,7 +15,9 @@ namespace {
 
 using probe::job;
 
-constexpr auto longest_start_step = std::chrono::milliseconds(10);
+/// New checks start one after the other, so that a hundred of them are no storm and the last is not kept waiting.
+constexpr auto longest_start_step = std::chrono::milliseconds(2);
+constexpr auto longest_start = std::chrono::milliseconds(500);
 constexpr auto not_checked = "halted: not checked";
 
 struct member {
@@ -40,7 +42,7 @@ struct checker::impl {
              std::map<server_key, member> const& before, std::vector<std::pair<std::string, std::shared_ptr<job>>>& fresh);
     void halt(server_key const& key, std::map<server_key, member> const& before);
     void start_all(std::vector<std::pair<std::string, std::shared_ptr<job>>> const& fresh);
-    void announce_later();
+    std::function<void()> announcer();
     void announce();
     health health_of(member const& m) const;
     check_result last_of(member const& m) const;
@@ -84,8 +86,7 @@ void checker::impl::add(virtual_service const& service, real_server const& serve
     }
     auto& slot = jobs[m.job_key];
     if (!slot) {
-        bool const constant = what.check.type == health_check::kind::on || what.check.type == health_check::kind::off;
-        slot = std::make_shared<job>(env, std::move(what), constant ? health::unknown : seed);
+        slot = std::make_shared<job>(env, std::move(what), seed);
         fresh.emplace_back(m.job_key, slot);
     }
     members[key] = std::move(m);
@@ -94,20 +95,21 @@ void checker::impl::add(virtual_service const& service, real_server const& serve
 void checker::impl::start_all(std::vector<std::pair<std::string, std::shared_ptr<job>>> const& fresh) {
     job::clock::duration delay{0};
     for (auto const& [key, task] : fresh) {
-        job::clock::duration const share = task->what().check.interval / static_cast<int>(fresh.size());
-        task->start(delay, [weak = std::weak_ptr(self)] {
-            if (auto const alive = weak.lock())
-                (*alive)->announce();
-        });
-        delay += std::min<job::clock::duration>(share, longest_start_step);
+        auto const total = std::min(task->what().check.interval, longest_start);
+        task->start(delay, announcer());
+        delay += std::min<job::clock::duration>(total / static_cast<int>(fresh.size()), longest_start_step);
     }
 }
 
-void checker::impl::announce_later() {
-    boost::asio::post(env.executor(), [weak = std::weak_ptr(self)] {
-        if (auto const alive = weak.lock())
-            (*alive)->announce();
-    });
+/// Holds nothing while it announces: a callback may destroy us.
+std::function<void()> checker::impl::announcer() {
+    return [weak = std::weak_ptr(self)] {
+        auto alive = weak.lock();
+        if (impl* const me = alive ? *alive : nullptr) {
+            alive.reset();
+            me->announce();
+        }
+    };
 }
 
 void checker::impl::announce() {
@@ -170,7 +172,7 @@ void checker::apply(std::span<virtual_service const> services, std::span<server_
         if (!impl_->jobs.contains(key))
             task->stop();
     impl_->start_all(fresh);
-    impl_->announce_later();
+    boost::asio::post(impl_->env.executor(), impl_->announcer());
 }
 
 void checker::on_event(std::function<void(health_event const&)> callback) { impl_->callback = std::move(callback); }

@@ -8,11 +8,10 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/ssl/error.hpp>
-#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
 
 #include <utility>
 
@@ -61,7 +60,7 @@ std::string request_text(order const& o) {
 std::string tls_words(boost::system::error_code const& ec) {
     if (ec == asio::error::eof || ec == asio::ssl::error::stream_truncated)
         return "the server closed the connection";
-    std::string text = ec.message();
+    std::string const text = words_for(ec);
     return text.substr(0, text.find(" (SSL routines"));
 }
 
@@ -117,15 +116,16 @@ asio::awaitable<std::optional<check_result>> http_probe::handshake() {
     if (!is_address(host))
         SSL_ctrl(tls_->native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
                  const_cast<char*>(host.c_str())); // RFC 6066 §3: names only
-    if (order_->check.verify)
-        tls_->set_verify_callback(asio::ssl::host_name_verification(host));
+    if (order_->check.verify) {
+        X509_VERIFY_PARAM* const rules = SSL_get0_param(tls_->native_handle());
+        is_address(host) ? X509_VERIFY_PARAM_set1_ip_asc(rules, host.c_str())
+                         : X509_VERIFY_PARAM_set1_host(rules, host.c_str(), host.size());
+    }
     auto const [ec] = co_await tls_->async_handshake(asio::ssl::stream_base::client, token);
     if (!ec)
         co_return std::nullopt;
     if (long const why = SSL_get_verify_result(tls_->native_handle()); order_->check.verify && why != X509_V_OK)
         co_return failure(std::string("the certificate is not accepted: ") + X509_verify_cert_error_string(why));
-    if (order_->check.verify && tls_words(ec) == "certificate verify failed")
-        co_return failure("the certificate is not accepted: it is not for " + host);
     co_return failure("TLS handshake failed: " + tls_words(ec));
 }
 

@@ -4,6 +4,7 @@
 #include "probe/reason.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace balance::probe {
@@ -12,16 +13,29 @@ namespace {
 /// The rhythms of many checks that started together drift apart by up to this share of the interval.
 constexpr double jitter_share = 0.05;
 
+/// The health that `on` and `off` stand for.
+std::optional<health> constant(health_check::kind type) noexcept {
+    if (type == health_check::kind::on)
+        return health::up;
+    if (type == health_check::kind::off)
+        return health::down;
+    return std::nullopt;
+}
+
 } // namespace
 
 job::job(environment& env, order o, health seed)
     : env_(env), order_(std::make_shared<order const>(std::move(o))), make_(prepare(env, *order_)),
-      tracker_(order_->check.rise, order_->check.fall, seed), timer_(env.executor()), jitter_(std::random_device{}()),
-      last_at_(clock::now()), changed_at_(last_at_) {}
+      tracker_(order_->check.rise, order_->check.fall, constant(order_->check.type).value_or(seed)), timer_(env.executor()), jitter_(std::random_device{}()),
+      last_at_(clock::now()), changed_at_(last_at_) {
+    if (auto const known = constant(order_->check.type))
+        last_ = *known == health::up ? success("taken for up without a check") : failure("taken for down without a check");
+}
 
 void job::start(clock::duration delay, std::function<void()> on_change) {
     on_change_ = std::move(on_change);
-    wait_until(clock::now() + delay);
+    if (make_)
+        wait_until(clock::now() + delay);
 }
 
 void job::stop() {
@@ -48,19 +62,14 @@ void job::wait_until(clock::time_point when) {
 }
 
 void job::begin() {
-    switch (order_->check.type) {
-    case health_check::kind::on: return note(success("taken for up without a check"));
-    case health_check::kind::off: return note(failure("taken for down without a check"));
-    case health_check::kind::external:
-        env_.programs()->take([weak = weak_from_this(), slots = env_.programs()] {
-            if (auto const self = weak.lock(); self && !self->stopped_)
-                self->run();
-            else
-                slots->give_back();
-        });
-        return;
-    default: run();
-    }
+    if (order_->check.type != health_check::kind::external)
+        return run();
+    env_.programs()->take([weak = weak_from_this(), slots = env_.programs()] {
+        if (auto const self = weak.lock(); self && !self->stopped_)
+            self->run();
+        else
+            slots->give_back();
+    });
 }
 
 void job::run() {

@@ -3,20 +3,20 @@
 
 #include <boost/asio/ssl/context.hpp>
 
+#include <optional>
+
 namespace balance::probe {
 
 /// The client side of TLS for checks.
 class tls_contexts {
 public:
-    tls_contexts();
-
     /// `verify`: the certificate must lead to the system's store. Without it a check asks only whether the server works,
     /// so old protocol versions and weak keys of old machines are accepted too.
-    [[nodiscard]] boost::asio::ssl::context& get(bool verify) noexcept { return verify ? strict_ : lenient_; }
+    [[nodiscard]] boost::asio::ssl::context& get(bool verify);
 
 private:
-    boost::asio::ssl::context strict_;
-    boost::asio::ssl::context lenient_;
+    std::optional<boost::asio::ssl::context> strict_; ///< reads the system's store: made when it is needed
+    std::optional<boost::asio::ssl::context> lenient_;
 };
 
 } // namespace balance::probe

@@ -82,16 +82,15 @@ std::optional<check_result> verdict::judge_body(core::http_response const& answe
         if (without_trailing_space(body) != without_trailing_space(*expect_.equals))
             return failure("body is not " + quoted(*expect_.equals) + " but " + quoted(body) + redirected(answer));
     }
-    std::string const where = cut ? "the first " + std::to_string(body.size()) + " bytes of the body do" : "body does";
+    std::string const read = (cut ? " in its first " + std::to_string(body.size()) + " bytes" : std::string()) +
+                             " but starts with " + quoted(body) + redirected(answer);
     if (expect_.contains && body.find(*expect_.contains) == std::string_view::npos) {
         if (!ended && !cut)
             return std::nullopt;
-        return failure(where + " not contain " + quoted(*expect_.contains) + " but starts with " + quoted(body) +
-                       redirected(answer));
+        return failure("body does not contain " + quoted(*expect_.contains) + read);
     }
     if (regex_ && !re2::RE2::PartialMatch(re2::StringPiece(body.data(), body.size()), *regex_))
-        return failure(where + " not match " + quoted(*expect_.regex) + " but starts with " + quoted(body) +
-                       redirected(answer));
+        return failure("body does not match " + quoted(*expect_.regex) + read);
     return success(status_words(answer) + ", body as expected");
 }
 

@@ -152,7 +152,7 @@ public:
     [[nodiscard]] std::vector<sealed_datagram> sealed_goodbyes() const;
 
     /// Hands over if there is someone to hand over to, takes the addresses off, says goodbye, ends the thread; at most
-    /// 2 s.
+    /// 2 s. A node that has left can't be started again.
     void leave();
 
 private:

@@ -28,6 +28,7 @@ struct node::impl {
     net::driver::callbacks callbacks;
     std::unique_ptr<net::driver> driver; ///< absent when the settings are faulty: `start` says how
     bool running = false;
+    bool left = false;
 
     void request(failover::request what, node::answer done) {
         if (running) {
@@ -63,6 +64,9 @@ result<> node::start() {
     }
     if (impl_->running) {
         return balance::make_error(balance::errc::refused, "the node is running already");
+    }
+    if (impl_->left) {
+        return balance::make_error(balance::errc::refused, "the node has left; make a new one");
     }
     auto const started = impl_->driver->start(impl_->callbacks);
     impl_->running = started.has_value();
@@ -108,6 +112,7 @@ void node::leave() {
     impl_->driver->wait_stopped(leave_limit);
     impl_->driver->stop();
     impl_->running = false;
+    impl_->left = true;
 }
 
 } // namespace cluster

@@ -83,6 +83,13 @@ std::vector<int> address_channel::put(std::span<placed_address const> addresses,
     return transact(addresses.size());
 }
 
+int address_channel::may_change() {
+    // The kernel asks for the privilege first, and only then for the interface, which doesn't exist.
+    append(RTM_DELADDR, 0, {0, boost::asio::ip::address_v4::loopback(), 32}, 0);
+    int const answer = transact(1).front();
+    return answer == ENODEV || answer == EADDRNOTAVAIL ? 0 : answer;
+}
+
 std::vector<int> address_channel::remove(std::span<placed_address const> addresses) {
     for (auto const& a : addresses) {
         append(RTM_DELADDR, 0, a, 0);

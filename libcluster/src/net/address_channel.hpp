@@ -20,6 +20,9 @@ public:
     /// after `lifetime` unless it is renewed; zero means never. Answers 0 or an errno for each.
     std::vector<int> put(std::span<placed_address const> addresses, std::chrono::seconds lifetime);
 
+    /// May this process change addresses? 0 or an errno.
+    int may_change();
+
     /// Takes them off; one that isn't there is no error.
     std::vector<int> remove(std::span<placed_address const> addresses);
 

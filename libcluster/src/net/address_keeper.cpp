@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/address_keeper.hpp"
 
+#include "net/quiet_thread.hpp"
 #include "net/real_time.hpp"
+#include "net/system_error.hpp"
 
 #include <poll.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <system_error>
 
 namespace cluster::net {
@@ -17,6 +20,13 @@ constexpr unsigned put_back_burst = 10;
 
 std::string text_of(floating_address const& f) {
     return f.address.to_string() + (f.interface.empty() ? "" : " on " + f.interface);
+}
+
+std::string reason_of(int number, address const& a) {
+    if (number == EACCES && a.is_v6()) {
+        return "IPv6 is off on its interface; set the sysctl net.ipv6.conf.INTERFACE.disable_ipv6 to 0";
+    }
+    return std::generic_category().message(number);
 }
 
 } // namespace
@@ -37,6 +47,9 @@ result<> address_keeper::start(std::vector<floating_address> floating) {
         return channel.error();
     }
     channel_.emplace(std::move(*channel));
+    if (int const number = channel_->may_change(); number != 0) {
+        return system_error("changing addresses", number);
+    }
     auto monitor = network_monitor::open();
     if (!monitor) {
         return monitor.error();
@@ -44,7 +57,7 @@ result<> address_keeper::start(std::vector<floating_address> floating) {
     monitor_.emplace(std::move(*monitor));
     replace_floating(std::move(floating));
     observe();
-    thread_ = std::thread([this] { run(); });
+    thread_ = quiet_thread("dyad-addresses", [this] { run(); });
     return {};
 }
 
@@ -56,7 +69,6 @@ void address_keeper::stop() {
 }
 
 void address_keeper::run() {
-    ::pthread_setname_np(::pthread_self(), "dyad-addresses");
     if (settings_.real_time) {
         // The heartbeat thread has reported what is missing.
         [[maybe_unused]] auto const missing = make_real_time(priority);
@@ -236,7 +248,7 @@ std::size_t address_keeper::put(std::vector<entry*> const& which) {
     std::size_t good = 0;
     for (std::size_t i = 0; i < answers.size(); ++i) {
         if (answers[i] != 0) {
-            fault(*placed[i], std::generic_category().message(answers[i]));
+            fault(*placed[i], reason_of(answers[i], placed[i]->floating.address));
             continue;
         }
         placed[i]->faulty = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/driver.hpp"
 
+#include "net/quiet_thread.hpp"
 #include "net/real_time.hpp"
 
 #include <algorithm>
@@ -80,7 +81,7 @@ result<> driver::start(callbacks c) {
     if (auto const kept = keeper_.start(settings_.floating); !kept) {
         return kept;
     }
-    thread_ = std::thread([this] { run(); });
+    thread_ = quiet_thread("dyad-heartbeat", [this] { run(); });
     return {};
 }
 
@@ -119,7 +120,6 @@ void driver::set_config(config_version v, sha256 const& hash) {
 void driver::set_floating(std::vector<floating_address> f) { keeper_.set_floating(std::move(f)); }
 
 void driver::run() {
-    ::pthread_setname_np(::pthread_self(), "dyad-heartbeat");
     if (settings_.real_time) {
         for (auto const& missing : {lock_memory(), make_real_time(priority)}) {
             if (!missing.empty()) {

@@ -71,7 +71,7 @@ void driver::fill_links(failover::view const& v) {
         l.usable = memory_[i].usable;
         l.alive = i < v.links.size() && v.links[i].alive;
         l.silence = i < v.links.size() ? v.links[i].silence : milliseconds{0};
-        l.peer_hears = book.believes() && hearing.age_ms != wire::link_hearing::never &&
+        l.peer_hears = v.peer_alive && book.believes() && hearing.age_ms != wire::link_hearing::never &&
                        milliseconds{hearing.age_ms} < settings_.timing.deadtime;
         l.received = c.received;
         l.sent = paths_.sent(i);

@@ -69,8 +69,8 @@ bool replication_connection::digest(std::string_view sealed) {
     if (finishing_)
         return true; // what the peer still says does not matter; it is read so that our last words are not reset
     if (auto r = engine_.feed(sealed); !r) {
-        finish(r.error()); // not at once: OpenSSL has an alert for the peer, which says why
-        return !closed_;
+        close(r.error()); // with OpenSSL's alert, which tells the peer why
+        return false;
     }
     if (engine_.established() && !announced_) {
         announced_ = true;
@@ -85,7 +85,7 @@ bool replication_connection::digest(std::string_view sealed) {
     if (!take_messages())
         return !closed_;
     if (!ended)
-        finish(ended.error());
+        close(ended.error());
     else if (*ended)
         close(lost("the peer closed the connection"));
     else
@@ -100,7 +100,7 @@ bool replication_connection::take_messages() {
             return true;
         auto message = content ? wire::replication::decode(*content) : content.error();
         if (!message) {
-            finish(message.error());
+            close(message.error());
             return false;
         }
         auto const h = handlers_;
@@ -211,7 +211,7 @@ void replication_connection::shut() {
     closed_ = true;
     engine_.finish();
     error_code ignored;
-    if (!writing_) { // a goodbye if it goes without waiting
+    if (!writing_) { // a last word if it goes without waiting
         outgoing_.clear();
         engine_.take_output(outgoing_);
         socket_.non_blocking(true, ignored);

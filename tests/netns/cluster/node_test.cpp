@@ -3,6 +3,10 @@
 
 #include <catch2/catch.hpp>
 
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <mutex>
 #include <thread>
@@ -32,6 +36,14 @@ struct running_pair {
     std::unique_ptr<player> two;
 };
 
+void drop_capability(unsigned which) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3]{};
+    REQUIRE(::syscall(SYS_capget, &header, sets) == 0);
+    sets[which / 32].effective &= ~(1u << which % 32);
+    REQUIRE(::syscall(SYS_capset, &header, sets) == 0);
+}
+
 cluster::error start_error(network_namespace const& where, cluster::node_settings const& s) {
     cluster::error e;
     where.inside([&] {
@@ -51,6 +63,7 @@ TEST_CASE("leaving hands over at once and stops") {
     p.one->node().leave();
     CHECK(clock::now() - begin < 2s);
     CHECK(p.one->state() == node_state::stopped);
+    CHECK(p.one->node().start().error().detail == "the node has left; make a new one");
     CHECK_FALSE(has_address(p.net.a, "10.9.0.100"));
     CHECK(eventually([&] { return p.two->state() == node_state::active; }, 200ms));
 }
@@ -213,6 +226,18 @@ TEST_CASE("what keeps a node from starting is said in one sentence with the reme
         auto const e = start_error(net.a, s);
         CHECK(e.code == balance::errc::already_exists);
         CHECK(e.detail.find("is another dyadd running?") != std::string::npos);
+    }
+    SECTION("no privilege for addresses") {
+        s.links.clear();
+        s.self = node_id::none;
+        net.a.inside([&] {
+            drop_capability(CAP_NET_ADMIN); // of this thread alone
+            cluster::node n{s};
+            auto const started = n.start();
+            REQUIRE_FALSE(started.has_value());
+            CHECK(started.error().code == balance::errc::not_permitted);
+            CHECK(started.error().detail.find("CAP_NET_ADMIN") != std::string::npos);
+        });
     }
     SECTION("no link's interface exists") {
         s.links[0].interface = "eth7";

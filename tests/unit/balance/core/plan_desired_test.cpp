@@ -63,6 +63,14 @@ TEST_CASE("one port of one protocol is a service by address") {
     CHECK(t.refused.empty());
 }
 
+TEST_CASE("a UDP service is of UDP") {
+    configuration c;
+    c.services = {service_at("dns", "192.0.2.1", {{53, 53}})};
+    c.services[0].protocol = protocol::udp;
+    CHECK(desire_up(c).services.at(0).config.key ==
+          service_key{false, 0, udp_protocol, {make_address("192.0.2.1"), 53}});
+}
+
 TEST_CASE("several ports or protocols are one service by mark, and rules set the mark") {
     configuration c;
     c.services = {service_at("pacs", "192.0.2.1", {{443, 443}, {80, 80}}),

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-auto const connect = health_check::kind::connect;
+auto const tcp_connect = health_check::kind::connect;
 
 virtual_service slow(virtual_service s, std::chrono::milliseconds interval = 1h) {
     s.check.interval = interval;
@@ -38,7 +38,7 @@ void settle(watched_checker& c) {
 TEST_CASE("a server that accepts connections comes up with the first check", "[checker]") {
     watched_checker c;
     scripted_server server(c.io, stay_silent);
-    c.apply({checked_service(check_of(connect), server.port())});
+    c.apply({checked_service(check_of(tcp_connect), server.port())});
     CHECK(only(c.subject).health == health::unknown);
     REQUIRE(c.wait_for_events(1));
     CHECK(c.events[0].key == server_key{"web", "one"});
@@ -50,7 +50,7 @@ TEST_CASE("a server that accepts connections comes up with the first check", "[c
 
 TEST_CASE("a closed port is down with a reason", "[checker]") {
     watched_checker c;
-    c.apply({checked_service(check_of(connect), 1)});
+    c.apply({checked_service(check_of(tcp_connect), 1)});
     REQUIRE(c.wait_for_events(1));
     CHECK(c.events[0].health == health::down);
     CHECK(c.events[0].last.reason == "connection refused");
@@ -65,7 +65,7 @@ TEST_CASE("a connect that is not answered is down in time", "[checker]") {
     tcp::socket filling(other);
     filling.connect(deaf.local_endpoint());
     watched_checker c;
-    auto check = check_of(connect);
+    auto check = check_of(tcp_connect);
     check.timeout = 60ms;
     c.apply({checked_service(check, deaf.local_endpoint().port())});
     auto const r = c.result();
@@ -77,7 +77,7 @@ TEST_CASE("rise and fall are kept, and coming back is told", "[checker]") {
     watched_checker c;
     std::optional<scripted_server> server(std::in_place, c.io, stay_silent);
     auto const port = server->port();
-    auto check = check_of(connect);
+    auto check = check_of(tcp_connect);
     check.fall = 3;
     check.rise = 2;
     c.apply({checked_service(check, port)});
@@ -93,7 +93,7 @@ TEST_CASE("one check serves all who need it", "[checker]") {
     scripted_server server(c.io, stay_silent);
     std::vector<virtual_service> services;
     for (int i = 0; i < 5; ++i)
-        services.push_back(slow(checked_service(check_of(connect), server.port(), "s" + std::to_string(i))));
+        services.push_back(slow(checked_service(check_of(tcp_connect), server.port(), "s" + std::to_string(i))));
     services[4].check.timeout = 4s; // another check
     c.apply(services);
     REQUIRE(c.wait_for_events(5));
@@ -101,7 +101,7 @@ TEST_CASE("one check serves all who need it", "[checker]") {
     CHECK(server.connections() == 2);
 
     // Who joins later learns at once what is known.
-    services.push_back(slow(checked_service(check_of(connect), server.port(), "late")));
+    services.push_back(slow(checked_service(check_of(tcp_connect), server.port(), "late")));
     c.apply(services);
     REQUIRE(c.wait_for_events(6));
     CHECK(c.events[5].key.service == "late");
@@ -112,7 +112,7 @@ TEST_CASE("one check serves all who need it", "[checker]") {
 TEST_CASE("the port of a check: its own, the server's, the service's first", "[checker]") {
     watched_checker c;
     scripted_server server(c.io, stay_silent);
-    auto s = slow(checked_service(check_of(connect), 0));
+    auto s = slow(checked_service(check_of(tcp_connect), 0));
     SECTION("its own") {
         s.check.port = server.port();
         s.servers[0].port = 1;
@@ -126,7 +126,7 @@ TEST_CASE("the port of a check: its own, the server's, the service's first", "[c
 TEST_CASE("unchanged checks keep their state and rhythm", "[checker]") {
     watched_checker c;
     scripted_server server(c.io, stay_silent);
-    auto const s = slow(checked_service(check_of(connect), server.port()));
+    auto const s = slow(checked_service(check_of(tcp_connect), server.port()));
     c.apply({s});
     REQUIRE(c.wait_for_events(1));
     for (int i = 0; i < 20; ++i)
@@ -144,7 +144,7 @@ TEST_CASE("unchanged checks keep their state and rhythm", "[checker]") {
 TEST_CASE("a changed check of the same machine keeps the state, another machine starts anew", "[checker]") {
     watched_checker c;
     scripted_server server(c.io, stay_silent);
-    auto s = slow(checked_service(check_of(connect), server.port()));
+    auto s = slow(checked_service(check_of(tcp_connect), server.port()));
     c.apply({s});
     REQUIRE(c.wait_for_events(1));
     s.check.interval = 2h;
@@ -164,14 +164,14 @@ TEST_CASE("a changed check of the same machine keeps the state, another machine 
 
 TEST_CASE("what was known before seeds a new checker", "[checker]") {
     watched_checker c;
-    c.apply({slow(checked_service(check_of(connect), 1))}, {known(health::up)});
+    c.apply({slow(checked_service(check_of(tcp_connect), 1))}, {known(health::up)});
     CHECK(only(c.subject).health == health::up);
     REQUIRE(run_until(c.io, [&] { return only(c.subject).last.reason == "connection refused"; }));
     CHECK(only(c.subject).health == health::up); // fall = 2
     CHECK(c.events.empty());                     // nothing the owner does not know
 
     watched_checker quick;
-    quick.apply({checked_service(check_of(connect), 1)}, {known(health::up)});
+    quick.apply({checked_service(check_of(tcp_connect), 1)}, {known(health::up)});
     REQUIRE(quick.wait_for_events(1));
     CHECK(quick.events[0].health == health::down);
 }
@@ -179,7 +179,7 @@ TEST_CASE("what was known before seeds a new checker", "[checker]") {
 TEST_CASE("a halted server is not checked and comes back as unknown", "[checker]") {
     watched_checker c;
     scripted_server server(c.io, stay_silent);
-    auto const s = checked_service(check_of(connect), server.port());
+    auto const s = checked_service(check_of(tcp_connect), server.port());
     c.apply({s});
     REQUIRE(c.wait_for_events(1));
     c.apply({s}, {known(health::up, admin_state::halt)});
@@ -201,8 +201,8 @@ TEST_CASE("a halted server is not checked and comes back as unknown", "[checker]
 TEST_CASE("halting a server of one service leaves the others' check alone", "[checker]") {
     watched_checker c;
     scripted_server server(c.io, stay_silent);
-    std::vector<virtual_service> const both{checked_service(check_of(connect), server.port(), "a"),
-                                            checked_service(check_of(connect), server.port(), "b")};
+    std::vector<virtual_service> const both{checked_service(check_of(tcp_connect), server.port(), "a"),
+                                            checked_service(check_of(tcp_connect), server.port(), "b")};
     c.apply(both);
     REQUIRE(c.wait_for_events(2));
     c.apply(both, {known(health::up, admin_state::halt, "a"), known(health::up, admin_state::online, "b")});
@@ -219,7 +219,7 @@ TEST_CASE("halting a server of one service leaves the others' check alone", "[ch
 TEST_CASE("a drained server goes on being checked", "[checker]") {
     watched_checker c;
     scripted_server server(c.io, stay_silent);
-    c.apply({checked_service(check_of(connect), server.port())}, {known(health::unknown, admin_state::drain)});
+    c.apply({checked_service(check_of(tcp_connect), server.port())}, {known(health::unknown, admin_state::drain)});
     CHECK(c.result().success);
 }
 
@@ -252,7 +252,7 @@ TEST_CASE("the interval runs from start to start, and a slow check is not overta
 TEST_CASE("nothing happens after stop, nor after removal", "[checker]") {
     watched_checker c;
     scripted_server server(c.io, stay_silent);
-    c.apply({checked_service(check_of(connect), server.port())});
+    c.apply({checked_service(check_of(tcp_connect), server.port())});
     REQUIRE(c.wait_for_events(1));
     SECTION("stop") {
         c.subject.stop();
@@ -273,7 +273,7 @@ TEST_CASE("a callback may apply, and may destroy the checker", "[checker]") {
     std::optional<checker> subject(std::in_place, io.get_executor());
     std::vector<virtual_service> services;
     for (int i = 0; i < 3; ++i)
-        services.push_back(checked_service(check_of(connect), server.port(), "s" + std::to_string(i)));
+        services.push_back(checked_service(check_of(tcp_connect), server.port(), "s" + std::to_string(i)));
     int calls = 0;
     subject->on_event([&](health_event const&) {
         if (++calls == 1)
@@ -290,7 +290,7 @@ TEST_CASE("a callback may apply, and may destroy the checker", "[checker]") {
 TEST_CASE("a checker can be moved", "[checker]") {
     watched_checker c;
     scripted_server server(c.io, stay_silent);
-    c.apply({checked_service(check_of(connect), server.port())});
+    c.apply({checked_service(check_of(tcp_connect), server.port())});
     checker moved(std::move(c.subject));
     REQUIRE(c.wait_for_events(1));
     c.subject = std::move(moved);

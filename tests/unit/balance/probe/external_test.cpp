@@ -123,7 +123,8 @@ TEST_CASE("a program gets no descriptor of ours and no blocked signals", "[check
           "exit status 0: \"4\""); // 0, 1, 2 and the one ls reads the folder with
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     ::close(leak);
-    CHECK(s.read("signals") == "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+    CHECK_THAT(s.read("signals"), Catch::StartsWith("SigBlk:\t0000000000000000\nSigIgn:\t0000000") &&
+                                      Catch::EndsWith("80000000\n")); // 32 and 33 are the C library's own
 }
 
 TEST_CASE("no more programs run at once than the limit", "[checker]") {

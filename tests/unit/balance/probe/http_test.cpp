@@ -15,9 +15,33 @@ using namespace std::chrono_literals;
 
 namespace {
 
+expectation equals(std::string text) {
+    expectation e;
+    e.equals = std::move(text);
+    return e;
+}
+
+expectation contains(std::string text) {
+    expectation e;
+    e.contains = std::move(text);
+    return e;
+}
+
+expectation regex(std::string text) {
+    expectation e;
+    e.regex = std::move(text);
+    return e;
+}
+
+expectation status(std::uint16_t code) {
+    expectation e;
+    e.status = code;
+    return e;
+}
+
 /// The result of one check against a server that behaves so. The check expects "good" as the body unless told otherwise.
 check_result verdict_on(scripted_server::behaviour b, health_check::kind type = health_check::kind::http,
-                        std::chrono::milliseconds timeout = 5s, expectation e = {.equals = "good"}) {
+                        std::chrono::milliseconds timeout = 5s, expectation e = equals("good")) {
     watched_checker c;
     scripted_server server(c.io, std::move(b));
     auto check = check_of(type);
@@ -73,9 +97,9 @@ TEST_CASE("answers that are up", "[checker]") {
     CHECK(verdict_on(reply("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\ngo\r\n2\r\nod\r\n0\r\n\r\n")).success);
     CHECK(verdict_on(reply("HTTP/1.0 200 OK\r\n\r\ngood")).success);
     CHECK(verdict_on(reply(http_answer("", "302 Found")), health_check::kind::http, 5s, {}).success);
-    CHECK(verdict_on(reply(http_answer("all is good here")), health_check::kind::http, 5s, {.contains = "good"}).success);
-    CHECK(verdict_on(reply(http_answer("a\nload=17%\nb")), health_check::kind::http, 5s, {.regex = "load=[0-9]{1,2}%"}).success);
-    CHECK(verdict_on(reply(http_answer("gone", "404 Not Found")), health_check::kind::http, 5s, {.status = std::uint16_t{404}}).success);
+    CHECK(verdict_on(reply(http_answer("all is good here")), health_check::kind::http, 5s, contains("good")).success);
+    CHECK(verdict_on(reply(http_answer("a\nload=17%\nb")), health_check::kind::http, 5s, regex("load=[0-9]{1,2}%")).success);
+    CHECK(verdict_on(reply(http_answer("gone", "404 Not Found")), health_check::kind::http, 5s, status(404)).success);
 }
 
 TEST_CASE("answers that are down, and why", "[checker]") {
@@ -86,20 +110,20 @@ TEST_CASE("answers that are down, and why", "[checker]") {
     };
     std::vector<example> const examples{
         {"HTTP/1.1 500 Internal Server Error\r\n\r\n", {}, "status 500 Internal Server Error"},
-        {"HTTP/1.1 404 Not Found\r\n\r\n", {.equals = "good"}, "status 404 Not Found"},
-        {"HTTP/1.1 200 OK\r\n\r\n", {.status = std::uint16_t{204}}, "status 200 OK instead of 204"},
-        {"HTTP/1.1 200 OK\r\n\r\n", {.equals = "good"}, "body is not \"good\" but \"\""},
-        {"HTTP/1.1 200 OK\r\n\r\nGOOD", {.equals = "good"}, "body is not \"good\" but \"GOOD\""},
-        {"HTTP/1.1 200 OK\r\n\r\n good", {.equals = "good"}, "body is not \"good\" but \" good\""},
-        {"HTTP/1.1 200 OK\r\n\r\na\x01\xff\nb", {.equals = "good"}, "body is not \"good\" but \"a...b\""},
-        {"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n", {.equals = "good"},
+        {"HTTP/1.1 404 Not Found\r\n\r\n", equals("good"), "status 404 Not Found"},
+        {"HTTP/1.1 200 OK\r\n\r\n", status(204), "status 200 OK instead of 204"},
+        {"HTTP/1.1 200 OK\r\n\r\n", equals("good"), "body is not \"good\" but \"\""},
+        {"HTTP/1.1 200 OK\r\n\r\nGOOD", equals("good"), "body is not \"good\" but \"GOOD\""},
+        {"HTTP/1.1 200 OK\r\n\r\n good", equals("good"), "body is not \"good\" but \" good\""},
+        {"HTTP/1.1 200 OK\r\n\r\na\x01\xff\nb", equals("good"), "body is not \"good\" but \"a...b\""},
+        {"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n", equals("good"),
          "body is not \"good\" but \"\", status 302 to \"/login\""},
-        {"HTTP/1.1 200 OK\r\n\r\nbad", {.contains = "good"}, "body does not contain \"good\" but starts with \"bad\""},
-        {"HTTP/1.1 200 OK\r\n\r\nbad", {.regex = "g..d"}, "body does not match \"g..d\" but starts with \"bad\""},
-        {"HTTP/1.1 200 OK\r\n\r\nbad", {.regex = "(g"}, "the regular expression \"(g\" is not valid: missing ): (g"},
+        {"HTTP/1.1 200 OK\r\n\r\nbad", contains("good"), "body does not contain \"good\" but starts with \"bad\""},
+        {"HTTP/1.1 200 OK\r\n\r\nbad", regex("g..d"), "body does not match \"g..d\" but starts with \"bad\""},
+        {"HTTP/1.1 200 OK\r\n\r\nbad", regex("(g"), "the regular expression \"(g\" is not valid: missing ): (g"},
         {"SSH-2.0-OpenSSH_9.2p1\r\n", {}, "the answer is not HTTP/1: it starts with \"SSH-2.0-OpenSSH_9.2p1\""},
         {"", {}, "the connection was closed without an answer"},
-        {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\ngood", {.equals = "good"}, "the connection was closed within the body of the answer"},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\ngood", equals("good"), "the connection was closed within the body of the answer"},
     };
     for (auto const& e : examples) {
         auto const r = verdict_on(reply(e.answer), health_check::kind::http, 5s, e.expect);
@@ -112,7 +136,7 @@ TEST_CASE("a long body is quoted in part, on one line of at most 200 characters"
     auto const r = verdict_on(reply(http_answer(std::string(5000, 'x'))));
     CHECK(r.reason == "body is not \"good\" but \"" + std::string(60, 'x') + "…\"");
     auto const redirect = verdict_on(reply("HTTP/1.1 302 Found\r\nLocation: " + std::string(500, 'y') + "\r\n\r\n" + std::string(90, 'z')),
-                                     health_check::kind::http, 5s, {.equals = std::string(100, 'e')});
+                                     health_check::kind::http, 5s, equals(std::string(100, 'e')));
     CHECK(redirect.reason.size() <= 200);
     CHECK(redirect.reason.ends_with("…"));
 }
@@ -137,9 +161,9 @@ TEST_CASE("a body of a gigabyte is not read to its end nor kept", "[checker]") {
     std::string const piece(65536, 'x');
     auto const before = peak_memory_kb();
     CHECK(verdict_on(keep_writing(head, piece, 0ms)).reason == "body is longer than 65536 bytes, not \"good\"");
-    CHECK(verdict_on(keep_writing(head, piece, 0ms), health_check::kind::http, 5s, {.contains = "good"}).reason ==
-          "the first 65536 bytes of the body do not contain \"good\" but starts with \"" + std::string(60, 'x') + "…\"");
-    CHECK(verdict_on(keep_writing(head + "good", piece, 0ms), health_check::kind::http, 5s, {.contains = "good"}).success);
+    CHECK(verdict_on(keep_writing(head, piece, 0ms), health_check::kind::http, 5s, contains("good")).reason ==
+          "body does not contain \"good\" in its first 65536 bytes but starts with \"" + std::string(60, 'x') + "…\"");
+    CHECK(verdict_on(keep_writing(head + "good", piece, 0ms), health_check::kind::http, 5s, contains("good")).success);
     CHECK(verdict_on(keep_writing(head, piece, 0ms), health_check::kind::http, 5s, {}).success);
     CHECK(peak_memory_kb() - before < 20'000);
 }
@@ -184,7 +208,7 @@ TEST_CASE("an https check speaks TLS and says for whom it comes", "[checker]") {
         check.host = "other.example";
         c.events.clear();
         c.apply({checked_service(check, server.port())});
-        CHECK(c.result().reason == "the certificate is not accepted: it is not for other.example");
+        CHECK(c.result().reason == "the certificate is not accepted: hostname mismatch");
         ::unsetenv("SSL_CERT_FILE");
     }
 }
@@ -209,7 +233,10 @@ TEST_CASE("servers that cannot speak TLS are down, and why", "[checker]") {
     };
     CHECK(verdict_on(shout("HTTP/1.1 400 Bad Request\r\n\r\n"), https).reason == "TLS handshake failed: wrong version number");
     CHECK(verdict_on(shout(std::string(100'000, '\x17')), https).reason.starts_with("TLS handshake failed: "));
-    CHECK(verdict_on(shout("\x15\x03\x01\x00\x02\x02\x28" + std::string(1, '\0')), https).reason.starts_with("TLS handshake failed: "));
+    std::string const handshake_failure("\x15\x03\x01\x00\x02\x02\x28", 7); // RFC 8446 §6
+    CHECK(verdict_on(shout(handshake_failure), https).reason == "TLS handshake failed: sslv3 alert handshake failure");
     CHECK(verdict_on(stay_silent, https, 50ms).reason == "no TLS handshake within 50 ms");
-    CHECK(verdict_on(hang_up, https).reason == "TLS handshake failed: the server closed the connection");
+    // Whether our first message had arrived when it closed decides between an end and a reset.
+    CHECK_THAT(verdict_on(hang_up, https).reason, Catch::Equals("TLS handshake failed: the server closed the connection") ||
+                                                      Catch::Equals("TLS handshake failed: connection reset by peer"));
 }

@@ -122,3 +122,10 @@ TEST_CASE("privileges are given up for good") {
         return drop_privileges().has_value() && ::prctl(PR_GET_PDEATHSIG, &signal) == 0 && signal == SIGKILL;
     }));
 }
+
+TEST_CASE("a worker is the first to go when memory is short") {
+    CHECK(in_child([](child_context) {
+        int score = 0;
+        return drop_privileges().has_value() && std::ifstream("/proc/self/oom_score_adj") >> score && score == 200;
+    }));
+}
