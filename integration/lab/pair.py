@@ -50,8 +50,12 @@ class Pair:
     def up(self, *services, within=10.0):
         """Until every server of these services (all layer-7 ones without a name) is up on both nodes."""
         def all_up():
-            for node in self.nodes:
-                chosen = [s for s in node.status()["services"] if s["name"] in services or (not services and s["layer"] == 7)]
+            try:
+                said = [node.status() for node in self.nodes]
+            except OSError:
+                return False
+            for status in said:
+                chosen = [s for s in status["services"] if s["name"] in services or (not services and s["layer"] == 7)]
                 if not chosen or any(x["health"] != "up" for s in chosen for x in s["servers"]):
                     return False
             return True

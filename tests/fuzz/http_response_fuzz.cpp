@@ -28,7 +28,8 @@ http_response read(std::string_view bytes, bool head_request, std::size_t piece)
         insist(r.body().size() <= small.body);
         insist(r.location().size() <= 200);
         insist((r.state() == progress::failed) == !r.fault().empty());
-        insist(r.state() == progress::head || r.state() == progress::failed || (r.status() >= 200 && r.status() <= 599));
+        insist(r.state() == progress::head || r.state() == progress::failed ||
+               (r.status() >= 200 && r.status() <= 599));
     }
     r.finish();
     insist(r.state() >= progress::complete);

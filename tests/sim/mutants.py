@@ -69,8 +69,6 @@ MUTANTS = [
     Mutant("offers_before_release", "machine_requests.cpp",
            'pending_ = pending{r, now_ + limits::request};\n    release(aftermath::offer, "an operator asked");',
            'pending_ = pending{r, now_ + limits::request};\n    start_offer(now_ + limits_.offer);'),
-    Mutant("no_second_thought", "machine.cpp",
-           "pause_until_ = now_ + limits_.pause;", ""),
     Mutant("always_failback", "machine_rules.cpp",
            "settings_.timing.auto_failback && settings_.self", "settings_.self"),
     Mutant("holds_without_service", "machine_rules.cpp",

@@ -68,7 +68,7 @@ void referee::asked(std::size_t n, instant now, std::uint32_t id) {
 void referee::before(std::size_t n, instant now, event const& e, instant sent, std::array<host, 2> const& hosts) {
     observed& o = seen_[n];
     event_ = &e;
-    o.announced = false;
+    o.announced = o.must_stay = false;
     update_contact(now, hosts);
     if (auto const* hb = std::get_if<heartbeat_received>(&e)) {
         o.last_heard = now;
@@ -85,7 +85,7 @@ void referee::before(std::size_t n, instant now, event const& e, instant sent, s
             return;
         epoch const mine = hosts[n].machine->report().epoch;
         if (owns(o.peer.state) && o.peer.epoch < mine)
-            o.conflict = true;
+            o.conflict = o.must_stay = true;
         if (!owns(o.peer.state) && o.peer.state != node_state::releasing && o.conflict) {
             o.conflict = false;
             o.owes_announcement = true;
@@ -254,6 +254,8 @@ void referee::after(std::size_t n, instant now, std::array<host, 2> const& hosts
         o.state == node_state::passive || o.state == node_state::listening || o.state == node_state::stopped;
     if (idle && hosts[n].addresses.present(now))
         fail("S9 only the owner has them", now, "a node that owns nothing has the addresses on");
+    if (o.must_stay && o.state != node_state::active && now != o.woke)
+        fail("L2 the greater epoch stays", now, "the owner whose epoch is greater lets go");
     if (o.owes_announcement)
         fail("L2 announce after a conflict", now, "the conflict is over and the winner does not announce");
     if (mine.pings_answering < seen_[1 - n].peer.pings_answering || mine.pings_answering < o.peer.pings_answering)

@@ -66,6 +66,7 @@ private:
         bool left = false;            ///< the peer said goodbye, or started anew, after it was heard last
         bool conflict = false;
         bool owes_announcement = false;
+        bool must_stay = false;          ///< this step told of a peer that has to yield, and of nothing else
         bool announced = false;          ///< in this step
         cluster::epoch greatest;         ///< heard or used
         cluster::failover::persist kept; ///< what would be left after a crash

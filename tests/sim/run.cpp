@@ -78,6 +78,23 @@ void expect_detection(world& w) {
         w.judge().fail("L3 detection", w.now(), "the owner is gone and nobody took over within the bound");
 }
 
+/// L1 with one node that cannot serve: the other one does. What is wrong, if anything, is over when this returns.
+void expect_the_fit_one(world& w, random& dice) {
+    auto const unfit = static_cast<std::size_t>(dice.between(0, 1));
+    host& h = w.at(unfit);
+    int& what = dice.chance(500'000) ? h.service_down : h.not_ready;
+    what = 1;
+    w.note(unfit, "* remains unfit");
+    w.tell_health(unfit);
+    w.run_until(w.now() + settling_time(w));
+    expect_one_owner(w, "with one node that cannot serve");
+    if (w.state(unfit) == node_state::active)
+        w.judge().fail("L1 one owner", w.now(),
+                       "the node that cannot serve owns the addresses, the other one does not");
+    what = 0;
+    w.tell_health(unfit);
+}
+
 void peace(world& w, random& dice) {
     conditions const& c = w.surroundings();
     w.heal();
@@ -90,6 +107,8 @@ void peace(world& w, random& dice) {
             w.ask(n, request::maintenance_off);
         w.run_until(w.now() + 5000 * ms); // the first may be refused while another request is under way
     }
+    if (dice.chance(200'000))
+        expect_the_fit_one(w, dice);
     w.run_until(w.now() + settling_time(w));
     expect_one_owner(w, "after the faults ended");
     if (w.judge().found())

@@ -27,12 +27,14 @@ namespace test {
 using boost::asio::ip::tcp;
 inline constexpr auto no_throw = boost::asio::as_tuple(boost::asio::use_awaitable);
 
-/// A server on a free port of 127.0.0.1 that does to every connection what the test says. Runs on the test's own context.
+/// A server on a free port of 127.0.0.1 that does to every connection what the test says. Runs on the test's own
+/// context.
 class scripted_server {
 public:
     using behaviour = std::function<boost::asio::awaitable<void>(tcp::socket&)>;
 
-    scripted_server(boost::asio::io_context& io, behaviour b, boost::asio::ip::address const& on = boost::asio::ip::address_v4::loopback())
+    scripted_server(boost::asio::io_context& io, behaviour b,
+                    boost::asio::ip::address const& on = boost::asio::ip::address_v4::loopback())
         : acceptor_(io, tcp::endpoint(on, 0)), behaviour_(std::make_shared<behaviour const>(std::move(b))) {
         accept();
     }
@@ -117,7 +119,8 @@ inline std::string http_answer(std::string const& body, std::string const& statu
 /// A scripted server with a thread of its own, for tests of what has threads itself.
 class threaded_server {
 public:
-    explicit threaded_server(scripted_server::behaviour b) : server_(io_, std::move(b)), thread_([this] { io_.run(); }) {}
+    explicit threaded_server(scripted_server::behaviour b)
+        : server_(io_, std::move(b)), thread_([this] { io_.run(); }) {}
     ~threaded_server() {
         io_.stop();
         thread_.join();
@@ -141,7 +144,8 @@ inline scripted_server::behaviour greet_and_echo(std::string name) {
         while (!ec) {
             std::tie(ec, size) = co_await s.async_read_some(boost::asio::buffer(bytes), no_throw);
             if (!ec)
-                std::tie(ec, size) = co_await boost::asio::async_write(s, boost::asio::buffer(bytes.data(), size), no_throw);
+                std::tie(ec, size) =
+                    co_await boost::asio::async_write(s, boost::asio::buffer(bytes.data(), size), no_throw);
         }
         s.close(ec);
     };

@@ -2,15 +2,16 @@
 #pragma once
 
 #include <arpa/inet.h>
-#include <cerrno>
-#include <cstdint>
-#include <cstring>
 #include <netinet/in.h>
-#include <string>
-#include <string_view>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace test {
@@ -19,7 +20,8 @@ namespace test {
 inline std::string const& own_address() {
     static std::string const text = [] {
         auto const pid = static_cast<unsigned>(::getpid());
-        return "127." + std::to_string(64 + (pid >> 16) % 128) + "." + std::to_string(pid >> 8 & 255) + "." + std::to_string(pid & 255);
+        return "127." + std::to_string(64 + (pid >> 16) % 128) + "." + std::to_string(pid >> 8 & 255) + "." +
+               std::to_string(pid & 255);
     }();
     return text;
 }

@@ -19,14 +19,16 @@ namespace test {
 /// A self-signed certificate for one name, with its key; valid for an hour, made anew each time.
 class certificate {
 public:
-    explicit certificate(std::string const& name) : key_(EVP_EC_gen("P-256"), EVP_PKEY_free), x509_(X509_new(), X509_free) {
+    explicit certificate(std::string const& name)
+        : key_(EVP_EC_gen("P-256"), EVP_PKEY_free), x509_(X509_new(), X509_free) {
         X509_set_version(x509_.get(), 2);
         ASN1_INTEGER_set(X509_get_serialNumber(x509_.get()), 1);
         X509_gmtime_adj(X509_getm_notBefore(x509_.get()), -60);
         X509_gmtime_adj(X509_getm_notAfter(x509_.get()), 3600);
         X509_set_pubkey(x509_.get(), key_.get());
         auto* const subject = X509_get_subject_name(x509_.get());
-        X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<unsigned char const*>(name.c_str()), -1, -1, 0);
+        X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<unsigned char const*>(name.c_str()),
+                                   -1, -1, 0);
         X509_set_issuer_name(x509_.get(), subject);
         extend(NID_basic_constraints, "critical,CA:TRUE");
         extend(NID_subject_alt_name, "DNS:" + name);

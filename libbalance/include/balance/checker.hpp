@@ -60,8 +60,10 @@ public:
     checker(checker&&) noexcept;
     checker& operator=(checker&&) noexcept;
 
-    /// Checks exactly the servers of `services`. Unchanged checks keep their state and rhythm; halted servers are not
-    /// checked; `known` seeds servers not checked before (a restarted process, a peer's view).
+    /// Checks exactly the servers of `services`. Unchanged checks keep their state and rhythm; a changed check of the same
+    /// machine keeps the state. `known` seeds servers not checked before (a restarted process, a peer's view) and says
+    /// who is halted: halted servers are not checked, become unknown, and start anew when they come back.
+    /// The first result of an unknown server decides at once; from then on, and for seeded ones, rise and fall apply.
     void apply(std::span<virtual_service const> services, std::span<server_state const> known);
 
     void on_event(std::function<void(health_event const&)> callback);

@@ -51,14 +51,15 @@ public:
     proxy& operator=(proxy&&) noexcept;
 
     /// Serves exactly the layer-7 services of `desired` in the given states. What did not change goes on untouched,
-    /// connections of unchanged services included. Connections to a server that went down or was halted are cut.
+    /// connections of unchanged services included. Connections to a server that went down, was halted or is no longer
+    /// there are reset; those to a drained or unknown one go on. A service that cannot be served says so in `status`.
     void apply(configuration const& desired, std::span<server_state const> states);
 
     /// The sockets to accept on, replacing those given before for the same endpoints. Without this call the proxy opens
     /// its own (IP_FREEBIND, so that a floating address may be absent). Called before `apply` names their services.
     void use_listeners(std::vector<listener> sockets);
 
-    /// Entries that came into being or changed; called on one of the proxy's threads, must not block.
+    /// Entries that came into being or changed; called on the proxy's threads, on several at once too, and must not block.
     void on_persistence(std::function<void(std::span<persistence_entry const>)> callback);
     /// Takes over entries of a peer or of an earlier life; the newest sequence wins.
     void merge(std::span<persistence_entry const> entries);
@@ -68,6 +69,7 @@ public:
 
     /// Stops accepting; established connections go on until they end or `stop`.
     void drain();
+    /// Resets all connections and ends the threads; nothing can be applied any more.
     void stop();
 
 private:

@@ -47,8 +47,9 @@ http_response::progress http_response::feed(std::string_view bytes) {
         auto const part = bytes.substr(0, end == std::string_view::npos ? end : end + 1);
         line_bytes_ += part.size();
         if (line_bytes_ > limits_.head) {
-            fail(progress_ == progress::head ? "the head of the answer is longer than " + std::to_string(limits_.head) + " bytes"
-                                             : "the chunk framing of the answer never ends");
+            fail(progress_ == progress::head
+                     ? "the head of the answer is longer than " + std::to_string(limits_.head) + " bytes"
+                     : "the chunk framing of the answer never ends");
             break;
         }
         line_.append(part);
@@ -79,9 +80,15 @@ void http_response::take_line() {
         line_.pop_back();
     std::string const line = std::exchange(line_, {});
     switch (stage_) {
-    case stage::status_line: status_line(line); break;
-    case stage::field: line.empty() ? head_done() : field_line(line); break;
-    case stage::chunk_size: chunk_size_line(line); break;
+    case stage::status_line:
+        status_line(line);
+        break;
+    case stage::field:
+        line.empty() ? head_done() : field_line(line);
+        break;
+    case stage::chunk_size:
+        chunk_size_line(line);
+        break;
     case stage::chunk_end:
         if (!line.empty())
             return fail("a chunk of the answer is longer than it says");
@@ -93,7 +100,8 @@ void http_response::take_line() {
         break;
     case stage::counted:
     case stage::to_the_end:
-    case stage::chunk_data: break; // no lines there
+    case stage::chunk_data:
+        break; // no lines there
     }
 }
 

@@ -24,7 +24,8 @@ public:
         head,      ///< needs more bytes of the head
         body,      ///< the head is known, needs more bytes of the body
         complete,  ///< all is there
-        truncated, ///< the body is longer than the limit; the first `limits.body` bytes are kept, the rest is not wanted
+        truncated, ///< the body is longer than the limit; the first `limits.body` bytes are kept, the rest is not
+                   ///< wanted
         failed     ///< `fault()` says why; nothing that follows is read
     };
 
@@ -38,14 +39,23 @@ public:
     progress finish();
 
     [[nodiscard]] progress state() const noexcept { return progress_; }
-    [[nodiscard]] std::uint16_t status() const noexcept { return status_; }       ///< 0 before the head is known
-    [[nodiscard]] std::string_view reason() const noexcept { return reason_; }    ///< of the status line, may be empty
+    [[nodiscard]] std::uint16_t status() const noexcept { return status_; }        ///< 0 before the head is known
+    [[nodiscard]] std::string_view reason() const noexcept { return reason_; }     ///< of the status line, may be empty
     [[nodiscard]] std::string_view location() const noexcept { return location_; } ///< of a redirect
     [[nodiscard]] std::string_view body() const noexcept { return body_; }
     [[nodiscard]] std::string_view fault() const noexcept { return fault_; }
 
 private:
-    enum class stage : std::uint8_t { status_line, field, counted, to_the_end, chunk_size, chunk_data, chunk_end, trailer };
+    enum class stage : std::uint8_t {
+        status_line,
+        field,
+        counted,
+        to_the_end,
+        chunk_size,
+        chunk_data,
+        chunk_end,
+        trailer
+    };
 
     void take_line();
     void status_line(std::string_view line);

@@ -16,18 +16,19 @@ namespace balance::core {
 
 /// Which server each client of one service goes to.
 ///
-/// A fixed number of entries; the one used longest ago makes room for a new one. Time is handed in and must not go back.
-/// Lookups allocate nothing; memory grows with the entries up to the limit. Every write carries a sequence number that is
-/// higher than all seen before, so that two tables that exchange their entries end up alike.
+/// A fixed number of entries; the one used longest ago makes room for a new one. Time is handed in and must not go
+/// back. Lookups allocate nothing; memory grows with the entries up to the limit. Every write carries a sequence number
+/// that is higher than all seen before, so that two tables that exchange their entries end up alike.
 class persistence_table {
 public:
     using clock_time = std::chrono::steady_clock::time_point;
 
     struct settings {
-        std::size_t size = 10240;           ///< entries kept, at least 1
+        std::size_t size = 10240;                   ///< entries kept, at least 1
         std::chrono::milliseconds timeout{300'000}; ///< since its last use; `forever` for no expiry
-        std::uint8_t granularity = 128;     ///< prefix length; for IPv4 clients above 32 counts as 32; 0: all clients are one
-        std::uint64_t hash_seed = 0;        ///< secret, so that clients cannot choose addresses that collide
+        std::uint8_t granularity =
+            128;                     ///< prefix length; for IPv4 clients above 32 counts as 32; 0: all clients are one
+        std::uint64_t hash_seed = 0; ///< secret, so that clients cannot choose addresses that collide
     };
 
     /// No expiry. About 146 years, far from where arithmetic on time points would overflow.
@@ -46,8 +47,8 @@ public:
     /// The client's server, unless there is none or it has expired. Does not count as use.
     [[nodiscard]] std::optional<std::string_view> find(address const& client, clock_time now) const;
 
-    /// The client uses `server` from `now` on. The entry when the peer should learn of it: it is new, names another server
-    /// or was last told a tenth of the timeout ago; else nothing.
+    /// The client uses `server` from `now` on. The entry when the peer should learn of it: it is new, names another
+    /// server or was last told a tenth of the timeout ago; else nothing.
     std::optional<entry> use(address const& client, std::string_view server, clock_time now);
 
     /// Takes over another table's entry if its sequence is higher than ours; of two with the same sequence the greater
@@ -73,7 +74,7 @@ private:
         std::uint32_t server = none;
         std::uint64_t sequence = 0;
         clock_time expires{};
-        clock_time told{}; ///< when the entry was last returned by `use`
+        clock_time told{};          ///< when the entry was last returned by `use`
         std::uint32_t chain = none; ///< next in the bucket, or in the free list
         std::uint32_t older = none;
         std::uint32_t newer = none;

@@ -61,9 +61,12 @@ std::optional<algorithm> parse_algorithm(std::string_view word) noexcept {
 
 std::optional<std::size_t> choose(algorithm a, std::span<candidate> servers) noexcept {
     switch (a) {
-    case algorithm::wrr: return take_turns(servers, [](candidate const& c) { return c.eligible(); });
-    case algorithm::wlc: return least_connections(servers);
-    case algorithm::first: return first_with_room(servers);
+    case algorithm::wrr:
+        return take_turns(servers, [](candidate const& c) { return c.eligible(); });
+    case algorithm::wlc:
+        return least_connections(servers);
+    case algorithm::first:
+        return first_with_room(servers);
     }
     return std::nullopt;
 }

@@ -11,7 +11,8 @@ namespace balance::core {
 
 /// How layer 7 spreads new connections.
 enum class algorithm : std::uint8_t {
-    wrr,  ///< smooth weighted round robin: in any `sum of weights` picks each server gets exactly its weight, interleaved
+    wrr,  ///< smooth weighted round robin: in any `sum of weights` picks each server gets exactly its weight,
+          ///< interleaved
     wlc,  ///< fewest connections for its weight; equals take turns by weight
     first ///< the first of the file that has room; weights do not matter, except that 0 means none
 };
@@ -32,7 +33,8 @@ struct candidate {
     [[nodiscard]] bool eligible() const noexcept { return usable && !excluded && weight != 0 && has_room(); }
 };
 
-/// Picks a server for a new connection; the caller counts it into `active`. Linear in the number of servers, no allocation.
+/// Picks a server for a new connection; the caller counts it into `active`. Linear in the number of servers, no
+/// allocation.
 [[nodiscard]] std::optional<std::size_t> choose(algorithm a, std::span<candidate> servers) noexcept;
 
 } // namespace balance::core

@@ -10,8 +10,8 @@ namespace balance::core {
 /// Turns single check results into a server's health.
 ///
 /// The first result of a server nobody knew decides at once: a balancer that has just started must neither wait `rise`
-/// intervals before it serves nor send clients to a server that is down. From then on `rise` successes in a row bring it
-/// up and `fall` failures in a row take it down. A seeded state counts as known, so one odd result does not turn it.
+/// intervals before it serves nor send clients to a server that is down. From then on `rise` successes in a row bring
+/// it up and `fall` failures in a row take it down. A seeded state counts as known, so one odd result does not turn it.
 class health_tracker {
 public:
     /// `rise` and `fall` of 0 count as 1.

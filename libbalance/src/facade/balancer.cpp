@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <balance/balancer.hpp>
-
 #include <balance/validate.hpp>
 
 #include <boost/asio/post.hpp>
@@ -50,7 +49,7 @@ struct balancer::impl {
     configuration current;
     std::vector<server_state> states; ///< one for every server of `current`
     std::function<void(health_event const&)> callback;
-    bool enforcing = false; ///< a call of `enforce` is on its way
+    bool enforcing = false;                                      ///< a call of `enforce` is on its way
     std::shared_ptr<impl*> self = std::make_shared<impl*>(this); ///< what is posted holds it weakly
 };
 
@@ -77,13 +76,15 @@ void balancer::impl::enforce_later() {
 }
 
 bool balancer::impl::has_layer4() const {
-    return std::any_of(current.services.begin(), current.services.end(), [](auto const& s) { return is_layer4(s.mode); });
+    return std::any_of(current.services.begin(), current.services.end(),
+                       [](auto const& s) { return is_layer4(s.mode); });
 }
 
 result<> balancer::impl::enforce() {
     if (!kernel && has_layer4())
         kernel.emplace();
-    if (!relay && std::any_of(current.services.begin(), current.services.end(), [](auto const& s) { return !is_layer4(s.mode); }))
+    if (!relay &&
+        std::any_of(current.services.begin(), current.services.end(), [](auto const& s) { return !is_layer4(s.mode); }))
         relay.emplace();
     if (relay)
         relay->apply(current, states);
@@ -120,7 +121,8 @@ result<> balancer::apply(configuration desired) {
     if (auto const faults = faults_of(desired); !faults.empty())
         return make_error(errc::invalid_configuration, faults);
     for (auto const& mark : impl_->current.marks)
-        if (std::none_of(desired.marks.begin(), desired.marks.end(), [&](auto const& m) { return m.first == mark.first; }))
+        if (std::none_of(desired.marks.begin(), desired.marks.end(),
+                         [&](auto const& m) { return m.first == mark.first; }))
             desired.marks.push_back(mark);
     allocate_marks(desired);
     impl_->current = std::move(desired);
@@ -130,7 +132,8 @@ result<> balancer::apply(configuration desired) {
 }
 
 result<> balancer::set_admin_state(server_key const& key, admin_state state) {
-    auto const it = std::find_if(impl_->states.begin(), impl_->states.end(), [&](auto const& s) { return s.key == key; });
+    auto const it =
+        std::find_if(impl_->states.begin(), impl_->states.end(), [&](auto const& s) { return s.key == key; });
     if (it == impl_->states.end())
         return make_error(errc::not_found, "there is no server " + key.server + " in a service " + key.service);
     it->admin = state;

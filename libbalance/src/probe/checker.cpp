@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <balance/checker.hpp>
-
 #include "probe/job.hpp"
 #include "probe/reason.hpp"
+
+#include <balance/checker.hpp>
 
 #include <boost/asio/post.hpp>
 
@@ -39,7 +39,8 @@ struct checker::impl {
     std::shared_ptr<impl*> self = std::make_shared<impl*>(this); ///< what is posted holds it weakly
 
     void add(virtual_service const& service, real_server const& server, server_state const* known,
-             std::map<server_key, member> const& before, std::vector<std::pair<std::string, std::shared_ptr<job>>>& fresh);
+             std::map<server_key, member> const& before,
+             std::vector<std::pair<std::string, std::shared_ptr<job>>>& fresh);
     void halt(server_key const& key, std::map<server_key, member> const& before);
     void start_all(std::vector<std::pair<std::string, std::shared_ptr<job>>> const& fresh);
     std::function<void()> announcer();
@@ -180,7 +181,9 @@ void checker::on_event(std::function<void(health_event const&)> callback) { impl
 std::vector<health_snapshot> checker::snapshot() const {
     std::vector<health_snapshot> all;
     auto const now = job::clock::now();
-    auto const age = [now](job::clock::time_point then) { return std::chrono::duration_cast<milliseconds>(now - then); };
+    auto const age = [now](job::clock::time_point then) {
+        return std::chrono::duration_cast<milliseconds>(now - then);
+    };
     for (auto const& [key, m] : impl_->members) {
         auto const it = impl_->jobs.find(m.job_key);
         auto const last_at = it == impl_->jobs.end() ? m.since : it->second->last_at();

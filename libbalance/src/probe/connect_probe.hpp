@@ -10,7 +10,8 @@
 
 namespace balance::probe {
 
-/// A socket whose connection to a closed local port met itself (RFC 9293 §3.5, simultaneous open): nobody listens there.
+/// A socket whose connection to a closed local port met itself (RFC 9293 §3.5, simultaneous open): nobody listens
+/// there.
 [[nodiscard]] bool is_self_connected(boost::asio::ip::tcp::socket const& socket);
 
 /// Connects over TCP and closes again.

@@ -6,9 +6,10 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 
-#include <algorithm>
 #include <poll.h>
 #include <unistd.h>
+
+#include <algorithm>
 #include <utility>
 
 namespace balance::probe {
@@ -30,8 +31,8 @@ std::string first_line(std::string const& text) {
 check_result judge(ending const& e, std::string const& said) {
     if (!e.known)
         return failure("how the program ended is not known: SIGCHLD is ignored in this process");
-    std::string text = e.signal != 0 ? "killed by signal " + std::to_string(e.signal)
-                                     : "exit status " + std::to_string(e.exit_status);
+    std::string text =
+        e.signal != 0 ? "killed by signal " + std::to_string(e.signal) : "exit status " + std::to_string(e.exit_status);
     if (auto const line = first_line(said); !line.empty())
         text += ": " + quoted(line, 120);
     return e.signal == 0 && e.exit_status == 0 ? success(text) : failure(text);
@@ -80,11 +81,12 @@ void external_probe::abandon() {
 
 /// Everything is read so that the program never blocks on a full pipe; only the beginning is kept.
 void external_probe::read_output() {
-    output_.async_read_some(asio::buffer(buffer_), [self = shared_from_this()](boost::system::error_code ec, std::size_t n) {
-        self->said_.append(self->buffer_.data(), std::min(n, kept_output - self->said_.size()));
-        if (!ec)
-            self->read_output();
-    });
+    output_.async_read_some(asio::buffer(buffer_),
+                            [self = shared_from_this()](boost::system::error_code ec, std::size_t n) {
+                                self->said_.append(self->buffer_.data(), std::min(n, kept_output - self->said_.size()));
+                                if (!ec)
+                                    self->read_output();
+                            });
 }
 
 /// What is in the pipe when the program has ended; its end of file may never come if a child it left holds the pipe.
@@ -98,12 +100,13 @@ void external_probe::drain_output() {
 }
 
 void external_probe::await_end() {
-    pidfd_.async_wait(asio::posix::stream_descriptor::wait_read, [self = shared_from_this()](boost::system::error_code) {
-        if (self->program_.pid <= 0)
-            return;
-        ending const e = reap(self->program_);
-        e.reaped ? self->ended(e) : self->await_end();
-    });
+    pidfd_.async_wait(asio::posix::stream_descriptor::wait_read,
+                      [self = shared_from_this()](boost::system::error_code) {
+                          if (self->program_.pid <= 0)
+                              return;
+                          ending const e = reap(self->program_);
+                          e.reaped ? self->ended(e) : self->await_end();
+                      });
 }
 
 void external_probe::ended(ending const& e) {

@@ -26,10 +26,11 @@ std::optional<health> constant(health_check::kind type) noexcept {
 
 job::job(environment& env, order o, health seed)
     : env_(env), order_(std::make_shared<order const>(std::move(o))), make_(prepare(env, *order_)),
-      tracker_(order_->check.rise, order_->check.fall, constant(order_->check.type).value_or(seed)), timer_(env.executor()), jitter_(std::random_device{}()),
-      last_at_(clock::now()), changed_at_(last_at_) {
+      tracker_(order_->check.rise, order_->check.fall, constant(order_->check.type).value_or(seed)),
+      timer_(env.executor()), jitter_(std::random_device{}()), last_at_(clock::now()), changed_at_(last_at_) {
     if (auto const known = constant(order_->check.type))
-        last_ = *known == health::up ? success("taken for up without a check") : failure("taken for down without a check");
+        last_ =
+            *known == health::up ? success("taken for up without a check") : failure("taken for down without a check");
 }
 
 void job::start(clock::duration delay, std::function<void()> on_change) {

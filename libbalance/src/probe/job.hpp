@@ -14,7 +14,8 @@
 
 namespace balance::probe {
 
-/// One check, again and again: starts its probe every interval, ends it when its time is over, keeps track of the health.
+/// One check, again and again: starts its probe every interval, ends it when its time is over, keeps track of the
+/// health.
 class job : public std::enable_shared_from_this<job> {
 public:
     using clock = std::chrono::steady_clock;

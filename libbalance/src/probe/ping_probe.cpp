@@ -11,7 +11,8 @@
 
 namespace balance::probe {
 
-ping_probe::ping_probe(boost::asio::any_io_executor const& executor, std::shared_ptr<ping_socket> socket, address target)
+ping_probe::ping_probe(boost::asio::any_io_executor const& executor, std::shared_ptr<ping_socket> socket,
+                       address target)
     : socket_(std::move(socket)), again_(executor), target_(std::move(target)) {}
 
 void ping_probe::start(done report) {

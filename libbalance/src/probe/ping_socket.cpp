@@ -3,15 +3,16 @@
 
 #include "probe/reason.hpp"
 
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <linux/icmp.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
-#include <random>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <random>
 #include <utility>
 
 namespace balance::probe {
@@ -61,7 +62,8 @@ address source_of(sockaddr_storage const& from) {
     return asio::ip::address_v6(bytes);
 }
 
-/// The scope of a link-local address says which interface a packet came in by; which one asked is settled by the cookie.
+/// The scope of a link-local address says which interface a packet came in by; which one asked is settled by the
+/// cookie.
 bool same_host(address const& a, address const& b) {
     if (a.is_v4() || b.is_v4())
         return a == b;

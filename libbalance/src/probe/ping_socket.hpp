@@ -17,8 +17,8 @@ namespace balance::probe {
 
 /// Sends ICMP echo requests (RFC 792, RFC 4443 §4.1) to many targets over one socket and tells whose reply came.
 ///
-/// A reply counts only when it comes from the asked address and carries the identifier and the random cookie of a request
-/// that is still waited for, so another program's pings and forged replies change nothing.
+/// A reply counts only when it comes from the asked address and carries the identifier and the random cookie of a
+/// request that is still waited for, so another program's pings and forged replies change nothing.
 class ping_socket : public std::enable_shared_from_this<ping_socket> {
 public:
     using cookie = std::array<std::uint8_t, 16>;

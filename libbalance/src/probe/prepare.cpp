@@ -37,10 +37,13 @@ probe_maker prepare(environment& env, order const& o) {
             return std::make_shared<ping_probe>(env.executor(), env.ping(target.is_v6()), target);
         };
     case kind::http:
-    case kind::https: return prepare_http(env, o);
-    case kind::external: return prepare_external(env, o);
+    case kind::https:
+        return prepare_http(env, o);
+    case kind::external:
+        return prepare_external(env, o);
     case kind::on:
-    case kind::off: break;
+    case kind::off:
+        break;
     }
     return {};
 }

@@ -38,8 +38,8 @@ public:
     [[nodiscard]] virtual std::string waiting_for() const = 0;
 };
 
-/// Makes a fresh probe for each run of a check; holds what is prepared once (a compiled expression). Outlives neither the
-/// environment nor its executor.
+/// Makes a fresh probe for each run of a check; holds what is prepared once (a compiled expression). Outlives neither
+/// the environment nor its executor.
 using probe_maker = std::function<std::shared_ptr<probe>()>;
 
 /// Never for `on` and `off`, which need no probe.

@@ -3,13 +3,14 @@
 
 #include "probe/reason.hpp"
 
-#include <cerrno>
-#include <csignal>
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
 
 namespace balance::probe {
 namespace {

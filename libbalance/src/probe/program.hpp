@@ -3,8 +3,9 @@
 
 #include <boost/system/error_code.hpp>
 
-#include <string>
 #include <sys/types.h>
+
+#include <string>
 #include <vector>
 
 namespace balance::probe {
@@ -18,9 +19,10 @@ struct program {
     int output = -1; ///< read end, non-blocking; owned by the holder
 };
 
-/// Starts `command` with these arguments, a plain environment, no signals blocked or ignored and no descriptors of ours.
-/// Returns empty when it runs, else the reason: it does not exist, may not be executed, …
-[[nodiscard]] std::string launch(std::string const& command, std::vector<std::string> const& arguments, program& started);
+/// Starts `command` with these arguments, a plain environment, no signals blocked or ignored and no descriptors of
+/// ours. Returns empty when it runs, else the reason: it does not exist, may not be executed, …
+[[nodiscard]] std::string launch(std::string const& command, std::vector<std::string> const& arguments,
+                                 program& started);
 
 /// Kills every process of its group that is left.
 void end_group(program const& p) noexcept;

@@ -11,7 +11,8 @@
 
 namespace balance::probe {
 
-/// Results with a reason that keeps the promise of `check_result::reason`: one line of printable characters, at most 200.
+/// Results with a reason that keeps the promise of `check_result::reason`: one line of printable characters, at most
+/// 200.
 [[nodiscard]] check_result success(std::string_view reason);
 [[nodiscard]] check_result failure(std::string_view reason);
 

@@ -10,8 +10,8 @@ namespace balance::probe {
 /// The client side of TLS for checks.
 class tls_contexts {
 public:
-    /// `verify`: the certificate must lead to the system's store. Without it a check asks only whether the server works,
-    /// so old protocol versions and weak keys of old machines are accepted too.
+    /// `verify`: the certificate must lead to the system's store. Without it a check asks only whether the server
+    /// works, so old protocol versions and weak keys of old machines are accepted too.
     [[nodiscard]] boost::asio::ssl::context& get(bool verify);
 
 private:

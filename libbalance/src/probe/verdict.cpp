@@ -78,7 +78,8 @@ std::optional<check_result> verdict::judge_body(core::http_response const& answe
         return std::nullopt; // what follows can change both
     if (expect_.equals) {
         if (cut)
-            return failure("body is longer than " + std::to_string(body.size()) + " bytes, not " + quoted(*expect_.equals));
+            return failure("body is longer than " + std::to_string(body.size()) + " bytes, not " +
+                           quoted(*expect_.equals));
         if (without_trailing_space(body) != without_trailing_space(*expect_.equals))
             return failure("body is not " + quoted(*expect_.equals) + " but " + quoted(body) + redirected(answer));
     }

@@ -19,7 +19,7 @@ struct backend {
         : name(std::move(server_name)), target(std::move(where)), shares(threads) {}
 
     std::string const name;
-    endpoint const target; ///< port 0: the port the client connected to
+    endpoint const target;       ///< port 0: the port the client connected to
     std::vector<traffic> shares; ///< one per thread
 
     /// Ends when the server goes down or is halted; connections of an earlier life are cut.

@@ -7,8 +7,8 @@
 
 namespace balance::layer7 {
 
-/// One thread's relay buffers. A connection has one only while it holds bytes, so the same few stay in the cache and ten
-/// thousand idle connections need none. Buffers are made on demand and kept.
+/// One thread's relay buffers. A connection has one only while it holds bytes, so the same few stay in the cache and
+/// ten thousand idle connections need none. Buffers are made on demand and kept.
 class buffer_pool {
 public:
     explicit buffer_pool(std::size_t size) : size_(size == 0 ? 1 : size) {}

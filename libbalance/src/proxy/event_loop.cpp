@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/event_loop.hpp"
 
-#include <array>
-#include <cerrno>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <system_error>
 #include <time.h>
 #include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
 #include <utility>
 
 namespace balance::layer7 {
 
-event_loop::event_loop()
-    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wakeup_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+event_loop::event_loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wakeup_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.ptr = nullptr; // the only one without a watcher

@@ -21,8 +21,8 @@ protected:
 
 /// One thread's epoll.
 ///
-/// Asio's reactor would cost a relayed chunk two system calls more (a read that finds nothing, or an epoll_ctl) and a few
-/// locks; here a descriptor is registered once, edge-triggered, and its owner remembers what it is ready for.
+/// Asio's reactor would cost a relayed chunk two system calls more (a read that finds nothing, or an epoll_ctl) and a
+/// few locks; here a descriptor is registered once, edge-triggered, and its owner remembers what it is ready for.
 class event_loop {
 public:
     using clock = std::chrono::steady_clock;
@@ -32,16 +32,17 @@ public:
     event_loop(event_loop const&) = delete;
     event_loop& operator=(event_loop const&) = delete;
 
-    /// Registers a descriptor. A closed one leaves by itself, unless a duplicate of it is open somewhere: then `unwatch`.
-    /// Events that are already on their way may still reach `w` in the running batch. False when the kernel refuses.
+    /// Registers a descriptor. A closed one leaves by itself, unless a duplicate of it is open somewhere: then
+    /// `unwatch`. Events that are already on their way may still reach `w` in the running batch. False when the kernel
+    /// refuses.
     [[nodiscard]] bool watch(int fd, watcher& w, std::uint32_t events) noexcept;
     void unwatch(int fd) noexcept;
 
     /// Calls `task` on the loop's thread. From any thread.
     void post(std::function<void()> task);
 
-    /// Runs until `stop`. `after_batch` is called after each round of events and returns for how long the loop may sleep;
-    /// a negative duration: until something happens.
+    /// Runs until `stop`. `after_batch` is called after each round of events and returns for how long the loop may
+    /// sleep; a negative duration: until something happens.
     void run(std::function<std::chrono::milliseconds()> const& after_batch);
     /// From any thread.
     void stop();

@@ -3,13 +3,14 @@
 
 #include <balance/text.hpp>
 
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <string>
 #include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
 
 namespace balance::layer7 {
 namespace {

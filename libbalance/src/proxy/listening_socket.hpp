@@ -4,8 +4,9 @@
 #include <balance/error.hpp>
 #include <balance/service.hpp>
 
-#include <memory>
 #include <sys/socket.h>
+
+#include <memory>
 
 namespace balance::layer7 {
 

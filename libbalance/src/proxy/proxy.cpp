@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <balance/proxy.hpp>
-
 #include "proxy/listener_book.hpp"
 
+#include <balance/proxy.hpp>
 #include <balance/validate.hpp>
 
 #include <algorithm>
@@ -22,6 +21,32 @@ using clock = std::chrono::steady_clock;
 
 /// Entries kept for services that no configuration has named yet.
 constexpr std::size_t most_early_entries = 200'000;
+
+/// Each port is a socket of its own.
+constexpr std::size_t most_ports = 4096;
+
+std::size_t count_ports(virtual_service const& s) {
+    std::size_t count = 0;
+    for (auto const& range : s.ports)
+        if (range.first <= range.last)
+            count += std::size_t{range.last} - range.first + 1;
+    return count;
+}
+
+/// Why a layer-7 service cannot be served here, or empty.
+std::string obstacle(virtual_service const& s) {
+    if (auto text = not_served(s); !text.empty())
+        return text;
+    if (!core::parse_algorithm(s.balance))
+        return "balance " + s.balance + " is not built yet for layer 7; use wrr, wlc or first";
+    if (!s.address)
+        return "it has no address; a layer-7 service needs one";
+    if (auto const ports = count_ports(s); ports > most_ports)
+        return "it has " + std::to_string(ports) +
+               " ports and layer 7 needs a socket for each, of which it opens at most " + std::to_string(most_ports) +
+               "; use a layer-4 mode";
+    return {};
+}
 
 class states_by_name final : public layer7::state_lookup {
 public:
@@ -53,8 +78,14 @@ struct proxy::impl {
         std::string not_served;
         std::vector<std::string> servers;
     };
+    /// Who accepts where.
+    struct places {
+        std::map<endpoint, std::shared_ptr<service>> services;
+        std::map<endpoint, std::string> names;
+    };
 
-    void serve(virtual_service const& s, core::algorithm a, layer7::state_lookup const& states);
+    void serve(virtual_service const& s, layer7::state_lookup const& states, places& where);
+    void drop_all_but(std::set<std::string> const& served);
     void settle_early_entries(std::string const& name, service& s);
 
     mutable std::mutex mutex; ///< of all below; never taken by the workers
@@ -77,14 +108,30 @@ proxy::impl::impl(settings s) : listeners(crew) {
         w->start();
 }
 
-void proxy::impl::serve(virtual_service const& s, core::algorithm a, layer7::state_lookup const& states) {
+void proxy::impl::serve(virtual_service const& s, layer7::state_lookup const& states, places& where) {
+    auto const algorithm = core::parse_algorithm(s.balance).value();
     auto& slot = services[s.name];
     bool const fresh = slot == nullptr;
     if (fresh)
-        slot = std::make_shared<service>(s, a, crew.workers.size(), crew.settings.table_size);
-    cut |= slot->update(s, a, states, clock::now());
+        slot = std::make_shared<service>(s, algorithm, crew.workers.size(), crew.settings.table_size);
+    cut |= slot->update(s, algorithm, states, clock::now());
     if (fresh)
         settle_early_entries(s.name, *slot);
+    for (auto const& range : s.ports)
+        for (unsigned port = range.first; port <= range.last; ++port) {
+            endpoint const local{*s.address, static_cast<std::uint16_t>(port)};
+            if (where.services.emplace(local, slot).second)
+                where.names.emplace(local, s.name);
+        }
+}
+
+void proxy::impl::drop_all_but(std::set<std::string> const& served) {
+    std::erase_if(services, [&](auto const& known) {
+        if (served.contains(known.first))
+            return false;
+        known.second->close();
+        return cut = true;
+    });
 }
 
 void proxy::impl::settle_early_entries(std::string const& name, service& s) {
@@ -120,41 +167,24 @@ void proxy::apply(configuration const& desired, std::span<server_state const> st
     if (impl_->stopped)
         return;
     states_by_name const lookup(states);
-    std::map<endpoint, std::shared_ptr<service>> wanted;
-    std::map<endpoint, std::string> names;
+    impl::places where;
     std::set<std::string> served;
     impl_->list.clear();
     for (auto const& s : desired.services) {
         if (is_layer4(s.mode))
             continue;
-        impl::listed item{s.name, not_served(s), {}};
+        impl::listed item{s.name, obstacle(s), {}};
         for (auto const& r : s.servers)
             item.servers.push_back(r.name);
-        auto const algorithm = core::parse_algorithm(s.balance);
-        if (item.not_served.empty() && !algorithm)
-            item.not_served = "balance " + s.balance + " is not built yet for layer 7; use wrr, wlc or first";
-        if (item.not_served.empty() && !s.address)
-            item.not_served = "it has no address; a layer-7 service needs one";
         if (item.not_served.empty()) {
-            impl_->serve(s, *algorithm, lookup);
+            impl_->serve(s, lookup, where);
             served.insert(s.name);
-            for (auto const& range : s.ports)
-                for (unsigned port = range.first; port <= range.last; ++port) {
-                    endpoint const local{*s.address, static_cast<std::uint16_t>(port)};
-                    if (wanted.emplace(local, impl_->services.at(s.name)).second)
-                        names.emplace(local, s.name);
-                }
         }
         impl_->list.push_back(std::move(item));
     }
-    std::erase_if(impl_->services, [&](auto const& known) {
-        if (served.contains(known.first))
-            return false;
-        known.second->close();
-        return impl_->cut = true;
-    });
+    impl_->drop_all_but(served);
     if (!impl_->draining) {
-        auto const refused = impl_->listeners.want(wanted, names);
+        auto const refused = impl_->listeners.want(where.services, where.names);
         for (auto& item : impl_->list)
             if (auto const it = refused.find(item.name); it != refused.end())
                 item.not_served = it->second;

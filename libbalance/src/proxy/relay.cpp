@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/relay.hpp"
 
-#include <cerrno>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+
+#include <cerrno>
 
 namespace balance::layer7 {
 namespace {
@@ -73,9 +74,13 @@ void relay_end::note(std::uint32_t events) noexcept {
 relay_outcome relay(relay_lane& lane, buffer_pool& pool) noexcept {
     for (int chunk = 0; chunk < turn; ++chunk) {
         switch (send_held(lane)) {
-        case step::done: break;
-        case step::blocked: return relay_outcome::waiting;
-        case step::failed: drop(lane, pool); return relay_outcome::to_reset;
+        case step::done:
+            break;
+        case step::blocked:
+            return relay_outcome::waiting;
+        case step::failed:
+            drop(lane, pool);
+            return relay_outcome::to_reset;
         }
         if (lane.ended) {
             drop(lane, pool);
@@ -87,9 +92,14 @@ relay_outcome relay(relay_lane& lane, buffer_pool& pool) noexcept {
             lane.held = pool.take();
         }
         switch (receive(lane, pool.buffer_size())) {
-        case step::done: break;
-        case step::blocked: drop(lane, pool); return relay_outcome::waiting;
-        case step::failed: drop(lane, pool); return relay_outcome::from_reset;
+        case step::done:
+            break;
+        case step::blocked:
+            drop(lane, pool);
+            return relay_outcome::waiting;
+        case step::failed:
+            drop(lane, pool);
+            return relay_outcome::from_reset;
         }
     }
     return relay_outcome::more;

@@ -16,8 +16,8 @@ struct relay_end {
     int fd = -1;
     bool readable = false;
     bool writable = false;
-    /// The peer has closed, reset or sent urgent data: no further edge may come, so reading goes on to the very end and a
-    /// short read does not mean that nothing is left.
+    /// The peer has closed, reset or sent urgent data: no further edge may come, so reading goes on to the very end and
+    /// a short read does not mean that nothing is left.
     bool last_words = false;
 
     /// Takes in the events of an edge-triggered registration.
@@ -44,7 +44,8 @@ enum class relay_outcome : std::uint8_t {
     to_reset    ///< `to` takes no more
 };
 
-/// Moves bytes until it would block or its turn is over. Two system calls a chunk, no allocation but a first buffer, no lock.
+/// Moves bytes until it would block or its turn is over. Two system calls a chunk, no allocation but a first buffer, no
+/// lock.
 [[nodiscard]] relay_outcome relay(relay_lane& lane, buffer_pool& pool) noexcept;
 
 /// Gives back what the lane holds.

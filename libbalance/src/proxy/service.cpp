@@ -34,7 +34,8 @@ bool contains(std::span<backend const* const> tried, backend const* server) noex
 } // namespace
 
 service::service(virtual_service const& s, core::algorithm a, std::size_t threads, std::size_t table_size)
-    : config_(s), algorithm_(a), fallback_(make_fallback(s, threads)), table_(table_settings(s, table_size)), shares_(threads) {
+    : config_(s), algorithm_(a), fallback_(make_fallback(s, threads)), table_(table_settings(s, table_size)),
+      shares_(threads) {
     config_.servers.clear(); // `update` makes them
 }
 
@@ -82,8 +83,8 @@ bool service::update(virtual_service const& s, core::algorithm a, state_lookup c
     return cut;
 }
 
-/// True when its connections must be cut. An unknown server takes no new ones but keeps those it has: after a restart of
-/// the checks nothing is wrong with it.
+/// True when its connections must be cut. An unknown server takes no new ones but keeps those it has: after a restart
+/// of the checks nothing is wrong with it.
 bool service::set_state(member& m, core::candidate& c, server_state const* state, clock_time now) {
     bool const usable = state != nullptr && state->usable();
     if (usable != c.usable)

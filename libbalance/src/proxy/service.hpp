@@ -31,14 +31,14 @@ protected:
 /// Where a new connection goes.
 struct choice {
     std::shared_ptr<backend> server;
-    std::uint64_t life = 0;                 ///< of the server when it was chosen
-    bool fallback = false;                  ///< not counted as one of the service's servers
+    std::uint64_t life = 0;                  ///< of the server when it was chosen
+    bool fallback = false;                   ///< not counted as one of the service's servers
     std::optional<persistence_entry> learnt; ///< what the peer should hear of
 };
 
 /// A layer-7 service while it is served. Shared by all threads: its lock is taken when a connection comes, is connected
-/// and ends, never while bytes flow, so that round robin and limits are exact over all threads and the six connections a
-/// browser opens at once all find the same server.
+/// and ends, never while bytes flow, so that round robin and limits are exact over all threads and the six connections
+/// a browser opens at once all find the same server.
 class service {
 public:
     using clock_time = std::chrono::steady_clock::time_point;
@@ -50,8 +50,10 @@ public:
     /// Ends the life of all its servers for good.
     void close();
 
-    /// A server for the client that is none of `tried`, or the fallback, or nothing. The caller gives it back with `leave`.
-    [[nodiscard]] std::optional<choice> pick(address const& client, std::span<backend const* const> tried, clock_time now);
+    /// A server for the client that is none of `tried`, or the fallback, or nothing. The caller gives it back with
+    /// `leave`.
+    [[nodiscard]] std::optional<choice> pick(address const& client, std::span<backend const* const> tried,
+                                             clock_time now);
     /// A chosen server's connection has ended or never came about.
     void leave(backend const& server);
 
@@ -66,8 +68,8 @@ private:
         std::shared_ptr<backend> server;
         std::uint32_t weight = 0;
         bool usable = false;
-        bool down = false; ///< was down since it was last usable
-        bool cut = false;  ///< is down or halted: has no connections
+        bool down = false;     ///< was down since it was last usable
+        bool cut = false;      ///< is down or halted: has no connections
         clock_time up_since{}; ///< for the slow start; the epoch when it needs none
     };
 

@@ -4,11 +4,12 @@
 #include "proxy/listening_socket.hpp"
 #include "proxy/worker.hpp"
 
-#include <cerrno>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+
+#include <cerrno>
 #include <utility>
 
 namespace balance::layer7 {
@@ -146,8 +147,11 @@ bool session::move(half& h, half& reverse) {
     if (h.closed)
         return true;
     switch (relay(h.lane, worker_.buffers())) {
-    case relay_outcome::waiting: return true;
-    case relay_outcome::more: more_ = true; return true;
+    case relay_outcome::waiting:
+        return true;
+    case relay_outcome::more:
+        more_ = true;
+        return true;
     case relay_outcome::ended:
         h.closed = true;
         if (!reverse.closed) {
@@ -156,8 +160,11 @@ bool session::move(half& h, half& reverse) {
         }
         finish(reverse.deaf);
         return false;
-    case relay_outcome::from_reset: finish(true); return false;
-    case relay_outcome::to_reset: break;
+    case relay_outcome::from_reset:
+        finish(true);
+        return false;
+    case relay_outcome::to_reset:
+        break;
     }
     // What the receiver said before it went away is still to be read: an answer, often enough.
     h.closed = h.deaf = true;

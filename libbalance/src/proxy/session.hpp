@@ -87,8 +87,8 @@ private:
     choice choice_;
     std::array<backend const*, most_attempts> tried_{};
     std::size_t attempts_ = 0;
-    clock_time active_at_{};      ///< last event; while connecting, the start of the attempt
-    bool starved_ = false;        ///< there was no descriptor for the server's socket since `active_at_`
+    clock_time active_at_{}; ///< last event; while connecting, the start of the attempt
+    bool starved_ = false;   ///< there was no descriptor for the server's socket since `active_at_`
     std::size_t slot_ = 0;   ///< in its worker's list
 };
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/worker.hpp"
 
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <pthread.h>
 #include <string>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 #include <utility>
 
 namespace balance::layer7 {
@@ -67,7 +68,8 @@ void worker::accept_on(std::shared_ptr<listening_socket> socket, std::shared_ptr
 
 void worker::stop_accepting(std::shared_ptr<listening_socket> socket) {
     loop_.post([this, socket = std::move(socket)] {
-        auto const it = std::find_if(acceptors_.begin(), acceptors_.end(), [&](auto const& a) { return a->socket == socket; });
+        auto const it =
+            std::find_if(acceptors_.begin(), acceptors_.end(), [&](auto const& a) { return a->socket == socket; });
         if (it == acceptors_.end())
             return;
         loop_.unwatch(socket->descriptor());
@@ -92,7 +94,8 @@ void worker::accept(acceptor& a) {
         }
         sockaddr_storage from;
         socklen_t size = sizeof from;
-        int const fd = ::accept4(a.socket->descriptor(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int const fd =
+            ::accept4(a.socket->descriptor(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             settle({descriptor(fd), to_address(from), a.socket->local().port, a.service});
             continue;

@@ -172,12 +172,8 @@ void replicator::impl::run(replicate::event e) {
         events_.pop_front();
         actions.clear();
         exchange_.step(std::chrono::steady_clock::now(), next, actions);
-        auto const life = life_;
-        for (auto const& a : actions) {
+        for (auto const& a : actions)
             std::visit([this](auto const& what) { perform(what); }, a);
-            if (life != life_) // a callback stopped us: the rest is void
-                break;
-        }
     }
     running_ = false;
     if (auto const due = exchange_.deadline())
@@ -231,7 +227,7 @@ result<> replicator::impl::stage_arrived(generation_id const& id) {
     if (prepare)
         if (auto r = prepare(arrived->content); !r)
             return r;
-    if (life != life_)
+    if (life != life_) // the callback did it
         return make_error(errc::refused, "replication was stopped");
     return store_.stage(arrived->content);
 }

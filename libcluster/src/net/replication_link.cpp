@@ -93,7 +93,6 @@ void replication_link::establish(connection const& c, tls_engine::role role, wr:
     current_ = c;
     current_role_ = role;
     ++established_;
-    last_error_.clear();
     c->greeted();
     handlers_.up(h);
 }

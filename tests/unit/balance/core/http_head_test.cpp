@@ -36,11 +36,15 @@ TEST_CASE("responses are the same however they arrive", "[http]") {
         {"HTTP/1.1 200 \r\nCONTENT-LENGTH:\t2 \r\n\r\nok", false, 200, "ok"},
         {"HTTP/1.1 200 OK\nContent-Length: 2\n\nok", false, 200, "ok"},
         {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2, 2\r\n\r\nok", false, 200, "ok"},
-        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n", false, 200, "hello world"},
-        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\nA \r\n0123456789\r\n000\r\nTrailer: x\r\n\r\n", false, 200, "0123456789"},
-        {"HTTP/1.1 200 OK\r\nContent-Length: 999\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", false, 200, "x"},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x=y\r\n world\r\n0\r\n\r\n", false, 200,
+         "hello world"},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n\r\nA \r\n0123456789\r\n000\r\nTrailer: x\r\n\r\n",
+         false, 200, "0123456789"},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 999\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", false, 200,
+         "x"},
         {"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nContent-Length: 1\r\n\r\nall of it", true, 200, "all of it"},
-        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nContent-Length: 4\r\n\r\nHTTP/1.1 204 None\r\n\r\n", false, 204, ""},
+        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nContent-Length: 4\r\n\r\nHTTP/1.1 204 None\r\n\r\n", false,
+         204, ""},
         {"HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n", false, 304, ""},
         {"HTTP/1.1 500 Oops\r\nX: y\r\n folded: Content-Length\r\nno colon here\r\n\r\nbad", true, 500, "bad"},
     }));
@@ -64,7 +68,8 @@ TEST_CASE("what is no answer is named", "[http]") {
         {"HTTP/1.1 20", "the connection was closed within the head of the answer"},
         {"HTTP/1.1 200 OK\r\nX: y\r\n", "the connection was closed within the head of the answer"},
         {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", "the connection was closed within the body of the answer"},
-        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "the connection was closed within the body of the answer"},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+         "the connection was closed within the body of the answer"},
         {"SSH-2.0-OpenSSH_9.2\r\n", "the answer is not HTTP/1: it starts with \"SSH-2.0-OpenSSH_9.2\""},
         {"HTTP/2.0 200 OK\r\n", "the answer is not HTTP/1: it starts with \"HTTP/2.0 200 OK\""},
         {"HTTP/1.1 2000 OK\r\n", "the answer is not HTTP/1: it starts with \"HTTP/1.1 2000 OK\""},
@@ -81,13 +86,18 @@ TEST_CASE("what is no answer is named", "[http]") {
         {"HTTP/1.1 200 OK\r\nContent-Length: 0x10\r\n\r\n", "the answer's Content-Length is not one number: \"0x10\""},
         {"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
          "the answer's Content-Length is not one number: \"99999999999999999999\""},
-        {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "the answer's Content-Length is not one number: \"2\""},
-        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", "a chunk size of the answer is not a number: \"xyz\""},
-        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\r\n", "a chunk size of the answer is not a number: \"\""},
-        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", "a chunk size of the answer is not a number: \"-1\""},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+         "the answer's Content-Length is not one number: \"2\""},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+         "a chunk size of the answer is not a number: \"xyz\""},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\r\n",
+         "a chunk size of the answer is not a number: \"\""},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n",
+         "a chunk size of the answer is not a number: \"-1\""},
         {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000000\r\n",
          "a chunk size of the answer is not a number: \"10000000000000000\""},
-        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxx\r\n", "a chunk of the answer is longer than it says"},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxx\r\n",
+         "a chunk of the answer is longer than it says"},
     }));
     for (std::size_t const piece : {std::size_t{1}, std::string_view::npos}) {
         auto const r = read(e.bytes, piece, true);
@@ -136,7 +146,8 @@ TEST_CASE("no more of a body is kept than the limit", "[http]") {
         CHECK(r.state() == progress::truncated);
         CHECK(r.body() == "0123456789");
     }
-    CHECK(read("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789", 3, false, small).state() == progress::complete);
+    CHECK(read("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789", 3, false, small).state() ==
+          progress::complete);
     auto const open = read("HTTP/1.1 200 OK\r\n\r\n0123456789", 3, true, small);
     CHECK(open.state() == progress::complete);
 }

@@ -15,7 +15,8 @@ balance::address ip(std::string const& text) { return boost::asio::ip::make_addr
 
 persistence_table::clock_time at(std::chrono::milliseconds t) { return persistence_table::clock_time(1h) + t; }
 
-persistence_table table(std::size_t size = 100, std::chrono::milliseconds timeout = 10s, std::uint8_t granularity = 128) {
+persistence_table table(std::size_t size = 100, std::chrono::milliseconds timeout = 10s,
+                        std::uint8_t granularity = 128) {
     return persistence_table({.size = size, .timeout = timeout, .granularity = granularity, .hash_seed = 42});
 }
 
@@ -146,7 +147,8 @@ TEST_CASE("a snapshot merged into an empty table gives the same answers", "[pers
     auto a = table(2000);
     std::minstd_rand random(7);
     for (int i = 0; i < 1000; ++i)
-        a.use(boost::asio::ip::address_v4(static_cast<unsigned>(random()) % 700), "s" + std::to_string(random() % 5), at(1ms * i));
+        a.use(boost::asio::ip::address_v4(static_cast<unsigned>(random()) % 700), "s" + std::to_string(random() % 5),
+              at(1ms * i));
     auto b = table(2000);
     for (auto const& e : a.snapshot(at(2s)))
         b.merge(e.client, e.server, e.sequence, e.remaining, at(2s));
@@ -211,7 +213,8 @@ TEST_CASE("a random life agrees with a simple model", "[persistence]") {
                 if (it->second.used < oldest->second.used)
                     oldest = it;
             // Entries of one millisecond have an order that the model does not know.
-            bool const tie = std::count_if(model.begin(), model.end(), [&](auto const& m) { return m.second.used == oldest->second.used; }) > 1;
+            bool const tie = std::count_if(model.begin(), model.end(),
+                                           [&](auto const& m) { return m.second.used == oldest->second.used; }) > 1;
             for (auto it = model.begin(); tie && it != model.end(); ++it)
                 if (it->second.used == oldest->second.used && !t.find(boost::asio::ip::address_v4(it->first), at(now)))
                     oldest = it;

@@ -13,7 +13,9 @@ std::string trace(health_tracker t, std::string const& results) {
     std::string states;
     for (char const r : results) {
         bool const changed = t.report(r == '+');
-        states += t.state() == health::up ? (changed ? 'U' : 'u') : t.state() == health::down ? (changed ? 'D' : 'd') : '?';
+        states += t.state() == health::up     ? (changed ? 'U' : 'u')
+                  : t.state() == health::down ? (changed ? 'D' : 'd')
+                                              : '?';
     }
     return states;
 }

@@ -24,7 +24,8 @@ virtual_service relayed(std::uint16_t port, std::vector<std::uint16_t> const& se
     s.check.timeout = 2000ms;
     char name = 'a';
     for (auto const at : servers)
-        s.servers.push_back({.name = std::string(1, name++), .address = boost::asio::ip::address_v4::loopback(), .port = at});
+        s.servers.push_back(
+            {.name = std::string(1, name++), .address = boost::asio::ip::address_v4::loopback(), .port = at});
     return s;
 }
 

@@ -30,7 +30,8 @@ health_snapshot only(checker const& c) {
 
 /// Lets everything happen that can happen at once.
 void settle(watched_checker& c) {
-    run_until(c.io, [] { return false; }, 15ms);
+    run_until(
+        c.io, [] { return false; }, 15ms);
 }
 
 } // namespace
@@ -283,7 +284,8 @@ TEST_CASE("a callback may apply, and may destroy the checker", "[checker]") {
     });
     subject->apply(services, {});
     CHECK(run_until(io, [&] { return !subject; }));
-    run_until(io, [] { return false; }, 15ms);
+    run_until(
+        io, [] { return false; }, 15ms);
     CHECK(calls == 2);
 }
 

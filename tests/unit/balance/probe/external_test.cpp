@@ -58,10 +58,12 @@ bool is_over(pid_t pid) {
 
 TEST_CASE("a program is told whom to check, and its exit status decides", "[checker]") {
     scripts s;
-    auto const good = s.run(s.script("echo \"$# $1 $2 $3 $4 $PATH\" > " + s.dir.path().string() + "/arguments; echo fine"));
+    auto const good =
+        s.run(s.script("echo \"$# $1 $2 $3 $4 $PATH\" > " + s.dir.path().string() + "/arguments; echo fine"));
     CHECK(good.success);
     CHECK(good.reason == "exit status 0: \"fine\"");
-    CHECK(s.read("arguments") == "4 192.0.2.1 80 127.0.0.1 104 /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n");
+    CHECK(s.read("arguments") ==
+          "4 192.0.2.1 80 127.0.0.1 104 /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n");
 }
 
 TEST_CASE("programs that fail, and why", "[checker]") {
@@ -69,7 +71,8 @@ TEST_CASE("programs that fail, and why", "[checker]") {
     CHECK(s.run(s.script("exit 3")).reason == "exit status 3");
     s.c.events.clear();
     CHECK(scripts().run("/bin/false").reason == "exit status 1");
-    CHECK(scripts().run(s.script("echo; echo ' no association' >&2; exit 1")).reason == "exit status 1: \"no association\"");
+    CHECK(scripts().run(s.script("echo; echo ' no association' >&2; exit 1")).reason ==
+          "exit status 1: \"no association\"");
     CHECK(scripts().run(s.script("kill -TERM $$")).reason == "killed by signal 15");
     CHECK(scripts().run("/no/such/program").reason == "\"/no/such/program\" does not exist");
     CHECK(scripts().run("/etc/passwd/x").reason == "\"/etc/passwd/x\" does not exist");
@@ -77,15 +80,18 @@ TEST_CASE("programs that fail, and why", "[checker]") {
     auto const plain = s.write("plain", "#!/bin/sh\nexit 0\n", fs::perms::owner_read);
     CHECK(scripts().run(plain).reason == "\"" + plain + "\" may not be executed; make it a file with chmod +x");
     auto const lost = s.write("lost", "#!/no/such/interpreter\n");
-    CHECK(scripts().run(lost).reason == "\"" + lost + "\" cannot start: the interpreter its first line names does not exist");
+    CHECK(scripts().run(lost).reason ==
+          "\"" + lost + "\" cannot start: the interpreter its first line names does not exist");
     auto const bare = s.write("bare", "exit 0\n");
-    CHECK(scripts().run(bare).reason == "\"" + bare + "\" is neither a program nor a script whose first line names an interpreter");
+    CHECK(scripts().run(bare).reason ==
+          "\"" + bare + "\" is neither a program nor a script whose first line names an interpreter");
 }
 
 TEST_CASE("a program that hangs is killed with all it started", "[checker]") {
     scripts s;
     auto const dir = s.dir.path().string();
-    auto const r = s.run(s.script("sleep 1000 & echo $! > " + dir + "/child; echo $$ > " + dir + "/self; sleep 1000"), 300ms);
+    auto const r =
+        s.run(s.script("sleep 1000 & echo $! > " + dir + "/child; echo $$ > " + dir + "/self; sleep 1000"), 300ms);
     CHECK(r.reason == "no end of the program within 300 ms");
     REQUIRE(s.pid_in("child") > 0);
     CHECK(run_until(s.c.io, [&] { return is_over(s.pid_in("child")) && ::kill(s.pid_in("self"), 0) != 0; }));
@@ -93,7 +99,9 @@ TEST_CASE("a program that hangs is killed with all it started", "[checker]") {
 
 TEST_CASE("a program that ignores signals is killed too", "[checker]") {
     scripts s;
-    auto const r = s.run(s.script("trap '' TERM INT HUP; echo $$ > " + s.dir.path().string() + "/self; while :; do sleep 1; done"), 300ms);
+    auto const r =
+        s.run(s.script("trap '' TERM INT HUP; echo $$ > " + s.dir.path().string() + "/self; while :; do sleep 1; done"),
+              300ms);
     CHECK(r.reason == "no end of the program within 300 ms");
     REQUIRE(s.pid_in("self") > 0);
     CHECK(run_until(s.c.io, [&] { return ::kill(s.pid_in("self"), 0) != 0; }));
@@ -108,7 +116,8 @@ TEST_CASE("what a program leaves behind neither delays the verdict nor lives on"
 
 TEST_CASE("a program that writes without end fills no memory and does not block", "[checker]") {
     scripts s;
-    CHECK(s.run(s.script("head -c 20000000 /dev/zero | tr '\\0' x")).reason == "exit status 0: \"" + std::string(120, 'x') + "…\"");
+    CHECK(s.run(s.script("head -c 20000000 /dev/zero | tr '\\0' x")).reason ==
+          "exit status 0: \"" + std::string(120, 'x') + "…\"");
     CHECK(scripts().run(s.script("exec yes"), 200ms).reason == "no end of the program within 200 ms");
 }
 
@@ -119,8 +128,9 @@ TEST_CASE("a program gets no descriptor of ours and no blocked signals", "[check
     sigset_t before;
     sigfillset(&all);
     ::pthread_sigmask(SIG_BLOCK, &all, &before);
-    CHECK(s.run(s.script("ls /proc/self/fd | wc -l; grep -E 'SigBlk|SigIgn' /proc/self/status > " + s.dir.path().string() + "/signals")).reason ==
-          "exit status 0: \"4\""); // 0, 1, 2 and the one ls reads the folder with
+    CHECK(s.run(s.script("ls /proc/self/fd | wc -l; grep -E 'SigBlk|SigIgn' /proc/self/status > " +
+                         s.dir.path().string() + "/signals"))
+              .reason == "exit status 0: \"4\""); // 0, 1, 2 and the one ls reads the folder with
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     ::close(leak);
     CHECK_THAT(s.read("signals"), Catch::StartsWith("SigBlk:\t0000000000000000\nSigIgn:\t0000000") &&
@@ -130,7 +140,8 @@ TEST_CASE("a program gets no descriptor of ours and no blocked signals", "[check
 TEST_CASE("no more programs run at once than the limit", "[checker]") {
     scripts s({.max_external = 2});
     auto const dir = s.dir.path().string();
-    auto const counting = s.script("mkdir " + dir + "/run.$$; ls -d " + dir + "/run.* | wc -l >> " + dir + "/counts; sleep 0.02; rmdir " + dir + "/run.$$");
+    auto const counting = s.script("mkdir " + dir + "/run.$$; ls -d " + dir + "/run.* | wc -l >> " + dir +
+                                   "/counts; sleep 0.02; rmdir " + dir + "/run.$$");
     auto check = check_of(health_check::kind::external);
     check.command = counting;
     check.interval = 1h;

@@ -4,6 +4,7 @@
 #include "watched_checker.hpp"
 
 #include <catch2/catch.hpp>
+
 #include <sys/resource.h>
 
 #include <cstdlib>
@@ -39,7 +40,8 @@ expectation status(std::uint16_t code) {
     return e;
 }
 
-/// The result of one check against a server that behaves so. The check expects "good" as the body unless told otherwise.
+/// The result of one check against a server that behaves so. The check expects "good" as the body unless told
+/// otherwise.
 check_result verdict_on(scripted_server::behaviour b, health_check::kind type = health_check::kind::http,
                         std::chrono::milliseconds timeout = 5s, expectation e = equals("good")) {
     watched_checker c;
@@ -94,11 +96,13 @@ TEST_CASE("host, method and a path without its slash", "[checker]") {
 
 TEST_CASE("answers that are up", "[checker]") {
     CHECK(verdict_on(reply(http_answer("good \t\r\n\n"))).success);
-    CHECK(verdict_on(reply("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\ngo\r\n2\r\nod\r\n0\r\n\r\n")).success);
+    CHECK(verdict_on(reply("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\ngo\r\n2\r\nod\r\n0\r\n\r\n"))
+              .success);
     CHECK(verdict_on(reply("HTTP/1.0 200 OK\r\n\r\ngood")).success);
     CHECK(verdict_on(reply(http_answer("", "302 Found")), health_check::kind::http, 5s, {}).success);
     CHECK(verdict_on(reply(http_answer("all is good here")), health_check::kind::http, 5s, contains("good")).success);
-    CHECK(verdict_on(reply(http_answer("a\nload=17%\nb")), health_check::kind::http, 5s, regex("load=[0-9]{1,2}%")).success);
+    CHECK(verdict_on(reply(http_answer("a\nload=17%\nb")), health_check::kind::http, 5s, regex("load=[0-9]{1,2}%"))
+              .success);
     CHECK(verdict_on(reply(http_answer("gone", "404 Not Found")), health_check::kind::http, 5s, status(404)).success);
 }
 
@@ -123,7 +127,8 @@ TEST_CASE("answers that are down, and why", "[checker]") {
         {"HTTP/1.1 200 OK\r\n\r\nbad", regex("(g"), "the regular expression \"(g\" is not valid: missing ): (g"},
         {"SSH-2.0-OpenSSH_9.2p1\r\n", {}, "the answer is not HTTP/1: it starts with \"SSH-2.0-OpenSSH_9.2p1\""},
         {"", {}, "the connection was closed without an answer"},
-        {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\ngood", equals("good"), "the connection was closed within the body of the answer"},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\ngood", equals("good"),
+         "the connection was closed within the body of the answer"},
     };
     for (auto const& e : examples) {
         auto const r = verdict_on(reply(e.answer), health_check::kind::http, 5s, e.expect);
@@ -135,8 +140,9 @@ TEST_CASE("answers that are down, and why", "[checker]") {
 TEST_CASE("a long body is quoted in part, on one line of at most 200 characters", "[checker]") {
     auto const r = verdict_on(reply(http_answer(std::string(5000, 'x'))));
     CHECK(r.reason == "body is not \"good\" but \"" + std::string(60, 'x') + "…\"");
-    auto const redirect = verdict_on(reply("HTTP/1.1 302 Found\r\nLocation: " + std::string(500, 'y') + "\r\n\r\n" + std::string(90, 'z')),
-                                     health_check::kind::http, 5s, equals(std::string(100, 'e')));
+    auto const redirect = verdict_on(
+        reply("HTTP/1.1 302 Found\r\nLocation: " + std::string(500, 'y') + "\r\n\r\n" + std::string(90, 'z')),
+        health_check::kind::http, 5s, equals(std::string(100, 'e')));
     CHECK(redirect.reason.size() <= 200);
     CHECK(redirect.reason.ends_with("…"));
 }
@@ -144,12 +150,16 @@ TEST_CASE("a long body is quoted in part, on one line of at most 200 characters"
 TEST_CASE("servers that never come to an end are down in time", "[checker]") {
     std::string const head = "HTTP/1.1 200 OK\r\n";
     CHECK(verdict_on(stay_silent, health_check::kind::http, 50ms).reason == "no answer within 50 ms");
-    CHECK(verdict_on(keep_writing("", "H", 20ms), health_check::kind::http, 70ms).reason == "no complete answer within 70 ms");
-    CHECK(verdict_on(keep_writing(head, "X", 20ms), health_check::kind::http, 70ms).reason == "no complete answer within 70 ms");
+    CHECK(verdict_on(keep_writing("", "H", 20ms), health_check::kind::http, 70ms).reason ==
+          "no complete answer within 70 ms");
+    CHECK(verdict_on(keep_writing(head, "X", 20ms), health_check::kind::http, 70ms).reason ==
+          "no complete answer within 70 ms");
     CHECK(verdict_on(keep_writing(head + "\r\n", "g", 20ms), health_check::kind::http, 70ms).reason ==
           "no complete answer within 70 ms");
-    CHECK(verdict_on(keep_writing(head, "X-Filler: filling\r\n", 0ms)).reason == "the head of the answer is longer than 16384 bytes");
-    CHECK(verdict_on(keep_writing("HTTP/1.1 200 ", "OK", 0ms)).reason == "the head of the answer is longer than 16384 bytes");
+    CHECK(verdict_on(keep_writing(head, "X-Filler: filling\r\n", 0ms)).reason ==
+          "the head of the answer is longer than 16384 bytes");
+    CHECK(verdict_on(keep_writing("HTTP/1.1 200 ", "OK", 0ms)).reason ==
+          "the head of the answer is longer than 16384 bytes");
     CHECK(verdict_on(keep_writing("", "HTTP/1.1 100 Continue\r\n\r\n", 0ms)).reason ==
           "the head of the answer is longer than 16384 bytes");
     CHECK(verdict_on(keep_writing(head + "Transfer-Encoding: chunked\r\n\r\n0\r\n", "X: y\r\n", 0ms)).reason ==
@@ -220,23 +230,27 @@ TEST_CASE("a TLS version of long ago will do where nothing is verified", "[check
     SSL_CTX_set_max_proto_version(tls.native_handle(), TLS1_VERSION);
     SSL_CTX_set_cipher_list(tls.native_handle(), "ALL:@SECLEVEL=0");
     cert.use_in(tls);
-    CHECK(verdict_on(reply_over_tls(tls, http_answer("good")), health_check::kind::https).reason == "200 OK, body as expected");
+    CHECK(verdict_on(reply_over_tls(tls, http_answer("good")), health_check::kind::https).reason ==
+          "200 OK, body as expected");
 }
 
 TEST_CASE("servers that cannot speak TLS are down, and why", "[checker]") {
     auto const https = health_check::kind::https;
-    CHECK(verdict_on(keep_writing("", "garbage!", 0ms), https, 100ms).reason == "no TLS handshake within 100 ms"); // waits for CRLF CRLF
+    CHECK(verdict_on(keep_writing("", "garbage!", 0ms), https, 100ms).reason ==
+          "no TLS handshake within 100 ms"); // waits for CRLF CRLF
     auto const shout = [](std::string text) {
         return [text = std::move(text)](tcp::socket& s) -> boost::asio::awaitable<void> {
             co_await boost::asio::async_write(s, boost::asio::buffer(text), no_throw);
         };
     };
-    CHECK(verdict_on(shout("HTTP/1.1 400 Bad Request\r\n\r\n"), https).reason == "TLS handshake failed: wrong version number");
+    CHECK(verdict_on(shout("HTTP/1.1 400 Bad Request\r\n\r\n"), https).reason ==
+          "TLS handshake failed: wrong version number");
     CHECK(verdict_on(shout(std::string(100'000, '\x17')), https).reason.starts_with("TLS handshake failed: "));
     std::string const handshake_failure("\x15\x03\x01\x00\x02\x02\x28", 7); // RFC 8446 §6
     CHECK(verdict_on(shout(handshake_failure), https).reason == "TLS handshake failed: sslv3 alert handshake failure");
     CHECK(verdict_on(stay_silent, https, 50ms).reason == "no TLS handshake within 50 ms");
     // Whether our first message had arrived when it closed decides between an end and a reset.
-    CHECK_THAT(verdict_on(hang_up, https).reason, Catch::Equals("TLS handshake failed: the server closed the connection") ||
-                                                      Catch::Equals("TLS handshake failed: connection reset by peer"));
+    CHECK_THAT(verdict_on(hang_up, https).reason,
+               Catch::Equals("TLS handshake failed: the server closed the connection") ||
+                   Catch::Equals("TLS handshake failed: connection reset by peer"));
 }

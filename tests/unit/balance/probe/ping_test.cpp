@@ -3,6 +3,7 @@
 #include "watched_checker.hpp"
 
 #include <catch2/catch.hpp>
+
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,7 +19,8 @@ namespace {
 std::vector<int> kinds(bool v6) {
     std::vector<int> all;
     for (int const kind : {SOCK_DGRAM, SOCK_RAW}) {
-        int const fd = ::socket(v6 ? AF_INET6 : AF_INET, kind | SOCK_CLOEXEC, v6 ? int{IPPROTO_ICMPV6} : int{IPPROTO_ICMP});
+        int const fd =
+            ::socket(v6 ? AF_INET6 : AF_INET, kind | SOCK_CLOEXEC, v6 ? int{IPPROTO_ICMPV6} : int{IPPROTO_ICMP});
         if (fd >= 0)
             all.push_back(kind);
         ::close(fd);
@@ -100,7 +102,8 @@ TEST_CASE("a reply counts only from the asked address and with the right cookie"
         REQUIRE(socket->send(here, expected, 3) == 0);
         REQUIRE(socket->send(here, expected, 4) == 0); // answered twice, counts once
         CHECK(run_until(io, [&] { return good > 0; }));
-        run_until(io, [] { return false; }, 20ms);
+        run_until(
+            io, [] { return false; }, 20ms);
         CHECK(good == 1);
         CHECK(bad == 0);
         socket->close();

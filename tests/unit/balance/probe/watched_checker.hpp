@@ -21,7 +21,8 @@ inline balance::health_check check_of(balance::health_check::kind type) {
 }
 
 /// A service with one server, "one" on 127.0.0.1, that is checked on that port.
-inline balance::virtual_service checked_service(balance::health_check c, std::uint16_t port, std::string const& name = "web") {
+inline balance::virtual_service checked_service(balance::health_check c, std::uint16_t port,
+                                                std::string const& name = "web") {
     balance::virtual_service s;
     s.name = name;
     s.mode = balance::mode::dr;
@@ -42,7 +43,8 @@ struct watched_checker {
     explicit watched_checker(balance::checker::settings s = {}) : subject(io.get_executor(), s) {
         subject.on_event([this](balance::health_event const& e) { events.push_back(e); });
     }
-    void apply(std::vector<balance::virtual_service> const& services, std::vector<balance::server_state> const& known = {}) {
+    void apply(std::vector<balance::virtual_service> const& services,
+               std::vector<balance::server_state> const& known = {}) {
         subject.apply(services, known);
     }
     bool wait_for_events(std::size_t count) {

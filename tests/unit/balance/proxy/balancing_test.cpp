@@ -18,7 +18,8 @@ struct three_servers {
     threaded_server three{greet_and_echo("three")};
     proxied_service p;
 
-    explicit three_servers(proxy::settings s = {.threads = 2}, std::vector<std::uint16_t> const& weights = {1, 1, 1}) : p(s) {
+    explicit three_servers(proxy::settings s = {.threads = 2}, std::vector<std::uint16_t> const& weights = {1, 1, 1})
+        : p(s) {
         p.add_server("one", one.port(), weights[0]);
         p.add_server("two", two.port(), weights[1]);
         p.add_server("three", three.port(), weights[2]);

@@ -31,9 +31,7 @@ struct connected_pair {
         }
     }
     /// Does the client of that server still get its echo?
-    bool alive(std::size_t which) {
-        return clients[which].send("ping\n") && clients[which].receive_line() == "ping";
-    }
+    bool alive(std::size_t which) { return clients[which].send("ping\n") && clients[which].receive_line() == "ping"; }
 };
 
 } // namespace

@@ -85,8 +85,9 @@ TEST_CASE("a taken port is said in status, and the others are served", "[proxy]"
     int const other = listening(taken);
     p.service().ports.push_back({taken, taken});
     p.apply();
-    CHECK(p.status().not_served == "cannot listen on " + own_address() + ":" + std::to_string(taken) +
-                                       ": Address already in use; another program or service has this port: stop it or choose another");
+    CHECK(p.status().not_served ==
+          "cannot listen on " + own_address() + ":" + std::to_string(taken) +
+              ": Address already in use; another program or service has this port: stop it or choose another");
     CHECK(p.who_serves() == "one");
     ::close(other);
     p.apply();
@@ -124,6 +125,19 @@ TEST_CASE("services this build cannot serve are named and left alone", "[proxy]"
     CHECK(status[1].name == "web");
     CHECK(status[1].not_served.empty());
     CHECK(tcp_client(web.ports[0].first).error() == ECONNREFUSED);
+}
+
+TEST_CASE("a service on all ports is refused before it takes every descriptor", "[proxy]") {
+    proxied_service p;
+    p.add_server("one", 9);
+    p.service().ports = {{1, 65535}};
+    p.apply();
+    CHECK(p.status().not_served ==
+          "it has 65535 ports and layer 7 needs a socket for each, of which it opens at most 4096; use a layer-4 mode");
+    CHECK(tcp_client(p.port).error() == ECONNREFUSED);
+    p.service().ports = {{p.port, p.port}, {p.port, p.port}};
+    p.apply();
+    CHECK(p.status().not_served.empty());
 }
 
 TEST_CASE("above the limit of connections new ones wait their turn", "[proxy]") {

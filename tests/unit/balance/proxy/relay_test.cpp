@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxied_service.hpp"
 
-#include <catch2/catch.hpp>
-
 #include <boost/asio/read.hpp>
+#include <catch2/catch.hpp>
 
 #include <atomic>
 #include <future>

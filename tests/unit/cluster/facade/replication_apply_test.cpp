@@ -122,10 +122,37 @@ TEST_CASE("a peer that dies in the middle of an apply does not hold it up") {
     REQUIRE(pair.a.answers[0].has_value());
     CHECK(pair.a.store->current() == make_generation(1));
 
+    CHECK_FALSE(std::filesystem::exists(pair.b.home.path() / "generations" / "staged"));
+
     pair.b.unit->on_prepare([](generation const&) -> result<> { return {}; });
     REQUIRE(pair.b.start());
     REQUIRE(pair.until([&] { return pair.b.unit->status().in_sync; }));
     CHECK(pair.b.store->current() == make_generation(1));
+}
+
+TEST_CASE("a second apply is refused and does not disturb the first") {
+    replication_pair pair;
+    REQUIRE(pair.connect());
+    pair.a.apply(make_generation(1));
+    pair.a.apply(make_generation(2));
+    REQUIRE(pair.a.answers.size() == 1);
+    CHECK(pair.a.answers[0].error().code == balance::errc::refused);
+    REQUIRE(pair.until([&] { return pair.a.answers.size() == 2; }));
+    REQUIRE(pair.a.answers[1].has_value());
+    CHECK(pair.a.answers[1]->peer_committed);
+    CHECK(pair.b.store->current() == make_generation(1));
+}
+
+TEST_CASE("an apply may be followed by another from its own answer") {
+    replication_pair pair;
+    REQUIRE(pair.connect());
+    pair.a.unit->apply(make_generation(1), [&](result<replicator::outcome> r) {
+        pair.a.answers.push_back(std::move(r));
+        pair.a.apply(make_generation(2));
+    });
+    REQUIRE(pair.until([&] { return pair.a.answers.size() == 2; }));
+    CHECK(pair.a.answers[1]->peer_committed);
+    CHECK(pair.b.store->current() == make_generation(2));
 }
 
 TEST_CASE("stopping answers an apply that is under way") {

@@ -1,30 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who may connect, what strangers achieve, and how a connection comes back.
-#include "replication_pair.hpp"
-
-#include "wire/replication_codec.hpp"
+#include "odd_peer.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <boost/asio/connect.hpp>
-#include <boost/asio/write.hpp>
-
+#include <algorithm>
 #include <random>
 
 using namespace test;
 using asio::ip::tcp;
 
 namespace {
-
-/// A plain TCP connection to `to`, from the address `from`.
-tcp::socket dial(replication_pair& pair, char const* from, char const* to) {
-    tcp::socket s(pair.io);
-    s.open(tcp::v4());
-    s.bind({asio::ip::make_address(from), 0});
-    s.connect({asio::ip::make_address(to), pair.port});
-    s.non_blocking(true);
-    return s;
-}
 
 /// Has the other side closed it?
 bool is_closed(tcp::socket& s) {
@@ -104,15 +90,25 @@ TEST_CASE("strangers at the port achieve nothing") {
     REQUIRE(pair.until([&] { return !pair.b.committed.empty(); }));
 }
 
-TEST_CASE("strangers who say nothing are shown out, and are few at a time") {
+TEST_CASE("strangers who say nothing are few at a time") {
     replication_pair pair;
+    pair.a.settings.dead = milliseconds{60000};
     REQUIRE(pair.connect());
     std::vector<tcp::socket> mute;
     for (int i = 0; i < 30; ++i)
         mute.push_back(dial(pair, "127.0.0.2", "127.0.0.1"));
-    REQUIRE(pair.until([&] { return std::count_if(mute.begin(), mute.end(), is_closed) >= 22; }));
-    CHECK(std::count_if(mute.begin(), mute.end(), is_closed) == 22); // 8 may stay until their time is over
-    REQUIRE(pair.until([&] { return std::all_of(mute.begin(), mute.end(), is_closed); }));
+    auto const closed = [&] { return std::count_if(mute.begin(), mute.end(), is_closed); };
+    REQUIRE(pair.until([&] { return closed() >= 22; }));
+    pair.during(milliseconds{50});
+    CHECK(closed() == 22);
+    CHECK(pair.a.connections == std::vector<bool>{true});
+}
+
+TEST_CASE("strangers who say nothing are shown out") {
+    replication_pair pair;
+    REQUIRE(pair.connect());
+    auto mute = dial(pair, "127.0.0.2", "127.0.0.1");
+    REQUIRE(pair.until([&] { return is_closed(mute); }));
     CHECK(pair.a.connections == std::vector<bool>{true});
 }
 
@@ -215,6 +211,115 @@ TEST_CASE("when both connect at once one connection stays") {
         CHECK(settled == std::pair{pair.a.connections.size(), pair.b.connections.size()});
         CHECK(settled.first <= 3); // at worst the primary's own was taken back
     }
+}
+
+TEST_CASE("a primary gives the secondary time to come before it connects itself") {
+    replication_pair pair;
+    pair.a.settings.alive = milliseconds{40}; // patience: 200 ms
+    tcp::acceptor there(pair.io, {asio::ip::make_address("127.0.0.2"), pair.port});
+    there.non_blocking(true);
+    auto const begin = std::chrono::steady_clock::now();
+    REQUIRE(pair.a.start());
+    tcp::socket caller(pair.io);
+    REQUIRE(pair.until([&] {
+        boost::system::error_code code;
+        there.accept(caller, code);
+        return !code;
+    }));
+    CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds{200});
+}
+
+TEST_CASE("a primary that lost the secondary's connection connects itself after a while") {
+    replication_pair pair;
+    pair.a.settings.alive = milliseconds{40}; // patience: 200 ms
+    pair.a.settings.dead = milliseconds{60000};
+    REQUIRE(pair.a.start());
+    {
+        auto peer = odd_peer::secondary(pair);
+        peer.say(peer.hello());
+        REQUIRE(peer.hear());
+        pair.during(milliseconds{300}); // it has stopped looking for a peer
+        REQUIRE(pair.a.connected());
+    }
+    REQUIRE(pair.until([&] { return !pair.a.connected(); }));
+    tcp::acceptor there(pair.io, {asio::ip::make_address("127.0.0.2"), pair.port});
+    there.non_blocking(true);
+    tcp::socket caller(pair.io);
+    CHECK(pair.until([&] {
+        boost::system::error_code code;
+        there.accept(caller, code);
+        return !code;
+    }));
+}
+
+TEST_CASE("a newer connection of the secondary replaces one that may be dead") {
+    replication_pair pair;
+    REQUIRE(pair.a.start());
+    auto first = odd_peer::secondary(pair);
+    first.say(first.hello());
+    REQUIRE(first.hear());
+    auto second = odd_peer::secondary(pair);
+    second.say(second.hello());
+    REQUIRE(second.hear());
+    CHECK_FALSE(first.hear());
+    CHECK_FALSE(second.is_closed());
+    CHECK(pair.a.connections == std::vector<bool>{true, false, true});
+}
+
+TEST_CASE("a connection that the primary opened replaces only one of its own") {
+    replication_pair pair;
+    SECTION("the secondary's own stays") {
+        REQUIRE(pair.connect());
+        auto newer = odd_peer::primary(pair);
+        newer.say(newer.hello());
+        CHECK_FALSE(newer.hear());
+        CHECK(pair.b.connections == std::vector<bool>{true});
+    }
+    SECTION("an older one of the primary goes") {
+        REQUIRE(pair.b.start());
+        auto older = odd_peer::primary(pair);
+        older.say(older.hello());
+        REQUIRE(older.hear());
+        auto newer = odd_peer::primary(pair);
+        newer.say(newer.hello());
+        REQUIRE(newer.hear());
+        CHECK_FALSE(older.hear());
+        CHECK(pair.b.connections == std::vector<bool>{true, false, true});
+    }
+}
+
+TEST_CASE("while the secondary's hello is on its way it answers no other") {
+    replication_pair pair;
+    pair.b.settings.dead = milliseconds{60000};
+    tcp::acceptor here(pair.io, {asio::ip::make_address("127.0.0.1"), pair.port});
+    here.non_blocking(true);
+    REQUIRE(pair.b.start());
+    tcp::socket caller(pair.io);
+    REQUIRE(pair.until([&] {
+        boost::system::error_code code;
+        here.accept(caller, code);
+        return !code;
+    }));
+    odd_peer called(pair, node_id::primary, std::move(caller), net::tls_engine::role::server);
+    REQUIRE(called.hear()); // its hello; it waits for ours
+
+    auto calling = odd_peer::primary(pair);
+    calling.say(calling.hello());
+    CHECK_FALSE(calling.hear());
+    called.say(called.hello());
+    REQUIRE(pair.until([&] { return pair.b.connected(); }));
+    CHECK(pair.b.connections == std::vector<bool>{true});
+}
+
+TEST_CASE("of two paths that both work one is used") {
+    replication_pair pair;
+    auto const at = [](char const* text) { return asio::ip::make_address(text); };
+    pair.a.settings.paths = {{at("127.0.0.1"), at("127.0.0.2"), "lo"}, {at("127.0.0.3"), at("127.0.0.4"), "lo"}};
+    pair.b.settings.paths = {{at("127.0.0.2"), at("127.0.0.1"), "lo"}, {at("127.0.0.4"), at("127.0.0.3"), "lo"}};
+    REQUIRE(pair.connect());
+    pair.during(milliseconds{400});
+    CHECK(pair.a.connections == std::vector<bool>{true});
+    CHECK(pair.b.connections == std::vector<bool>{true});
 }
 
 TEST_CASE("a port that is taken is said at the start") {

@@ -7,17 +7,33 @@
 #include <new>
 
 namespace {
+
 std::size_t allocations = 0;
+
+void* allocate(std::size_t size) noexcept {
+    ++allocations;
+    return std::malloc(size > 0 ? size : 1);
 }
 
-void* operator new(std::size_t size) {
-    ++allocations;
-    if (void* p = std::malloc(size))
+void* allocate_or_throw(std::size_t size) {
+    if (void* p = allocate(size))
         return p;
     throw std::bad_alloc();
 }
+
+} // namespace
+
+// All forms that do not align, so that none of a sanitizer's is paired with one of these.
+void* operator new(std::size_t size) { return allocate_or_throw(size); }
+void* operator new[](std::size_t size) { return allocate_or_throw(size); }
+void* operator new(std::size_t size, std::nothrow_t const&) noexcept { return allocate(size); }
+void* operator new[](std::size_t size, std::nothrow_t const&) noexcept { return allocate(size); }
 void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::nothrow_t const&) noexcept { std::free(p); }
+void operator delete[](void* p, std::nothrow_t const&) noexcept { std::free(p); }
 
 TEST_CASE("a running machine allocates nothing") {
     using namespace bench;
