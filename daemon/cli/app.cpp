@@ -44,6 +44,7 @@ class program {
 public:
     explicit program(environment& env) : env_(env) {
         app_.footer(footer);
+        app_.set_version_flag("--version", "dyad " DYAD_VERSION);
         app_.require_subcommand(1);
         app_.fallthrough(); // --json and --run-dir also after the command
         app_.add_option("--run-dir", run_dir_, "Directory with the daemon's socket")

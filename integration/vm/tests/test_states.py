@@ -53,7 +53,7 @@ def test_a_halted_server_is_out_at_once(ready, driver):
         on_a, on_b = (one, two) if one.server == "rs1" else (two, one)
         driver.apply(web(), web__A="halt")
         assert weights(ready) == {"10.77.0.42:80": 100}
-        assert not on_a.lives(timeout=2)
+        assert on_a.is_reset()
         assert on_b.lives()
         assert set(who_of(ready.clients[0], VIP, 80)) == {"rs2"}
     driver.apply(web())

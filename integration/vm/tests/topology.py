@@ -157,6 +157,17 @@ class Caller:
         except OSError:
             return False
 
+    def is_reset(self):
+        """Is the client told, rather than left waiting?"""
+        try:
+            self.socket.sendall(b"word\n")
+            self.socket.recv(4096)
+            return False
+        except ConnectionResetError:
+            return True
+        except OSError:
+            return False
+
     def _line(self):
         text = b""
         while not text.endswith(b"\n"):

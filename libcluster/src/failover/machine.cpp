@@ -64,6 +64,7 @@ void machine::become(node_state to, char const* reason) {
 void machine::claim(char const* reason) {
     epoch_ = {epoch_.counter + 1, settings_.self};
     offer_until_.reset();
+    declined_ = false;
     become(node_state::acquiring, reason);
     if (has_peer() && !alive_)
         doubt_ = doubt::silent;

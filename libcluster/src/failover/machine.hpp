@@ -81,7 +81,7 @@ private:
     bool rule_claim();
     bool rule_failback();
     bool rule_owner();
-    bool rule_conflict();
+    void rule_conflict();
     bool rule_hand_over();
     bool rule_releasing();
     void rule_peer_request();
@@ -103,6 +103,7 @@ private:
     void claim(char const* reason);
     void release(aftermath then, char const* reason);
     void ask_release();
+    void give_up_acquiring(char const* reason);
     void released();
     void start_offer(time_point until);
     void end_offer(refusal why);
@@ -130,6 +131,7 @@ private:
     time_point listen_since_;
     time_point listen_until_;  ///< when silence ends listening
     time_point start_limit_;   ///< initdead
+    bool was_able_ = false;    ///< could have served at some time since the start
     bool woken_ = false;       ///< listens because it was asleep, not because it started
     bool heard_ = false;       ///< the peer was heard, or said goodbye, since listening began
     bool behind_ = false;      ///< late: what the peer said may be outdated until all that arrived was delivered

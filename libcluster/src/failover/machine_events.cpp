@@ -122,6 +122,7 @@ void machine::on(local_health const& h) {
         settle_until_ = now_ + limits_.settle; // the peer may have claimed while nothing reached this node
     was_reachable_ = was_reachable_ || h.service_ok;
     health_ = h;
+    was_able_ = was_able_ || able_now();
 }
 
 void machine::on(addresses_acquired const& r) {
@@ -139,11 +140,16 @@ void machine::on(addresses_acquired const& r) {
         request_number_ = 0;
         return;
     }
+    give_up_acquiring("the addresses could not be put on");
+}
+
+/// What may be on by now is taken off, and the peer is offered the rest.
+void machine::give_up_acquiring(char const* reason) {
     backoff_until_ = now_ + backoff_;
     backoff_ = std::min(2 * backoff_, limits::last_backoff);
-    if (pending_ && pending_->request.what != request::stop)
+    if (pending_)
         finish_request(refusal::effect_failed);
-    release(aftermath::passive, "the addresses could not be put on");
+    release(aftermath::passive, reason);
 }
 
 void machine::on(addresses_released const& r) {

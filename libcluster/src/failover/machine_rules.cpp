@@ -93,6 +93,9 @@ bool machine::rule_offering() {
     }
     if (!alive_ || behind_ || !can_take(peer_))
         return false;
+    // On a cold boot the primary is to own the addresses, not whoever was ready first: it is waited for until initdead.
+    if (settings_.self == node_id::primary && !was_able_ && !able_now() && !maintenance_ && !due(start_limit_))
+        return false;
     if (!able_now() || now_ < backoff_until_)
         start_offer(time_point::max());
     else if (settings_.self == node_id::primary && !declined_ && worse_connected(report(), peer_))
@@ -147,12 +150,11 @@ bool machine::rule_failback() {
 
 bool machine::rule_owner() {
     if (!health_.service_ok) {
-        // Nobody could reach it here, and held on to it would be a duplicate once the interface is back.
+        // Nobody can reach the addresses here, and to hold on would be a duplicate once the interface is back.
         release(aftermath::passive, "the service interfaces are down");
         return true;
     }
-    if (rule_conflict())
-        return true;
+    rule_conflict();
     if (due(next_refresh_)) {
         next_refresh_ = now_ + settings_.refresh;
         out_->push_back(refresh_addresses{});
@@ -161,32 +163,31 @@ bool machine::rule_owner() {
     if (state_ == node_state::active)
         return rule_hand_over();
     if (effect_ == effect::acquiring && due(since_ + settings_.lifetime)) {
-        on(addresses_acquired{false}); // no answer: what is on by now is taken off
+        give_up_acquiring("putting the addresses on took too long");
         return true;
     }
     return false;
 }
 
 /// "Both active": the greater epoch stays, and announces when it sees the conflict and again when it is over.
-bool machine::rule_conflict() {
+void machine::rule_conflict() {
     if (!alive_)
-        return false;
+        return;
     if (owns(peer_.state)) {
         if (doubt_ == doubt::both || peer_.epoch > epoch_)
-            return false;
+            return;
         doubt_ = doubt::both;
         tell(notify::kind::dual_active,
              "both nodes owned the addresses; this node's epoch is greater, the peer yields");
         if (state_ == node_state::active)
             out_->push_back(announce_addresses{});
-        return false;
+        return;
     }
     bool const over = peer_.state != node_state::releasing && doubt_ != doubt::none && state_ == node_state::active;
     if (over) {
         doubt_ = doubt::none;
         out_->push_back(announce_addresses{});
     }
-    return false;
 }
 
 /// "Handing over by itself": an active node that is less fit than its peer.

@@ -155,7 +155,7 @@ void address_keeper::replace_floating(std::vector<floating_address> floating) {
     for (auto& f : floating) {
         auto const known =
             std::find_if(entries_.begin(), entries_.end(), [&](entry const& e) { return e.floating == f; });
-        entries.push_back(known != entries_.end() ? *known : entry{.floating = f, .place = {}, .faulty = false});
+        entries.push_back(known != entries_.end() ? *known : entry{.floating = f, .place = {}});
     }
     for (auto const& e : entries_) {
         if (e.place && std::find(floating.begin(), floating.end(), e.floating) == floating.end()) {
@@ -226,6 +226,7 @@ void address_keeper::resolve(entry& e) {
         return;
     }
     e.place = placed_address{on->index, f.address, host_prefix(f.address)};
+    e.placed_once = true;
 }
 
 /// Puts these on, and counts those that worked. A fault is reported when it is new.

@@ -106,6 +106,7 @@ private:
         floating_address floating;
         std::optional<placed_address> place; ///< absent while its interface isn't known
         bool faulty = false;                 ///< its fault was reported
+        bool placed_once = false;            ///< its interface has been known
     };
 
     void run();

@@ -35,9 +35,10 @@ void address_keeper::report_links() {
 void address_keeper::report_service() {
     auto const& view = monitor_->view();
     bool const ok = std::all_of(entries_.begin(), entries_.end(), [&](entry const& e) {
-        // An address without an interface was reported as a fault of its own.
         auto const* const on = e.place ? view.find(e.place->interface) : nullptr;
-        return on == nullptr || on->running;
+        // An address that never had an interface is a fault of the configuration, reported as such; one whose interface
+        // went away can't be served from here.
+        return on != nullptr ? on->running : !e.placed_once;
     });
     if (service_ != ok) {
         service_ = ok;

@@ -46,14 +46,17 @@ result<announce_socket> announce_socket::open() {
     return announce_socket{std::move(fd)};
 }
 
-void announce_socket::announce(held_address const& a) noexcept {
-    auto const& where = a.floating.address;
-    if (where.is_v4()) {
-        send(a.interface, gratuitous_arp(arp_operation::request, a.mac, where.to_v4()));
-        send(a.interface, gratuitous_arp(arp_operation::reply, a.mac, where.to_v4()));
-        send(a.interface, arp_probe(a.mac, where.to_v4()));
-    } else {
-        send(a.interface, unsolicited_advertisement(a.mac, where.to_v6(), a.router));
+void announce_socket::announce(announcement const& a) noexcept {
+    auto const& [what, probe] = a;
+    auto const& where = what.floating.address;
+    if (where.is_v6()) {
+        send(what.interface, unsolicited_advertisement(what.mac, where.to_v6(), what.router));
+        return;
+    }
+    send(what.interface, gratuitous_arp(arp_operation::request, what.mac, where.to_v4()));
+    send(what.interface, gratuitous_arp(arp_operation::reply, what.mac, where.to_v4()));
+    if (probe) {
+        send(what.interface, arp_probe(what.mac, where.to_v4()));
     }
 }
 

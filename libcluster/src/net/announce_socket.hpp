@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "net/address_keeper.hpp"
 #include "net/announce_frames.hpp"
+#include "net/announcer.hpp"
 #include "net/unique_fd.hpp"
 
 namespace cluster::net {
@@ -12,10 +12,9 @@ class announce_socket {
 public:
     static result<announce_socket> open();
 
-    /// Gratuitous ARP request and reply and a probe for others who have the address, or an unsolicited neighbour
-    /// advertisement. Never waits; a frame that doesn't fit into the card's queue is lost, and the next pass repeats
-    /// it.
-    void announce(held_address const& a) noexcept;
+    /// Gratuitous ARP request and reply, and if wanted a probe, or an unsolicited neighbour advertisement. Never waits;
+    /// a frame that doesn't fit into the card's queue is lost, and the next pass repeats it.
+    void announce(announcement const& a) noexcept;
 
     /// Readable when a probe was answered.
     [[nodiscard]] int descriptor() const noexcept { return fd_.get(); }

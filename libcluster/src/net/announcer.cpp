@@ -15,7 +15,7 @@ constexpr std::chrono::milliseconds contested_repeat = 500ms;
 // What may go out at once after a pause: a pair with a few addresses announces all of them without a delay.
 constexpr int burst_frames = 32;
 
-int frames_of(held_address const& a) { return a.floating.address.is_v4() ? 3 : 1; }
+int frames_of(announcement const& a) { return a.what.floating.address.is_v4() ? (a.probe ? 3 : 2) : 1; }
 
 } // namespace
 
@@ -97,7 +97,7 @@ announcer::time_point announcer::deadline() const noexcept {
     return first;
 }
 
-std::optional<held_address> announcer::next(time_point now) {
+std::optional<announcement> announcer::next(time_point now) {
     if (!on_) {
         return std::nullopt;
     }
@@ -114,15 +114,15 @@ std::optional<held_address> announcer::next(time_point now) {
 }
 
 /// The contested ones first: there a neighbour may be wrong.
-held_address announcer::pick(schedule& s, time_point now) {
+announcement announcer::pick(schedule& s, time_point now) {
     auto const due =
         std::find_if(s.contested.begin(), s.contested.end(), [now](auto const& c) { return c.second <= now; });
     if (due != s.contested.end()) {
-        auto const a = *find(s, due->first);
+        announcement const a{*find(s, due->first), true};
         s.contested.erase(due);
         return a;
     }
-    auto const& a = s.addresses[s.position];
+    announcement const a{s.addresses[s.position], s.pass > 0};
     if (++s.position == s.addresses.size()) {
         finish_pass(s);
     }

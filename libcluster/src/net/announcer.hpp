@@ -10,6 +10,12 @@
 
 namespace cluster::net {
 
+/// What is to be sent now.
+struct announcement {
+    held_address what;
+    bool probe = false; ///< also ask whether somebody else answers for it
+};
+
 /// When which address is announced. Pure: time goes in, addresses come out.
 ///
 /// On each interface all addresses are announced once before any is repeated: at 0, 0.2, 0.4, 1.2, 2.2 and 5 s, then
@@ -19,7 +25,8 @@ class announcer {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
-    /// `frames_per_second`: at most, on each interface. An address takes three frames in IPv4, one in IPv6.
+    /// `frames_per_second`: at most, on each interface. An address takes two frames in IPv4, a third with a probe, and
+    /// one in IPv6.
     explicit announcer(unsigned frames_per_second);
 
     /// Replaces what is to be announced. Interfaces that gained an address begin anew if announcing is on.
@@ -34,8 +41,8 @@ public:
 
     /// When `next` has something; the end of time when nothing is to come.
     [[nodiscard]] time_point deadline() const noexcept;
-    /// An address to announce now, or nothing before `deadline`.
-    std::optional<held_address> next(time_point now);
+    /// An address to announce now, or nothing before `deadline`. Probes come with the second pass: first the claims.
+    std::optional<announcement> next(time_point now);
 
 private:
     struct schedule {
@@ -50,7 +57,7 @@ private:
 
     [[nodiscard]] static time_point due_of(schedule const& s) noexcept;
     [[nodiscard]] static held_address const* find(schedule const& s, address const& a) noexcept;
-    held_address pick(schedule& s, time_point now);
+    announcement pick(schedule& s, time_point now);
     void begin(schedule& s, time_point now) noexcept;
     void finish_pass(schedule& s) noexcept;
 

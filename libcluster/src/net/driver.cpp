@@ -2,6 +2,7 @@
 #include "net/driver.hpp"
 
 #include "net/quiet_thread.hpp"
+#include "net/capabilities.hpp"
 #include "net/real_time.hpp"
 
 #include <algorithm>
@@ -52,6 +53,9 @@ driver::~driver() { stop(); }
 
 result<> driver::start(callbacks c) {
     callbacks_ = std::move(c);
+    if (auto const permitted = need_network_capabilities(); !permitted) {
+        return permitted;
+    }
     if (auto const opened = paths_.open(); !opened) {
         return opened;
     }

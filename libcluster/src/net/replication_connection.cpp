@@ -172,6 +172,10 @@ asio::awaitable<void> replication_connection::watch() {
         if (closed_)
             co_return;
         auto const now = clock::now();
+        if (auto const late = now - timer_.expiry(); late > limits_.alive / 2) {
+            last_heard_ += late; // we did not run: that was not the peer's silence
+            started_ += late;
+        }
         auto const silence = std::chrono::duration_cast<milliseconds>(now - last_heard_);
         auto const limit = std::to_string(limits_.dead.count()) + " ms";
         if (finishing_ && now - started_ > limits_.dead)

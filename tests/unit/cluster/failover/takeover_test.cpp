@@ -140,7 +140,21 @@ TEST_CASE("a primary that cannot serve, or is worse connected, offers to the sec
     x.timer(0);
     node_report peer = says(node_state::passive);
     peer.pings_configured = peer.pings_answering = 2;
-    SECTION("not ready") { CHECK(x.hears(1, peer).back() == "beat passive 0/none offers"); }
+    SECTION("not ready any more") {
+        x.at(0, fit);
+        x.at(0, local_health{});
+        CHECK(x.hears(1, peer).back() == "beat passive 0/none offers");
+    }
+    SECTION("not ready yet: not before initdead, for it has only just started") {
+        x.hears(1, peer);
+        for (int ms = 100; ms < 5000; ms += 100) {
+            x.pass(ms);
+            x.hears(ms, peer);
+        }
+        CHECK_FALSE(x.report().offered);
+        x.pass(5000);
+        CHECK(x.report().offered);
+    }
     SECTION("worse connected") {
         local_health h = fit;
         h.pings_configured = 2;

@@ -34,6 +34,7 @@ std::vector<held_address> many(int count, unsigned interface = 1) {
 struct sent {
     std::chrono::milliseconds at;
     held_address what;
+    bool probe;
 };
 
 /// Runs the schedule in virtual time up to `end`.
@@ -44,7 +45,7 @@ std::vector<sent> run(announcer& a, std::chrono::milliseconds end, std::chrono::
         now = std::max(now, a.deadline());
         auto const next = a.next(now);
         REQUIRE(next);
-        out.push_back({std::chrono::duration_cast<std::chrono::milliseconds>(now - begin), *next});
+        out.push_back({std::chrono::duration_cast<std::chrono::milliseconds>(now - begin), next->what, next->probe});
     }
     return out;
 }
@@ -100,10 +101,24 @@ TEST_CASE("the rate holds in every second on every interface") {
     REQUIRE(by_interface.size() == 2);
     for (auto const& [interface, at] : by_interface) {
         CHECK(at.front() == 0ms);
-        CHECK(at[499] <= 1500ms); // the first pass takes a second and a half: three frames each
-        for (std::size_t i = 0; i + 345 < at.size(); ++i) {
-            REQUIRE(at[i + 345] - at[i] >= 1s); // 1000 frames and the burst
+        CHECK(at[499] <= 1000ms); // the first pass takes a second: two frames each
+        for (std::size_t i = 0; i + 520 < at.size(); ++i) {
+            REQUIRE(at[i + 520] - at[i] >= 1s); // 1000 frames and the burst
         }
+        for (std::size_t i = 500; i + 345 < at.size(); ++i) {
+            REQUIRE(at[i + 345] - at[i] >= 1s); // with probes
+        }
+    }
+}
+
+TEST_CASE("the first pass claims, the later ones also ask who else answers") {
+    announcer a{1000};
+    a.set(many(2), begin);
+    a.start(begin);
+    auto const all = run(a, 500ms);
+    REQUIRE(all.size() == 6);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        CHECK(all[i].probe == (i >= 2));
     }
 }
 
@@ -158,6 +173,7 @@ TEST_CASE("an address that somebody else answers for is announced every half sec
         REQUIRE(all.size() == 1);
         CHECK(all[0].at == now + 500ms);
         CHECK(all[0].what == held(2));
+        CHECK(all[0].probe);
         now += 3s;
     }
     a.contest(1, held(2).floating.address, begin + now);
