@@ -132,6 +132,7 @@ public:
         return all;
     }
 
+    [[nodiscard]] node_report report() const { return machine_->report(); }
     [[nodiscard]] node_state state() const { return machine_->report().state; }
     [[nodiscard]] epoch known() const { return machine_->report().epoch; }
     [[nodiscard]] double deadline() const {
