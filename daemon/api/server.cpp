@@ -92,9 +92,7 @@ auto async_answer(handler const& handle, request r, asio::any_io_executor execut
         [&handle, executor](auto done, request asked) {
             auto shared = std::make_shared<decltype(done)>(std::move(done));
             handle(std::move(asked), [shared, executor](response answer) {
-                asio::post(executor, [shared, answer = std::move(answer)]() mutable {
-                    (*shared)(std::move(answer));
-                });
+                asio::post(executor, [shared, answer = std::move(answer)]() mutable { (*shared)(std::move(answer)); });
             });
         },
         token, std::move(r));
@@ -106,18 +104,18 @@ struct server::impl : std::enable_shared_from_this<impl> {
     impl(asio::any_io_executor e, handler h, server_settings s)
         : executor(std::move(e)), handle(std::move(h)), settings(s) {}
 
-    asio::awaitable<void> serve(local::socket socket, bool read_only);
+    /// Serves one connection; `place` is its place among those that its socket may have.
+    asio::awaitable<void> serve(local::socket socket, bool read_only, std::shared_ptr<void> place);
     asio::awaitable<void> accept(std::shared_ptr<local::acceptor> acceptor, bool read_only);
 
     asio::any_io_executor executor;
     handler handle;
     server_settings settings;
     std::vector<std::pair<std::shared_ptr<local::acceptor>, std::filesystem::path>> acceptors;
-    std::size_t connections = 0;
     bool stopped = false;
 };
 
-asio::awaitable<void> server::impl::serve(local::socket socket, bool read_only) {
+asio::awaitable<void> server::impl::serve(local::socket socket, bool read_only, std::shared_ptr<void>) {
     auto const self = shared_from_this();
     auto const who = peer_of(socket);
     stream connection(std::move(socket));
@@ -152,14 +150,14 @@ asio::awaitable<void> server::impl::serve(local::socket socket, bool read_only) 
             break;
         }
     }
-    --connections;
 }
 
 asio::awaitable<void> server::impl::accept(std::shared_ptr<local::acceptor> acceptor, bool read_only) {
     auto const self = shared_from_this();
     asio::steady_timer pause(executor);
+    auto const seats = std::make_shared<char>(); // its owners are the connections, and this function
     while (acceptor->is_open()) {
-        if (connections >= settings.max_connections) {
+        if (static_cast<std::size_t>(seats.use_count()) > settings.max_connections) {
             pause.expires_after(std::chrono::milliseconds(20));
             co_await pause.async_wait(no_throw);
             continue;
@@ -173,8 +171,7 @@ asio::awaitable<void> server::impl::accept(std::shared_ptr<local::acceptor> acce
             co_await pause.async_wait(no_throw);
             continue;
         }
-        ++connections;
-        asio::co_spawn(executor, serve(std::move(socket), read_only), asio::detached);
+        asio::co_spawn(executor, serve(std::move(socket), read_only, seats), asio::detached);
     }
 }
 
@@ -208,16 +205,14 @@ balance::result<> server::listen(std::filesystem::path const& path, bool read_on
     acceptor->bind(local::endpoint(path.string()), ec);
     ::umask(old_mask);
     if (ec) {
-        return balance::make_error(balance::errc::io_error,
-                                   "control socket " + path.string() + ": " + ec.message());
+        return balance::make_error(balance::errc::io_error, "control socket " + path.string() + ": " + ec.message());
     }
     if (auto const* group = ::getgrnam("dyad"); group && ::chown(path.c_str(), static_cast<uid_t>(-1), group->gr_gid)) {
         return failed("cannot give it to group dyad");
     }
     acceptor->listen(64, ec);
     if (ec) {
-        return balance::make_error(balance::errc::io_error,
-                                   "control socket " + path.string() + ": " + ec.message());
+        return balance::make_error(balance::errc::io_error, "control socket " + path.string() + ": " + ec.message());
     }
     impl_->acceptors.emplace_back(acceptor, path);
     asio::co_spawn(impl_->executor, impl_->accept(acceptor, read_only), asio::detached);

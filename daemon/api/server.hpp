@@ -14,8 +14,8 @@
 namespace dyad::api {
 
 struct server_settings {
-    std::size_t max_body = 8u << 20;      ///< bytes
-    std::size_t max_connections = 64;     ///< of a socket; further ones wait
+    std::size_t max_body = 8u << 20;       ///< bytes
+    std::size_t max_connections = 64;      ///< of a socket; further ones wait
     std::chrono::seconds idle_timeout{60}; ///< for a request to arrive
 };
 

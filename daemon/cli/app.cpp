@@ -15,7 +15,8 @@ namespace dyad::cli {
 namespace {
 
 constexpr auto footer = R"(Examples:
-  dyad init && dyad keygen && dyad validate     a first configuration
+  dyad init && dyad keygen                      first files and the pair's secret; then name the links in node.toml
+  dyad validate                                 check them
   dyad plan && dyad apply                       put an edited cluster.toml in force, on both nodes
   dyad status                                   the pair, its links, every service and server
   dyad drain Web/web1                           no new clients for one server; `dyad online Web/web1` brings it back

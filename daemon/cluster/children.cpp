@@ -24,9 +24,8 @@ std::string text_of(json::object const& m, std::string_view name) {
 
 children::children(boost::asio::any_io_executor executor, int guardian_fd, handlers h)
     : executor_(executor), handlers_(std::move(h)), guardian_(executor, ipc::descriptor(guardian_fd)) {
-    guardian_.on_message([this](json::object m, std::vector<ipc::descriptor> descriptors) {
-        from_guardian(m, std::move(descriptors));
-    });
+    guardian_.on_message(
+        [this](json::object m, std::vector<ipc::descriptor> descriptors) { from_guardian(m, std::move(descriptors)); });
     guardian_.on_closed([this](std::string const&) { handlers_.guardian_gone(); });
     guardian_.start();
 }
@@ -58,8 +57,8 @@ void children::note_process(json::object const& m) {
     process_info const fresh{text_of(m, "name"), number_of(m, "pid"),
                              static_cast<std::uint64_t>(number_of(m, "restarts")),
                              monotonic_ms() - number_of(m, "up_ms"), text_of(m, "reason")};
-    auto const known = std::find_if(processes_.begin(), processes_.end(),
-                                    [&](process_info const& p) { return p.name == fresh.name; });
+    auto const known =
+        std::find_if(processes_.begin(), processes_.end(), [&](process_info const& p) { return p.name == fresh.name; });
     if (known == processes_.end()) {
         processes_.push_back(fresh);
         return;

@@ -18,7 +18,7 @@ class children {
 public:
     using message = std::function<void(boost::json::object const&)>;
     struct handlers {
-        message guardian;                       ///< what is not about attaching
+        message guardian; ///< what is not about attaching
         std::function<void()> guardian_gone;
         std::function<void()> checker_attached; ///< a fresh checker that knows nothing
         std::function<void()> proxy_attached;   ///< a fresh proxy that knows nothing
@@ -31,7 +31,8 @@ public:
 
     void to_guardian(boost::json::object const& m) { guardian_.send(m); }
     void to_checker(boost::json::object const& m) { checker_.send(m); }
-    void to_proxy(boost::json::object const& m) { proxy_.send(m); }
+    /// False when there is none, or when it does not take the message.
+    bool to_proxy(boost::json::object const& m) { return proxy_.send(m); }
 
     [[nodiscard]] bool has_proxy() const noexcept { return proxy_.is_open(); }
     [[nodiscard]] std::vector<process_info> const& processes() const noexcept { return processes_; }

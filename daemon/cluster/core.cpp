@@ -49,6 +49,9 @@ balance::result<> core::start() {
         }
     }
     children_ = std::make_unique<children>(io_.get_executor(), ctx_.guardian_fd, child_handlers());
+    if (paired() && self_.role == cluster::node_id::secondary && store_->current()) {
+        write_configuration_files(); // a crash may have come between the commit and the files
+    }
     enforce();
     tick();
     return {};
@@ -62,6 +65,9 @@ balance::result<> core::choose_configuration() {
         return opened.error();
     }
     store_ = std::move(*opened);
+    if (!store_->notice().empty()) {
+        events_.add("error", store_->notice(), {}, true);
+    }
     if (store_->current()) {
         auto understood = understand(*store_->current());
         if (!understood) {
@@ -72,9 +78,13 @@ balance::result<> core::choose_configuration() {
     }
     auto text = read_file(ctx_.config_dir / cluster_file);
     if (!text) {
-        bool const waits = paired() && self_.role == cluster::node_id::secondary &&
-                           text.error().code == balance::errc::not_found;
-        return waits ? balance::result<>() : balance::result<>(text.error());
+        bool const waits =
+            paired() && self_.role == cluster::node_id::secondary && text.error().code == balance::errc::not_found;
+        if (waits) {
+            return {};
+        }
+        return balance::make_error(balance::errc::invalid_configuration,
+                                   text.error().detail + "; 'dyad init' writes a first one");
     }
     auto first = read_directory(std::move(*text), "first start of " + self_.name);
     if (!first) {
@@ -120,7 +130,7 @@ balance::result<> core::start_node() {
     s.name = self_.name;
     s.timing = running_.cluster.timing;
     s.links = self_.links;
-    s.floating = place(running_.cluster, self_);
+    s.floating = floating_ = place(running_.cluster, self_);
     s.ping_nodes = running_.cluster.ping_nodes;
     auto const remembered = load_remembered(ctx_.state_dir);
     s.epoch = remembered.epoch;
@@ -137,9 +147,7 @@ balance::result<> core::start_node() {
         s.key = *key;
     }
     node_ = std::make_unique<cluster::node>(std::move(s));
-    node_->on_event([this](cluster::node_event const& e) {
-        boost::asio::post(io_, [this, e] { node_event(e); });
-    });
+    node_->on_event([this](cluster::node_event const& e) { boost::asio::post(io_, [this, e] { node_event(e); }); });
     node_->on_persist([this](cluster::epoch epoch, bool maintenance) {
         boost::asio::post(io_, [this, epoch, maintenance] {
             if (auto saved = save(ctx_.state_dir, remembered_state{epoch, maintenance}); !saved) {
@@ -151,11 +159,8 @@ balance::result<> core::start_node() {
 }
 
 balance::result<> core::start_replication() {
-    cluster::replicator_settings s{.self = self_.role,
-                                   .name = self_.name,
-                                   .key = *key_,
-                                   .paths = {},
-                                   .port = self_.replication_port};
+    cluster::replicator_settings s{
+        .self = self_.role, .name = self_.name, .key = *key_, .paths = {}, .port = self_.replication_port};
     for (auto const& link : self_.links) {
         s.paths.push_back({link.local, link.peer, link.interface});
     }
@@ -170,7 +175,8 @@ balance::result<> core::start_replication() {
             events_.add("error", "the peer's generation cannot be used: " + understood.error().detail, {}, true);
             return;
         }
-        events_.add("config", "generation " + std::to_string(g.version.generation) + " came from the peer", g.applied_by);
+        events_.add("config", "generation " + std::to_string(g.version.generation) + " came from the peer",
+                    g.applied_by);
         run(std::move(*understood));
         write_configuration_files();
     });
@@ -185,7 +191,11 @@ children::handlers core::child_handlers() {
     return {.guardian = [this](boost::json::object const& m) { from_guardian(m); },
             .guardian_gone = [this] { leave("the guardian is gone"); },
             .checker_attached = [this] { tell_checker(); },
-            .proxy_attached = [this] { tell_proxy(); },
+            .proxy_attached =
+                [this] {
+                    tell_proxy();
+                    send_tables_to_proxy();
+                },
             .checker = [this](boost::json::object const& m) { from_checker(m); },
             .proxy = [this](boost::json::object const& m) { from_proxy(m); },
             .restarted =
@@ -202,6 +212,7 @@ void core::tick() {
         if (!ec && !leaving_) {
             update_layer4();
             tell_guardian();
+            update_fitness();
             tick();
         }
     });
@@ -218,7 +229,7 @@ void core::leave(std::string why) {
         replicator_->stop();
     }
     tick_.cancel();
-    io_.stop();
+    boost::asio::post(io_, [this] { io_.stop(); }); // after what the node has posted: its last epoch is kept
 }
 
 /// Answers come on the node's thread; operators are answered on ours.

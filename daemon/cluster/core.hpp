@@ -28,7 +28,8 @@ namespace dyad {
 
 /// The cluster process's main thread: what runs, who is told of it, and what operators ask.
 ///
-/// Everything happens on the io_context's only thread; the node's own thread and the layer-4 worker post their results here.
+/// Everything happens on the io_context's only thread; the node's own thread and the layer-4 worker post their results
+/// here.
 class core {
 public:
     core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self);
@@ -85,6 +86,9 @@ private:
     void update_layer4();
     void update_fitness();
     void tell_proxy();
+    void send_tables_to_proxy();
+    void send_tables_to_peer();
+    void set_floating_when_served();
     void tell_checker();
     void tell_guardian();
     void states_changed();
@@ -119,11 +123,15 @@ private:
     boost::asio::steady_timer tick_;
     std::vector<balance::service_status> layer7_status_;
     std::map<std::string, std::string> not_listening_; ///< "address port n" -> why
+    std::vector<cluster::floating_address> floating_;  ///< what the node was told last
     std::vector<cluster::floating_address> guarded_;   ///< what the guardian was told last
     std::int64_t started_ms_ = 0;
     bool layer4_busy_ = false;
     bool layer4_again_ = false;
     bool layer4_ready_ = false;
+    bool layer4_follows_ = false;   ///< the layer-4 services of the newest configuration are not programmed yet
+    bool listeners_follow_ = false; ///< its listening sockets are not open yet
+    std::string layer4_error_;      ///< the last one, so that each is told once
     bool listeners_ready_ = false;
     bool leaving_ = false;
 };

@@ -46,8 +46,8 @@ std::string describe(balance::real_server const& s) {
 }
 
 std::string describe(balance::virtual_service const& s) {
-    auto const where = s.address ? s.address->to_string() + " ports " + ports(s.ports)
-                                 : "mark " + std::to_string(s.firewall_mark);
+    auto const where =
+        s.address ? s.address->to_string() + " ports " + ports(s.ports) : "mark " + std::to_string(s.firewall_mark);
     return std::string(balance::to_string(s.mode)) + " " + where + ", " + std::to_string(s.servers.size()) +
            (s.servers.size() == 1 ? " server" : " servers");
 }
@@ -108,6 +108,9 @@ void walk(std::vector<T> const& before, std::vector<T> const& after, std::string
     }
 }
 
+/// The failover machine reads its settings when it starts.
+constexpr char const* after_restart = "; in force once dyadd was restarted, on one node after the other";
+
 std::string describe_timing(cluster::timing const& t) {
     return "keepalive " + duration(t.keepalive) + ", warntime " + duration(t.warntime) + ", deadtime " +
            duration(t.deadtime) + ", initdead " + duration(t.initdead) + ", auto_failback " + word(t.auto_failback);
@@ -118,10 +121,15 @@ std::string describe_timing(cluster::timing const& t) {
 std::vector<config_change> differences(config::cluster_config const& before, config::cluster_config const& after) {
     changes out;
     if (before.timing != after.timing) {
-        out.push_back({"heartbeat", "change", describe_timing(before.timing) + " -> " + describe_timing(after.timing)});
+        out.push_back({"heartbeat", "change",
+                       describe_timing(before.timing) + " -> " + describe_timing(after.timing) + after_restart});
     }
     if (before.ping_nodes != after.ping_nodes) {
-        out.push_back({"ping_nodes", "change", std::to_string(after.ping_nodes.size()) + " addresses"});
+        out.push_back({"ping_nodes", "change", std::to_string(after.ping_nodes.size()) + " addresses" + after_restart});
+    }
+    if (before.address_lifetime != after.address_lifetime) {
+        out.push_back(
+            {"address_lifetime", "change", std::to_string(after.address_lifetime.count()) + " s" + after_restart});
     }
     auto const addresses_of = [](config::cluster_config const& c) {
         std::vector<balance::address> list;

@@ -2,19 +2,31 @@
 // What runs becomes what is: floating IPs, IPVS, listening sockets, checks and relay follow the running configuration.
 // Every step is a whole desired state that its receiver diffs, so each may be repeated at any time.
 #include "cluster/core.hpp"
-
 #include "cluster/monotonic.hpp"
 #include "ipc/values.hpp"
 
 #include <balance/validate.hpp>
 
+#include <boost/json/serialize.hpp>
+
 #include <algorithm>
 #include <set>
+#include <span>
 #include <utility>
 
 namespace dyad {
 
 namespace {
+
+/// Entries of a persistence table that go into one message.
+constexpr std::size_t entries_in_a_message = 10'000;
+
+template <class Send>
+void in_parts(std::vector<balance::persistence_entry> const& entries, Send send) {
+    for (std::size_t at = 0; at < entries.size(); at += entries_in_a_message) {
+        send(std::span(entries).subspan(at, std::min(entries.size() - at, entries_in_a_message)));
+    }
+}
 
 /// Where the layer-7 services listen.
 std::set<balance::endpoint> listening_endpoints(balance::configuration const& c) {
@@ -41,7 +53,12 @@ void core::run(running_config fresh) {
 
 void core::enforce() {
     servers_.set_services(running_.cluster.services.services, monotonic_ms());
-    node_->set_floating(place(running_.cluster, self_));
+    // Addresses that go, go at once; those that come wait until something serves them.
+    auto staying = place(running_.cluster, self_);
+    std::erase_if(
+        staying, [this](auto const& a) { return std::find(floating_.begin(), floating_.end(), a) == floating_.end(); });
+    node_->set_floating(floating_ = std::move(staying));
+    layer4_follows_ = listeners_follow_ = true;
     node_->set_config(running_.generation.version, running_.hash);
     tell_guardian();
     auto const endpoints = listening_endpoints(running_.cluster.services);
@@ -54,8 +71,8 @@ void core::enforce() {
 void core::tell_guardian() {
     auto addresses = place(running_.cluster, self_);
     for (auto const& held : node_->status().held) { // where they are beats where they were meant to be
-        auto const same = std::find_if(addresses.begin(), addresses.end(),
-                                       [&](auto const& a) { return a.address == held.address; });
+        auto const same =
+            std::find_if(addresses.begin(), addresses.end(), [&](auto const& a) { return a.address == held.address; });
         if (same == addresses.end()) {
             addresses.push_back(held);
         } else {
@@ -83,7 +100,34 @@ void core::tell_proxy() {
                          {"cluster_toml", file_of(running_.generation, cluster_file)},
                          {"marks", ipc::pack_all(running_.cluster.services.marks)},
                          {"states", ipc::pack_all(servers_.list())}});
-    children_->to_proxy({{"type", "merge"}, {"entries", ipc::pack_all(tables_.all(monotonic_ms()))}});
+}
+
+void core::set_floating_when_served() {
+    if (layer4_follows_ || listeners_follow_ || leaving_) {
+        return;
+    }
+    if (auto wanted = place(running_.cluster, self_); wanted != floating_) {
+        node_->set_floating(floating_ = std::move(wanted));
+        tell_guardian();
+    }
+}
+
+void core::send_tables_to_proxy() {
+    in_parts(tables_.all(monotonic_ms()), [this](auto part) {
+        if (!children_->to_proxy({{"type", "merge"}, {"entries", ipc::pack_all(part)}})) {
+            events_.add("error", "the proxy did not take the persistence tables", {}, true);
+        }
+    });
+}
+
+void core::send_tables_to_peer() {
+    in_parts(tables_.all(monotonic_ms()), [this](auto part) {
+        boost::json::object const message{{"entries", ipc::pack_all(part)}};
+        if (!replicator_->send("persistence", boost::json::serialize(message))) {
+            events_.add("error", "the peer did not take the persistence tables; it gets them at the next connection",
+                        {}, true);
+        }
+    });
 }
 
 void core::tell_checker() {
@@ -110,14 +154,16 @@ void core::update_layer4() {
     std::erase_if(services.services, [](auto const& s) { return !balance::is_layer4(s.mode); });
     layer4_.apply(std::move(services), servers_.list(), [this](auto outcome) {
         layer4_busy_ = false;
-        if (!outcome) {
-            events_.add("error", outcome.error().detail, {}, true);
-        } else {
-            for (auto const& change : *outcome) {
-                events_.add("layer4", change.text);
-            }
+        auto const error = outcome ? std::string() : outcome.error().detail;
+        if (error != std::exchange(layer4_error_, error) && !error.empty()) {
+            events_.add("error", error, {}, true);
         }
-        layer4_ready_ = true;
+        for (auto const& change : outcome ? *outcome : std::vector<balance::layer4::change>{}) {
+            events_.add("layer4", change.text);
+        }
+        layer4_ready_ = layer4_ready_ || outcome.has_value();
+        layer4_follows_ = layer4_follows_ && layer4_again_;
+        set_floating_when_served();
         update_fitness();
         if (std::exchange(layer4_again_, false) && !leaving_) {
             update_layer4();
@@ -128,7 +174,9 @@ void core::update_layer4() {
 /// Could this node serve at once? Nothing is acquired before that.
 void core::update_fitness() {
     bool const has_configuration = !running_.generation.files.empty();
-    bool const synchronised = !replicator_ || !replicator_->status().connected || replicator_->status().in_sync;
+    auto const replication = replicator_ ? replicator_->status() : cluster::replicator_status{};
+    bool const alone = !replicator_ || (!replication.connected && !node_->status().peer_alive);
+    bool const synchronised = alone || replication.in_sync;
     node_->set_local_health({.ready = has_configuration && layer4_ready_ && listeners_ready_,
                              .synchronised = has_configuration && synchronised});
 }

@@ -12,7 +12,8 @@
 
 namespace dyad {
 
-/// What happened, in order: the source of `dyad events`. Keeps the newest `capacity` events in memory; each is logged too.
+/// What happened, in order: the source of `dyad events`. Keeps the newest `capacity` events in memory; each is logged
+/// too.
 class event_log {
 public:
     static constexpr std::size_t capacity = 2000;

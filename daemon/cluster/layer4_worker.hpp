@@ -11,7 +11,8 @@
 
 namespace dyad {
 
-/// Runs `balance::layer4`, whose netlink calls block, on a thread of its own. Results come back on the caller's executor.
+/// Runs `balance::layer4`, whose netlink calls block, on a thread of its own. Results come back on the caller's
+/// executor.
 class layer4_worker {
 public:
     explicit layer4_worker(boost::asio::any_io_executor home) : home_(std::move(home)) {}

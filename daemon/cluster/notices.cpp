@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the other processes, the node and the peer say.
 #include "cluster/core.hpp"
-
 #include "cluster/monotonic.hpp"
 #include "ipc/values.hpp"
 
@@ -62,6 +61,8 @@ void core::listen_result(json::object const& m) {
         }
     }
     listeners_ready_ = true;
+    listeners_follow_ = false;
+    set_floating_when_served();
     update_fitness();
 }
 
@@ -75,6 +76,7 @@ void core::from_checker(json::object const& m) {
     }
     auto const event = ipc::unpack<balance::health_event>(m);
     if (type != "health" || !event) {
+        events_.add("error", "a message of the checker was not understood", {}, true);
         return;
     }
     auto const& [key, health, last] = *event;
@@ -101,6 +103,7 @@ void core::from_proxy(json::object const& m) {
 void core::node_event(cluster::node_event const& e) {
     events_.add(e.kind, e.text, {}, e.important);
     tell_guardian();
+    update_fitness();
 }
 
 void core::peer_document(cluster::shared_document const& d) {
@@ -131,9 +134,8 @@ void core::peer_stream(std::string_view channel, std::string_view bytes) {
 
 void core::peer_connected(bool connected) {
     events_.add("replication", connected ? "connected to the peer" : "lost the connection to the peer", {}, !connected);
-    if (connected && tables_.size() > 0) {
-        auto const entries = ipc::pack_all(tables_.all(monotonic_ms()));
-        replicator_->send("persistence", json::serialize(json::object{{"entries", entries}}));
+    if (connected) {
+        send_tables_to_peer();
     }
     update_fitness();
 }

@@ -22,9 +22,11 @@ namespace {
 
 /// An error as an answer: its lines are faults when there are several.
 response refusal(balance::error const& e) {
-    unsigned const status = e.code == balance::errc::not_found                 ? 404
+    unsigned const status = e.code == balance::errc::not_found               ? 404
                             : e.code == balance::errc::invalid_configuration ? 422
-                                                                              : 409;
+                            : e.code == balance::errc::io_error              ? 500
+                            : e.code == balance::errc::timed_out             ? 504
+                                                                             : 409;
     if (e.code != balance::errc::invalid_configuration) {
         return api::refused(status, e.detail);
     }
@@ -59,11 +61,14 @@ std::uint64_t number_in(std::map<std::string, std::string> const& query, char co
 
 /// The servers that a request names: one, all of a service, or a machine wherever it serves.
 balance::result<std::vector<balance::server_key>> named_servers(config::cluster_config const& running,
-                                                                 json::object const& body) {
+                                                                json::object const& body) {
     auto const service_name = text_of(body, "service");
     auto const server_name = text_of(body, "server");
     auto const address_text = text_of(body, "address");
     std::optional<balance::address> wanted;
+    if (!address_text.empty() && !service_name.empty()) {
+        return balance::make_error(balance::errc::invalid_configuration, "name a service or an address, not both");
+    }
     if (!address_text.empty()) {
         auto parsed = balance::parse_address(address_text);
         if (!parsed) {
@@ -74,7 +79,8 @@ balance::result<std::vector<balance::server_key>> named_servers(config::cluster_
     std::vector<balance::server_key> keys;
     for (auto const& service : running.services.services) {
         for (auto const& server : service.servers) {
-            bool const by_name = !wanted && service.name == service_name && (server_name.empty() || server.name == server_name);
+            bool const by_name =
+                !wanted && service.name == service_name && (server_name.empty() || server.name == server_name);
             if (by_name || (wanted && server.address == *wanted)) {
                 keys.push_back({service.name, server.name});
             }
@@ -127,6 +133,9 @@ private:
             }
             done({200, {{"events", std::move(list)}, {"last", self->core_.events().last()}}});
         });
+        if (wait == 0) {
+            return;
+        }
         core_.events().when_after(after, [weak = std::weak_ptr(timer)] {
             if (auto const t = weak.lock()) {
                 t->cancel();
@@ -155,12 +164,17 @@ private:
 
     void servers(api::request const& r, respond const& done) {
         auto const state = balance::parse_admin_state(text_of(r.body, "action"));
-        auto keys = state ? named_servers(core_.running(), r.body) : state.error();
+        if (!state) {
+            done(api::refused(400, state.error().detail));
+            return;
+        }
+        auto keys = named_servers(core_.running(), r.body);
         if (keys) {
             keys = core_.set_admin(std::move(*keys), *state, r.who.text());
         }
         if (!keys) {
-            done(refusal(keys.error()));
+            bool const nonsense = keys.error().code == balance::errc::invalid_configuration;
+            done(nonsense ? api::refused(400, keys.error().detail) : refusal(keys.error()));
             return;
         }
         json::array changed;
@@ -186,8 +200,7 @@ private:
                 done(refusal(outcome.error()));
                 return;
             }
-            done({200,
-                  {{"state", cluster::to_string(core_.state())}, {"took_ms", monotonic_ms() - started}}});
+            done({200, {{"state", cluster::to_string(core_.state())}, {"took_ms", monotonic_ms() - started}}});
         };
     }
 

@@ -41,9 +41,10 @@ void persistence_copy::make_room(std::int64_t now_ms) {
     for (auto const& [key, e] : entries_) {
         expiries.push_back(e.expires_ms);
     }
-    auto const cut = expiries.begin() + static_cast<std::ptrdiff_t>(entries_.size() - limit_);
+    auto const kept = limit_ - limit_ / 10; // some room, or every further entry would come here again
+    auto const cut = expiries.begin() + static_cast<std::ptrdiff_t>(entries_.size() - kept - 1);
     std::nth_element(expiries.begin(), cut, expiries.end());
-    std::erase_if(entries_, [limit = *cut](auto const& item) { return item.second.expires_ms < limit; });
+    std::erase_if(entries_, [limit = *cut](auto const& item) { return item.second.expires_ms <= limit; });
 }
 
 } // namespace dyad

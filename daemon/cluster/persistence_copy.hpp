@@ -16,7 +16,7 @@ namespace dyad {
 /// The greater sequence wins; an expired entry never comes back. Pure.
 class persistence_copy {
 public:
-    /// Entries that may be kept; beyond it those that expire first go.
+    /// Entries that may be kept; beyond it those that expire first go, a tenth of them at once.
     explicit persistence_copy(std::size_t limit = 1'000'000) : limit_(limit) {}
 
     void merge(std::span<balance::persistence_entry const> entries, std::int64_t now_ms);

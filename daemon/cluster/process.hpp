@@ -14,7 +14,7 @@ struct cluster_process_context {
     std::filesystem::path state_dir;
     std::filesystem::path run_dir;
     std::string log_level;
-    int guardian_fd = -1;                            ///< messages to and from the guardian; owned by the process
+    int guardian_fd = -1;                           ///< messages to and from the guardian; owned by the process
     std::atomic<std::uint64_t>* liveness = nullptr; ///< shared with the guardian
 };
 
@@ -22,7 +22,8 @@ struct cluster_process_context {
 inline constexpr int exit_refused = 77;       ///< a capability is missing or a port is taken; said on stderr
 inline constexpr int exit_configuration = 78; ///< the configuration has faults; said on stderr
 
-/// The process that keeps the pair alive: failover, addresses, layer 4, replication, control API. Returns its exit code.
+/// The process that keeps the pair alive: failover, addresses, layer 4, replication, control API. Returns its exit
+/// code.
 int run_cluster_process(cluster_process_context ctx);
 
 } // namespace dyad

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What operators ask of a running node.
 #include "cluster/core.hpp"
-
 #include "cluster/monotonic.hpp"
 
 #include <balance/text.hpp>
@@ -71,23 +70,28 @@ void core::finish(pending_apply& pending, std::string peer) {
                 "generation " + std::to_string(report.version.generation) + " applied, " +
                     std::to_string(report.changes.size()) + " changes; peer: " + report.peer,
                 pending.who);
-    run(std::move(pending.fresh));
-    update_fitness();
+    if (!leaving_) {
+        run(std::move(pending.fresh));
+        update_fitness();
+    }
     pending.done(std::move(report));
 }
 
 balance::result<std::vector<balance::server_key>> core::set_admin(std::vector<balance::server_key> keys,
                                                                   balance::admin_state state, std::string const& who) {
+    auto const before = servers_;
     servers_.set_admin(keys, state, writer());
     auto const words = servers_.document();
     if (auto saved = save(ctx_.state_dir, words); !saved) {
+        servers_ = before;
         return saved.error();
     }
     if (replicator_) {
         replicator_->set_document(words);
     }
     for (auto const& key : keys) {
-        events_.add("operator", key.service + "/" + key.server + " set to " + std::string(balance::to_string(state)), who);
+        events_.add("operator", key.service + "/" + key.server + " set to " + std::string(balance::to_string(state)),
+                    who);
     }
     tell_checker(); // halted servers are not checked
     states_changed();
@@ -135,6 +139,9 @@ std::string core::edited() const {
     auto const text = read_file(ctx_.config_dir / cluster_file);
     if (!text || *text == file_of(running_.generation, cluster_file)) {
         return {};
+    }
+    if (paired() && self_.role == cluster::node_id::secondary) {
+        return "cluster.toml was edited on the secondary, where replication writes it: make the change on the primary";
     }
     return "cluster.toml was edited and not applied: 'dyad plan' shows what would change, 'dyad apply' makes it so";
 }

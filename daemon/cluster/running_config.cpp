@@ -80,8 +80,8 @@ balance::result<running_config> understand(cluster::generation g) {
 }
 
 balance::result<cluster::generation> next_generation(cluster::generation const& before, std::string cluster_text,
-                                                     config::surroundings const& around,
-                                                     std::string applied_by, std::int64_t applied_at) {
+                                                     config::surroundings const& around, std::string applied_by,
+                                                     std::int64_t applied_at) {
     auto parsed = parse(cluster_text, around);
     if (!parsed) {
         return parsed.error();

@@ -3,8 +3,8 @@
 
 #include <balance/error.hpp>
 #include <cluster/replicator.hpp>
-#include <config/config.hpp>
 
+#include <config/config.hpp>
 #include <string>
 #include <vector>
 
@@ -30,8 +30,8 @@ balance::result<running_config> understand(cluster::generation g);
 /// A generation that follows `before` and says `cluster_text`: services that had a mark keep it.
 /// Errors: `invalid_configuration` with every fault, a line each.
 balance::result<cluster::generation> next_generation(cluster::generation const& before, std::string cluster_text,
-                                                     config::surroundings const& around,
-                                                     std::string applied_by, std::int64_t applied_at);
+                                                     config::surroundings const& around, std::string applied_by,
+                                                     std::int64_t applied_at);
 
 /// One object that differs between two configurations, for `dyad plan` and `dyad apply`.
 struct config_change {

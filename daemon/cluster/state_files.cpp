@@ -116,9 +116,8 @@ remembered_state load_remembered(std::filesystem::path const& state_dir) {
 }
 
 balance::result<> save(std::filesystem::path const& state_dir, remembered_state const& r) {
-    json::object const o{{"counter", r.epoch.counter},
-                         {"owner", static_cast<unsigned>(r.epoch.owner)},
-                         {"maintenance", r.maintenance}};
+    json::object const o{
+        {"counter", r.epoch.counter}, {"owner", static_cast<unsigned>(r.epoch.owner)}, {"maintenance", r.maintenance}};
     return replace_file(state_dir / "epoch.json", json::serialize(o), 0600);
 }
 

@@ -11,7 +11,8 @@
 
 namespace dyad {
 
-/// Replaces a file so that a crash leaves the old bytes or the new ones: writes beside it, fsync, rename. Errors: `io_error`.
+/// Replaces a file so that a crash leaves the old bytes or the new ones: writes beside it, fsync, rename. Errors:
+/// `io_error`.
 balance::result<> replace_file(std::filesystem::path const& file, std::string_view bytes, unsigned mode);
 
 /// The whole file. Errors: `not_found`, `io_error`; files over 64 MiB are refused.

@@ -163,8 +163,7 @@ std::string not_listening(balance::virtual_service const& service, overview cons
 json::object service_json(balance::virtual_service const& service, overview const& o) {
     bool const layer4 = balance::is_layer4(service.mode);
     auto const& list = layer4 ? o.layer4 : o.layer7;
-    auto const found =
-        std::find_if(list.begin(), list.end(), [&](auto const& s) { return s.name == service.name; });
+    auto const found = std::find_if(list.begin(), list.end(), [&](auto const& s) { return s.name == service.name; });
     auto const* counted = found == list.end() ? nullptr : &*found;
     auto not_served = balance::not_served(service);
     if (not_served.empty() && counted) {
@@ -202,8 +201,8 @@ json::object service_json(balance::virtual_service const& service, overview cons
 json::object to_json(overview const& o) {
     json::array processes;
     for (auto const& p : o.processes) {
-        processes.push_back(json::object{
-            {"name", p.name}, {"pid", p.pid}, {"restarts", p.restarts}, {"up_ms", o.now_ms - p.since_ms}});
+        processes.push_back(
+            json::object{{"name", p.name}, {"pid", p.pid}, {"restarts", p.restarts}, {"up_ms", o.now_ms - p.since_ms}});
     }
     json::array services;
     for (auto const& service : o.running.cluster.services.services) {

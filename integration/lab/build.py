@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 def directory():
     given = os.environ.get("DYAD_BUILD")
-    return pathlib.Path(given).resolve() if given else ROOT / "build" / "release"
+    return (ROOT / given).resolve() if given else ROOT / "build" / "release"
 
 
 def _program(*candidates):

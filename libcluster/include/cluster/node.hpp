@@ -113,7 +113,8 @@ struct sealed_datagram {
 
 /// One node of a pair: heartbeats, the decision who is active, the floating IPs and their announcement.
 ///
-/// Owns one thread (real-time where permitted) on which all of it happens and on which callbacks are called; they must
+/// Owns two threads (real-time where permitted): one puts the addresses on and takes them off; on the other, the heartbeat
+/// thread, everything else happens and callbacks are called, which must
 /// not block. All other calls from any thread. Needs CAP_NET_ADMIN and CAP_NET_RAW.
 class [[gnu::visibility("default")]] node {
 public:

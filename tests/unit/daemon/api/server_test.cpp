@@ -24,14 +24,13 @@ struct fixture {
     std::filesystem::path directory;
     asio::io_context io{1};
     asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
-    dyad::api::server server{io.get_executor(),
-                             [](dyad::api::request r, dyad::api::respond done) {
-                                 auto const wait = r.query.contains("wait") ? r.query["wait"] : "";
-                                 done({200,
-                                       {{"method", r.method}, {"path", r.path}, {"wait", wait},
-                                        {"body", r.body}, {"uid", r.who.uid}}});
-                             },
-                             {.max_body = 1000}};
+    dyad::api::server server{
+        io.get_executor(),
+        [](dyad::api::request r, dyad::api::respond done) {
+            auto const wait = r.query.contains("wait") ? r.query["wait"] : "";
+            done({200, {{"method", r.method}, {"path", r.path}, {"wait", wait}, {"body", r.body}, {"uid", r.who.uid}}});
+        },
+        {.max_body = 1000}};
     std::thread thread;
 
     fixture() {

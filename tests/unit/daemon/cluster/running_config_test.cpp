@@ -62,7 +62,8 @@ TEST_CASE("differences name objects, and equal configurations have none") {
 }
 
 TEST_CASE("floating IPs go to the interface that node.toml names for their network") {
-    auto const running = made_of({}, text("[floating_ip.\"10.0.0.200\"]\nnetwork = \"clients\"\n" + service("a", "[80]")));
+    auto const running =
+        made_of({}, text("[floating_ip.\"10.0.0.200\"]\nnetwork = \"clients\"\n" + service("a", "[80]")));
     dyad::config::node_config self;
     self.networks["clients"] = "eth7";
     auto const placed = dyad::place(running.cluster, self);

@@ -88,8 +88,8 @@ TEST_CASE("with equal stamps the greater node wins on both sides") {
 TEST_CASE("a document that is not understood changes nothing") {
     dyad::server_states states;
     states.set_services({service("a", {"one"})}, 0);
-    for (auto const* bytes : {"", "{}", "[1]", R"([{"service":"a"}])",
-                              R"([{"service":"a","server":"one","admin":"asleep"}])"}) {
+    for (auto const* bytes :
+         {"", "{}", "[1]", R"([{"service":"a"}])", R"([{"service":"a","server":"one","admin":"asleep"}])"}) {
         CHECK_FALSE(states.merge({"servers", 9, node_id::primary, bytes}));
         CHECK(states.find({"a", "one"})->state.admin == admin_state::online);
     }
