@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     cluster::node_settings s{.self = argv[1][0] == 'p' ? cluster::node_id::primary : cluster::node_id::secondary};
+    s.name = argv[1];
     s.links = {{.name = "data", .interface = "", .local = boost::asio::ip::make_address(argv[2]),
                 .peer = boost::asio::ip::make_address(argv[3])}};
     s.key = cluster::key::load(argv[4]).value();

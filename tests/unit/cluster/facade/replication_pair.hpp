@@ -99,7 +99,6 @@ struct replication_node {
     memory_directory home;
     replicator_settings settings{node_id::primary, "", key_of(0), {}, 0, 1u << 20, milliseconds{2000}, {}, {}};
     std::optional<generation_store> store;
-    std::optional<replicator> unit;
     std::string refusal;
     std::vector<generation> prepared;
     std::vector<generation> committed;
@@ -107,6 +106,7 @@ struct replication_node {
     std::vector<std::pair<std::string, std::string>> streams;
     std::vector<bool> connections;
     std::vector<result<replicator::outcome>> answers;
+    std::optional<replicator> unit; // goes first: it answers what is pending
 
 private:
     asio::io_context& io_;
