@@ -39,7 +39,7 @@ MUTANTS = [
            '                    "the peer\'s epoch is greater");', ""),
     Mutant("both_yield_on_heal", "machine_rules.cpp",
            "if (owns(peer_.state)) {\n",
-           'if (owns(peer_.state)) {\n        release(aftermath::passive, "mutant");\n        return true;\n'),
+           'if (owns(peer_.state)) {\n        release(aftermath::passive, "mutant");\n        return;\n'),
     Mutant("no_listening_after_start", "machine_rules.cpp",
            "if (alive_ || !due(listen_until_))", "if (!due(since_))"),
     Mutant("no_listening_after_sleep", "machine_events.cpp",
