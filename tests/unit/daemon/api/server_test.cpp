@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/server.hpp"
+#include "support/temporary_directory.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -12,7 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <thread>
 
 namespace asio = boost::asio;
@@ -21,7 +21,7 @@ namespace {
 
 /// A server on a socket of its own, run by a thread; what it answers is the request it understood.
 struct fixture {
-    std::filesystem::path directory;
+    test::temporary_directory directory;
     asio::io_context io{1};
     asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()};
     dyad::api::server server{
@@ -34,11 +34,8 @@ struct fixture {
     std::thread thread;
 
     fixture() {
-        std::string name = (std::filesystem::temp_directory_path() / "dyad-api-XXXXXX").string();
-        REQUIRE(::mkdtemp(name.data()) != nullptr);
-        directory = name;
-        REQUIRE(server.listen(directory / "rw", false));
-        REQUIRE(server.listen(directory / "ro", true));
+        REQUIRE(server.listen(directory.path() / "rw", false));
+        REQUIRE(server.listen(directory.path() / "ro", true));
         thread = std::thread([this] { io.run(); });
     }
     ~fixture() {
@@ -46,13 +43,12 @@ struct fixture {
         work.reset();
         io.stop();
         thread.join();
-        std::filesystem::remove_all(directory);
     }
 
     std::string exchange(char const* socket_name, std::string const& bytes) {
         asio::io_context client_io;
         asio::local::stream_protocol::socket socket(client_io);
-        socket.connect((directory / socket_name).string());
+        socket.connect((directory.path() / socket_name).string());
         boost::system::error_code ec;
         asio::write(socket, asio::buffer(bytes), ec);
         std::string answer;
@@ -96,7 +92,7 @@ TEST_CASE("bad requests are refused and cost nobody else anything") {
 TEST_CASE("the sockets are not for everybody") {
     fixture f;
     struct stat info {};
-    REQUIRE(::stat((f.directory / "rw").c_str(), &info) == 0);
+    REQUIRE(::stat((f.directory.path() / "rw").c_str(), &info) == 0);
     CHECK((info.st_mode & 0777) == 0660);
 }
 
