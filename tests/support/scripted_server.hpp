@@ -49,14 +49,15 @@ public:
 
 private:
     void accept() {
-        acceptor_.async_accept([this](boost::system::error_code ec, tcp::socket socket) {
+        // Waited for first: accept(2) wants a descriptor before it looks whether somebody is there.
+        acceptor_.async_wait(tcp::acceptor::wait_read, [this](boost::system::error_code ec) {
             if (ec == boost::asio::error::operation_aborted)
                 return;
-            if (ec) // no descriptor left, for now
-                return accept();
-            connections_.push_back({std::move(socket), behaviour_});
-            auto& mine = connections_.back();
-            boost::asio::co_spawn(acceptor_.get_executor(), (*mine.role)(mine.socket), boost::asio::detached);
+            if (tcp::socket socket = acceptor_.accept(ec); !ec) {
+                connections_.push_back({std::move(socket), behaviour_});
+                auto& mine = connections_.back();
+                boost::asio::co_spawn(acceptor_.get_executor(), (*mine.role)(mine.socket), boost::asio::detached);
+            }
             accept();
         });
     }
