@@ -133,6 +133,8 @@ private:
                 [this] { return move_addresses(env_, "takeover"); });
         command("handover", "Give the floating addresses to the peer",
                 [this] { return move_addresses(env_, "handover"); });
+        command("firewall", "Run this node's own firewall script again",
+                [this] { return run_firewall_script(env_); });
         command("maintenance", "on: this node does not become active, also after a restart; off: it may again",
                 [this] { return maintenance(env_, a_.on_off == "on"); })
             ->add_option("on|off", a_.on_off, "on or off")

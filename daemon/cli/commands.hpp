@@ -31,5 +31,6 @@ exit_code set_servers(environment& env, std::string const& action, std::string c
 /// `action` is takeover or handover.
 exit_code move_addresses(environment& env, std::string const& action);
 exit_code maintenance(environment& env, bool on);
+exit_code run_firewall_script(environment& env);
 
 } // namespace dyad::cli

@@ -74,6 +74,15 @@ exit_code move_addresses(environment& env, std::string const& action) {
     return exit_code::done;
 }
 
+exit_code run_firewall_script(environment& env) {
+    auto const document = client(env.run_dir).post("/v1/firewall", {});
+    if (!document) {
+        return fail(env, document.error());
+    }
+    env.out << (env.json ? json::serialize(*document) : "the firewall script ran") << '\n';
+    return exit_code::done;
+}
+
 exit_code maintenance(environment& env, bool on) {
     auto const document = client(env.run_dir).post("/v1/maintenance", {{"on", on}});
     if (!document) {

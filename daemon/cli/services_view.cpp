@@ -41,6 +41,13 @@ table::cell summary_of(json::object const& service) {
     return {words, usable == 0 ? colour::red : usable == servers.size() ? colour::green : colour::yellow};
 }
 
+table::cell note_of_service(json::object const& service) {
+    if (flag(service, "fallback_active")) {
+        return {"no server left: the fallback answers", colour::yellow};
+    }
+    return {text(service, "not_served"), colour::red};
+}
+
 std::string ports_of(json::object const& service) {
     auto const mark = number(service, "firewall_mark");
     auto const ports = text(service, "ports");
@@ -59,6 +66,8 @@ std::string services_text(json::array const& services, bool colours) {
              {"WEIGHT", 40, true},
              {"STATE"},
              {"ACTIVE", 40, true},
+             {"INACTIVE", 40, true},
+             {"CONN/S", 40, true},
              {"TOTAL", 40, true},
              {"IN", 40, true},
              {"OUT", 40, true},
@@ -66,8 +75,10 @@ std::string services_text(json::array const& services, bool colours) {
     for (auto const& v : services) {
         auto const& s = item(v);
         std::int64_t active = 0;
+        std::int64_t inactive = 0;
         for (auto const& r : array(s, "servers")) {
             active += number(item(r), "active");
+            inactive += number(item(r), "inactive");
         }
         t.row({{text(s, "name")},
                {text(s, "address")},
@@ -78,10 +89,12 @@ std::string services_text(json::array const& services, bool colours) {
                {},
                summary_of(s),
                {std::to_string(active)},
+               {std::to_string(inactive)},
+               {text(object(s, "per_second"), "connections")},
                {text(s, "connections")},
                {size_text(number(s, "in_bytes"))},
                {size_text(number(s, "out_bytes"))},
-               {text(s, "not_served"), colour::red}});
+               note_of_service(s)});
         for (auto const& r : array(s, "servers")) {
             auto const& server = item(r);
             auto const port = number(server, "port");
@@ -94,6 +107,8 @@ std::string services_text(json::array const& services, bool colours) {
                    {text(server, "weight")},
                    state_of(server),
                    {text(server, "active")},
+                   {text(server, "inactive")},
+                   {text(object(server, "per_second"), "connections")},
                    {text(server, "connections")},
                    {size_text(number(server, "in_bytes"))},
                    {size_text(number(server, "out_bytes"))},
@@ -104,6 +119,36 @@ std::string services_text(json::array const& services, bool colours) {
 }
 
 namespace {
+
+/// Counters and rates, which the overview has no room for.
+std::string traffic_text(json::object const& service) {
+    table t({{"TRAFFIC", 34},
+             {"PACKETS IN", 40, true},
+             {"OUT", 40, true},
+             {"BYTES IN", 40, true},
+             {"OUT", 40, true},
+             {"PACKETS/S IN", 40, true},
+             {"OUT", 40, true},
+             {"BYTES/S IN", 40, true},
+             {"OUT", 40, true}});
+    auto const row = [&t](std::string const& name, json::object const& of) {
+        auto const& now = object(of, "per_second");
+        t.row({{name},
+               {text(of, "in_packets")},
+               {text(of, "out_packets")},
+               {size_text(number(of, "in_bytes"))},
+               {size_text(number(of, "out_bytes"))},
+               {text(now, "in_packets")},
+               {text(now, "out_packets")},
+               {size_text(number(now, "in_bytes"))},
+               {size_text(number(now, "out_bytes"))}});
+    };
+    row(text(service, "name"), service);
+    for (auto const& r : array(service, "servers")) {
+        row("  " + text(item(r), "name"), item(r));
+    }
+    return t.text(false);
+}
 
 std::string server_detail(json::object const& service, json::object const& server) {
     table t({{"SERVER", 40}, {text(service, "name") + '/' + text(server, "name"), 200}});
@@ -154,7 +199,7 @@ std::string detail_text(json::object const& status, std::string const& target, b
     }
     auto const slash = target.find('/');
     if (slash == std::string::npos) {
-        return services_text(json::array{found}, colours);
+        return services_text(json::array{found}, colours) + "\n" + traffic_text(found);
     }
     return server_detail(detail_document(status, target.substr(0, slash)), found);
 }

@@ -52,6 +52,9 @@ balance::result<> core::start() {
     if (paired() && self_.role == cluster::node_id::secondary && store_->current()) {
         write_configuration_files(); // a crash may have come between the commit and the files
     }
+    if (!self_.firewall_script.empty()) {
+        run_firewall_script("start", [](balance::result<>) {});
+    }
     enforce();
     tick();
     return {};

@@ -55,6 +55,8 @@ public:
     void take_over(std::string const& who, cluster::node::answer done);
     void hand_over(std::string const& who, cluster::node::answer done);
     void set_maintenance(bool on, std::string const& who, cluster::node::answer done);
+    /// Runs the operator's own script of node.toml; how it went is an event too.
+    void run_firewall_script(std::string const& who, std::function<void(balance::result<>)> done);
     void status(std::function<void(boost::json::object)> done);
 
     [[nodiscard]] event_log& events() noexcept { return events_; }

@@ -79,6 +79,9 @@ std::string compare(balance::virtual_service const& a, balance::virtual_service 
     c("check", a.check != b.check);
     c("tls", a.tls != b.tls);
     c("fallback", a.fallback != b.fallback);
+    c("one_packet", word(a.one_packet), word(b.one_packet));
+    c("tunnel", a.tunnel != b.tunnel);
+    c("scheduler_flags", a.scheduler_flags != b.scheduler_flags);
     c("snat_source", a.snat_source != b.snat_source);
     return c.text();
 }

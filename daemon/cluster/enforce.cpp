@@ -3,6 +3,7 @@
 // Every step is a whole desired state that its receiver diffs, so each may be repeated at any time.
 #include "cluster/core.hpp"
 #include "cluster/monotonic.hpp"
+#include "config/listening.hpp"
 #include "ipc/values.hpp"
 
 #include <balance/validate.hpp>
@@ -28,22 +29,6 @@ void in_parts(std::vector<balance::persistence_entry> const& entries, Send send)
     }
 }
 
-/// Where the layer-7 services listen.
-std::set<balance::endpoint> listening_endpoints(balance::configuration const& c) {
-    std::set<balance::endpoint> wanted;
-    for (auto const& service : c.services) {
-        if (balance::is_layer4(service.mode) || !service.address || !balance::not_served(service).empty()) {
-            continue;
-        }
-        for (auto const& range : service.ports) {
-            for (unsigned port = range.first; port <= range.last; ++port) {
-                wanted.insert({*service.address, static_cast<std::uint16_t>(port)});
-            }
-        }
-    }
-    return wanted;
-}
-
 } // namespace
 
 void core::run(running_config fresh) {
@@ -52,6 +37,8 @@ void core::run(running_config fresh) {
 }
 
 void core::enforce() {
+    running_.cluster.services.page_port = self_.fallback_port;
+    running_.cluster.services.auto_nat_interface = self_.auto_nat_interface;
     servers_.set_services(running_.cluster.services.services, monotonic_ms());
     // Addresses that go, go at once; those that come wait until something serves them.
     auto staying = place(running_.cluster, self_);
@@ -61,7 +48,8 @@ void core::enforce() {
     layer4_follows_ = listeners_follow_ = true;
     node_->set_config(running_.generation.version, running_.hash);
     tell_guardian();
-    auto const endpoints = listening_endpoints(running_.cluster.services);
+    auto endpoints = config::endpoints_of(running_.cluster.services);
+    endpoints.merge(config::page_endpoints(running_.cluster.services));
     children_->to_guardian({{"type", "listen"}, {"sockets", ipc::pack_all(endpoints)}});
     tell_proxy();
     tell_checker();
@@ -99,6 +87,7 @@ void core::tell_proxy() {
     children_->to_proxy({{"type", "configure"},
                          {"cluster_toml", file_of(running_.generation, cluster_file)},
                          {"marks", ipc::pack_all(running_.cluster.services.marks)},
+                         {"page_port", running_.cluster.services.page_port},
                          {"states", ipc::pack_all(servers_.list())}});
 }
 

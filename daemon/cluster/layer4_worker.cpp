@@ -7,6 +7,13 @@
 
 namespace dyad {
 
+namespace {
+
+/// Layer 4 waits meanwhile: rules that services need may come from the script.
+constexpr std::chrono::seconds script_limit{30};
+
+} // namespace
+
 void layer4_worker::apply(balance::configuration desired, std::vector<balance::server_state> states, applied done) {
     auto work = [this, desired = std::move(desired), states = std::move(states), done = std::move(done)]() mutable {
         auto outcome = layer4_.apply(desired, states);
@@ -19,6 +26,15 @@ void layer4_worker::apply(balance::configuration desired, std::vector<balance::s
 void layer4_worker::status(status_read done) {
     auto work = [this, done = std::move(done)]() mutable {
         auto outcome = layer4_.status();
+        boost::asio::post(
+            home_, [done = std::move(done), outcome = std::move(outcome)]() mutable { done(std::move(outcome)); });
+    };
+    boost::asio::post(thread_, std::move(work));
+}
+
+void layer4_worker::run_script(std::string path, std::function<void(balance::result<>)> done) {
+    auto work = [this, path = std::move(path), done = std::move(done)]() mutable {
+        auto outcome = balance::layer4::run_script(path, script_limit);
         boost::asio::post(
             home_, [done = std::move(done), outcome = std::move(outcome)]() mutable { done(std::move(outcome)); });
     };

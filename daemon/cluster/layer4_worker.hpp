@@ -7,6 +7,7 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include <functional>
+#include <string>
 #include <vector>
 
 namespace dyad {
@@ -23,6 +24,7 @@ public:
 
     void apply(balance::configuration desired, std::vector<balance::server_state> states, applied done);
     void status(status_read done);
+    void run_script(std::string path, std::function<void(balance::result<>)> done);
 
 private:
     boost::asio::any_io_executor home_;

@@ -116,6 +116,10 @@ public:
             core_.hand_over(r.who.text(), moved(done));
         } else if (!get && r.path == "/v1/maintenance") {
             maintenance(r, done);
+        } else if (!get && r.path == "/v1/firewall") {
+            core_.run_firewall_script(r.who.text(), [done](balance::result<> outcome) {
+                done(outcome ? response{200, {}} : refusal(outcome.error()));
+            });
         } else {
             done(api::refused(404, "the control API has no " + r.method + " " + r.path));
         }

@@ -113,6 +113,18 @@ void core::set_maintenance(bool on, std::string const& who, cluster::node::answe
     node_->set_maintenance(on, on_main(std::move(done)));
 }
 
+void core::run_firewall_script(std::string const& who, std::function<void(balance::result<>)> done) {
+    if (self_.firewall_script.empty()) {
+        done(balance::make_error(balance::errc::not_found,
+                                 "node.toml names no script; add [firewall] with script = \"/etc/dyad/firewall.sh\""));
+        return;
+    }
+    layer4_.run_script(self_.firewall_script, [this, who, done = std::move(done)](balance::result<> outcome) {
+        events_.add("firewall", outcome ? self_.firewall_script + " ran" : outcome.error().detail, who, !outcome);
+        done(std::move(outcome));
+    });
+}
+
 void core::status(std::function<void(boost::json::object)> done) {
     layer4_.status([this, done = std::move(done)](auto layer4) {
         auto const node = node_->status();

@@ -119,6 +119,14 @@ json::array hints_json(overview const& o) {
     return hints;
 }
 
+json::object rates_json(balance::rates const& r) {
+    return {{"connections", r.connections},
+            {"in_packets", r.in_packets},
+            {"out_packets", r.out_packets},
+            {"in_bytes", r.in_bytes},
+            {"out_bytes", r.out_bytes}};
+}
+
 json::object server_json(balance::virtual_service const& service, balance::real_server const& server,
                          balance::service_status const* counted, overview const& o) {
     auto const* known = o.servers.find({service.name, server.name});
@@ -141,8 +149,11 @@ json::object server_json(balance::virtual_service const& service, balance::real_
             {"active", numbers->active_connections},
             {"inactive", numbers->inactive_connections},
             {"connections", numbers->counters.connections},
+            {"in_packets", numbers->counters.in_packets},
+            {"out_packets", numbers->counters.out_packets},
             {"in_bytes", numbers->counters.in_bytes},
-            {"out_bytes", numbers->counters.out_bytes}};
+            {"out_bytes", numbers->counters.out_bytes},
+            {"per_second", rates_json(numbers->counters.per_second)}};
 }
 
 /// Why the first of the service's sockets that could not be opened was not.
@@ -190,9 +201,13 @@ json::object service_json(balance::virtual_service const& service, overview cons
             {"layer", layer4 ? 4 : 7},
             {"balance", service.balance},
             {"not_served", not_served},
+            {"fallback_active", counted != nullptr && counted->fallback_active},
             {"connections", counters.connections},
+            {"in_packets", counters.in_packets},
+            {"out_packets", counters.out_packets},
             {"in_bytes", counters.in_bytes},
             {"out_bytes", counters.out_bytes},
+            {"per_second", rates_json(counters.per_second)},
             {"servers", std::move(servers)}};
 }
 

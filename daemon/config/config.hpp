@@ -45,6 +45,8 @@ struct node_config {
     std::uint16_t replication_port = 7778;
     std::uint16_t fallback_port = 9081;
     std::uint16_t web_port = 9443;
+    std::string firewall_script;    ///< absolute path of the operator's own script; empty: none
+    std::string auto_nat_interface; ///< empty: none
     bool real_time = true;
 
     bool operator==(node_config const&) const = default;

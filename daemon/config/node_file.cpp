@@ -10,22 +10,38 @@ namespace {
 
 using balance::in_quotes;
 
-std::string interface_of(section const& s) {
-    auto const name = s.text("interface");
+std::string interface_at(section const& s, std::string_view key) {
+    auto const name = s.text(key);
     if (!name) {
-        if (!s.has("interface")) {
-            s.missing("interface", "interface = \"eth0\"");
-        }
         return {};
     }
     // The kernel's rule (dev_valid_name): 1 to 15 bytes, no slash, colon or white space.
     bool const bad = name->empty() || name->size() > 15 || name->find_first_of("/: \t\n\v\f\r") != std::string::npos ||
                      *name == "." || *name == "..";
     if (bad) {
-        s.wrong("interface",
-                in_quotes(*name) + " is no interface's name; it must be one that `ip link` shows, like \"eth0\"");
+        s.wrong(key, in_quotes(*name) + " is no interface's name; it must be one that `ip link` shows, like \"eth0\"");
     }
     return *name;
+}
+
+std::string interface_of(section const& s) {
+    if (!s.has("interface")) {
+        s.missing("interface", "interface = \"eth0\"");
+    }
+    return interface_at(s, "interface");
+}
+
+void read_firewall(section const& root, node_config& out) {
+    auto const firewall = root.table("firewall", tables::firewall);
+    if (!firewall) {
+        return;
+    }
+    out.auto_nat_interface = interface_at(*firewall, "auto_nat");
+    out.firewall_script = firewall->text("script").value_or("");
+    if (firewall->has("script") && !out.firewall_script.starts_with('/')) {
+        firewall->wrong("script", "script is " + in_quotes(out.firewall_script) +
+                                      "; it must be the absolute path of a program, like \"/etc/dyad/firewall.sh\"");
+    }
 }
 
 void read_name(section const& root, node_config& out) {
@@ -159,6 +175,7 @@ outcome<node_config> parse_node(std::string_view text, std::string const& file, 
     for (auto const& [name, s] : root.named("network", tables::network)) {
         out.networks.emplace(name, interface_of(s));
     }
+    read_firewall(root, out);
     out.real_time = root.flag("real_time").value_or(out.real_time);
     check_links(root, out, around);
     if (faults.any_fault()) {

@@ -17,9 +17,10 @@ struct table_schema {
 namespace keys {
 using list = std::string_view const[];
 
-inline constexpr list node = {"format", "name", "role", "link", "network", "ports", "real_time"};
+inline constexpr list node = {"format", "name", "role", "link", "network", "ports", "firewall", "real_time"};
 inline constexpr list link = {"interface", "local", "peer"};
 inline constexpr list network = {"interface"};
+inline constexpr list firewall = {"script", "auto_nat"};
 inline constexpr list ports = {"heartbeat", "replication", "fallback_page", "web"};
 
 inline constexpr list cluster = {"format", "heartbeat", "layer4", "layer7", "floating_ip", "check", "service"};
@@ -34,7 +35,8 @@ inline constexpr list expect = {"equals", "contains", "regex", "status"};
 inline constexpr list service = {"mode",       "address",       "network",     "ports",    "except_ports",
                                  "protocol",   "firewall_mark", "snat_source", "balance",  "persistence",
                                  "check",      "tls",           "re_encrypt",  "fallback", "transparent",
-                                 "slow_start", "server"};
+                                 "slow_start", "server",        "tunnel",      "one_packet", "scheduler_flags"};
+inline constexpr list tunnel = {"type", "port", "checksum"};
 inline constexpr list persistence = {"mode", "timeout", "granularity"};
 inline constexpr list tls = {"ports", "certificate"};
 inline constexpr list server = {"address", "port", "weight", "min_connections", "max_connections"};
@@ -45,6 +47,7 @@ inline constexpr table_schema node{"node.toml", "node.toml", keys::node};
 inline constexpr table_schema link{"node.toml", "[link.NAME]", keys::link};
 inline constexpr table_schema network{"node.toml", "[network.NAME]", keys::network};
 inline constexpr table_schema ports{"node.toml", "[ports]", keys::ports};
+inline constexpr table_schema firewall{"node.toml", "[firewall]", keys::firewall};
 inline constexpr table_schema cluster{"cluster.toml", "cluster.toml", keys::cluster};
 inline constexpr table_schema heartbeat{"cluster.toml", "[heartbeat]", keys::heartbeat};
 inline constexpr table_schema layer4{"cluster.toml", "[layer4]", keys::layer4};
@@ -54,15 +57,16 @@ inline constexpr table_schema check{"cluster.toml", "[check.NAME]", keys::check}
 inline constexpr table_schema expect{"cluster.toml", "expect", keys::expect};
 inline constexpr table_schema service{"cluster.toml", "[service.NAME]", keys::service};
 inline constexpr table_schema persistence{"cluster.toml", "persistence", keys::persistence};
+inline constexpr table_schema tunnel{"cluster.toml", "tunnel", keys::tunnel};
 inline constexpr table_schema tls{"cluster.toml", "tls", keys::tls};
 inline constexpr table_schema server{"cluster.toml", "[service.NAME.server.NAME]", keys::server};
 } // namespace tables
 
 /// Every table that the two files may have.
-inline constexpr std::array all_tables{tables::node,        tables::link,      tables::network, tables::ports,
-                                       tables::cluster,     tables::heartbeat, tables::layer4,  tables::layer7,
-                                       tables::floating_ip, tables::check,     tables::expect,  tables::service,
-                                       tables::persistence, tables::tls,       tables::server};
+inline constexpr std::array all_tables{
+    tables::node,        tables::link,  tables::network, tables::ports,   tables::firewall,    tables::cluster,
+    tables::heartbeat,   tables::layer4, tables::layer7, tables::floating_ip, tables::check,   tables::expect,
+    tables::service,     tables::persistence, tables::tunnel, tables::tls, tables::server};
 
 /// Newest `format` that is understood.
 inline constexpr int newest_format = 1;

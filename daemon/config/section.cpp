@@ -180,6 +180,24 @@ std::vector<balance::address> section::address_list(std::string_view key) const 
     return out;
 }
 
+std::vector<std::string> section::text_list(std::string_view key) const {
+    std::vector<std::string> out;
+    auto const* e = typed(key, value::kind::list, "a list of words in quotes");
+    if (e == nullptr) {
+        return out;
+    }
+    for (auto const& item : e->content.items) {
+        if (item.type == value::kind::text) {
+            out.push_back(item.text);
+        } else {
+            faults_->add(path_to(key), item.at,
+                         std::string(key) + " holds " + std::string(describe(item.type)) +
+                             "; it must hold words in quotes");
+        }
+    }
+    return out;
+}
+
 std::optional<section> section::table(std::string_view key, table_schema const& schema) const {
     auto const* e = typed(key, value::kind::table, "a table with " + join(schema.keys));
     if (e == nullptr) {

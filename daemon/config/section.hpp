@@ -61,6 +61,7 @@ public:
     /// Numbers, "first-last" and "*".
     std::vector<balance::port_range> port_list(std::string_view key) const;
     std::vector<balance::address> address_list(std::string_view key) const;
+    std::vector<std::string> text_list(std::string_view key) const;
 
     /// A text that one of balance's parsers understands.
     template <class T>

@@ -118,6 +118,30 @@ std::optional<balance::tls_termination> read_tls(section const& s) {
     return balance::tls_termination{t->port_list("ports"), t->text("certificate").value_or("")};
 }
 
+balance::tunnel read_tunnel(section const& s) {
+    balance::tunnel out;
+    if (auto const t = s.table("tunnel", tables::tunnel)) {
+        out.type = t->word("type", &balance::parse_tunnel).value_or(out.type);
+        out.port = t->port("port").value_or(out.port);
+        out.sum = t->word("checksum", &balance::parse_checksum).value_or(out.sum);
+    }
+    return out;
+}
+
+balance::scheduler_flags read_scheduler_flags(section const& s) {
+    balance::scheduler_flags out;
+    for (auto const& word : s.text_list("scheduler_flags")) {
+        if (word == "fallback") {
+            out.fallback = true;
+        } else if (word == "port") {
+            out.port = true;
+        } else {
+            s.wrong("scheduler_flags", in_quotes(word) + " is no flag of a scheduler; there are \"fallback\" and \"port\"");
+        }
+    }
+    return out;
+}
+
 std::uint32_t read_mark(section const& s) {
     return static_cast<std::uint32_t>(
         s.integer("firewall_mark", 1, std::numeric_limits<std::uint32_t>::max()).value_or(0));
@@ -141,7 +165,10 @@ balance::virtual_service read_service(std::string const& name, section const& s,
     out.protocol = s.word("protocol", &balance::parse_protocol).value_or(out.protocol);
     out.firewall_mark = read_mark(s);
     out.snat_source = s.address("snat_source");
+    out.tunnel = read_tunnel(s);
+    out.one_packet = s.flag("one_packet").value_or(false);
     out.balance = s.text("balance").value_or(out.balance);
+    out.scheduler_flags = read_scheduler_flags(s);
     if (auto const p = s.table("persistence", tables::persistence)) {
         out.persistence = read_persistence(*p);
     }

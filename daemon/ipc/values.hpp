@@ -35,7 +35,7 @@ boost::json::object pack(balance::health_event const& e);
 boost::json::object pack(balance::health_snapshot const& s);
 /// {"service","client","server","sequence","remaining_ms"}
 boost::json::object pack(balance::persistence_entry const& e);
-/// {"name","not_served","counters":{…},"servers":[{"name","active","inactive","counters":{…}}]}
+/// {"name","not_served","fallback_active","counters":{…,"per_second":{…}},"servers":[{"name","active","inactive","counters":{…}}]}
 boost::json::object pack(balance::service_status const& s);
 /// {"address","interface"}
 boost::json::object pack(cluster::floating_address const& f);

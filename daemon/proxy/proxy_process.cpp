@@ -2,9 +2,9 @@
 #include "proxy/proxy_process.hpp"
 
 #include "config/config.hpp"
+#include "config/listening.hpp"
 #include "ipc/fields.hpp"
 #include "ipc/values.hpp"
-#include "proxy/endpoints.hpp"
 
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
@@ -72,12 +72,14 @@ void proxy_process::configure(boost::json::object const& message) {
     ipc::fields from(message);
     auto text = from.make(from.text("cluster_toml"));
     auto states = ipc::unpack_all<balance::server_state>(message, "states");
-    if (!text || !states) {
-        return misunderstood("configure", text ? states.error() : text.error());
+    auto const page_port = from.make(from.number<std::uint16_t>("page_port"));
+    if (!text || !states || !page_port) {
+        return misunderstood("configure", !text ? text.error() : !states ? states.error() : page_port.error());
     }
     if (*text != text_ && !parse(std::move(*text))) {
         return;
     }
+    desired_.page_port = *page_port;
     states_ = std::move(*states);
     configured_ = true;
     if (!std::exchange(introduced_, true)) {
@@ -120,7 +122,9 @@ void proxy_process::merge(boost::json::object const& message) {
 }
 
 void proxy_process::apply_when_settled() {
-    if (listeners_.settled(endpoints_of(desired_))) {
+    auto wanted = config::endpoints_of(desired_);
+    wanted.merge(config::page_endpoints(desired_));
+    if (listeners_.settled(wanted)) {
         settle_timer_.cancel();
         settling_ = false;
         return apply();
@@ -138,8 +142,17 @@ void proxy_process::apply_when_settled() {
 }
 
 void proxy_process::apply() {
-    auto const reachable = restrict_to(desired_, [this](balance::endpoint const& e) { return listeners_.has(e); });
-    proxy_.use_listeners(listeners_.hand_over(endpoints_of(reachable)));
+    auto const reachable =
+        config::restrict_to(desired_, [this](balance::endpoint const& e) { return listeners_.has(e); });
+    auto const of_page = config::page_endpoints(desired_);
+    auto wanted = config::endpoints_of(reachable);
+    wanted.insert(of_page.begin(), of_page.end());
+    auto fresh = listeners_.hand_over(wanted);
+    auto const first_of_page =
+        std::partition(fresh.begin(), fresh.end(), [&](auto const& l) { return !of_page.contains(l.local); });
+    page_.serve({first_of_page, fresh.end()}, of_page);
+    fresh.erase(first_of_page, fresh.end());
+    proxy_.use_listeners(std::move(fresh));
     proxy_.apply(reachable, states_);
 }
 
@@ -179,7 +192,9 @@ std::vector<balance::service_status> proxy_process::status() const {
         if (!s.not_served.empty() || described == desired_.services.end()) {
             continue;
         }
-        auto const wanted = endpoints_of({{*described}, {}});
+        balance::configuration alone;
+        alone.services = {*described};
+        auto const wanted = config::endpoints_of(alone);
         bool const none = std::ranges::none_of(wanted, [this](auto const& e) { return listeners_.has(e); });
         if (auto const* why = none && !wanted.empty() ? listeners_.failure(*wanted.begin()) : nullptr) {
             s.not_served = *why;

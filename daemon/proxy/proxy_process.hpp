@@ -3,6 +3,7 @@
 
 #include "ipc/worker_links.hpp"
 #include "proxy/listener_pool.hpp"
+#include "proxy/page_server.hpp"
 #include "proxy/persistence_outbox.hpp"
 
 #include <balance/proxy.hpp>
@@ -47,6 +48,7 @@ private:
     boost::asio::steady_timer flush_timer_{io_};
     boost::asio::steady_timer status_timer_{io_};
     listener_pool listeners_;
+    page_server page_{io_};
     balance::configuration desired_;
     std::string text_; ///< that `desired_` came from
     std::vector<balance::server_state> states_;

@@ -2,10 +2,11 @@
 // The layer-4 facade, driven line by line: what a test writes is done, what came of it is printed, then an empty line.
 //
 //   apply CLUSTER_TOML [SERVICE/SERVER=STATE ...]   all servers are up but those named: down, unknown, drain or halt
+//   auto_nat INTERFACE                             for the applies that follow; none: without
 //   status
 //   purge
 //
-// Answers are lines of fields with tabs between: "change SERVICE TEXT", "service NAME CONNECTIONS NOT_SERVED",
+// Answers are lines of fields with tabs between: "change SERVICE TEXT", "service NAME CONNECTIONS NOT_SERVED PER_SECOND",
 // "server SERVICE NAME ACTIVE INACTIVE CONNECTIONS", "error TEXT".
 #include <balance/layer4.hpp>
 #include <balance/validate.hpp>
@@ -51,7 +52,7 @@ server_state state_of(server_key key, std::string const& word) {
     return out;
 }
 
-void do_apply(layer4& kernel, std::istream& words) {
+void do_apply(layer4& kernel, std::istream& words, std::string const& auto_nat) {
     std::string path;
     words >> path;
     std::map<std::string, std::string> exceptions;
@@ -59,10 +60,11 @@ void do_apply(layer4& kernel, std::istream& words) {
         auto const equals = word.find('=');
         exceptions[word.substr(0, equals)] = word.substr(equals + 1);
     }
-    auto const wanted = read(path);
+    auto wanted = read(path);
     if (!wanted) {
         return;
     }
+    wanted->auto_nat_interface = auto_nat;
     std::vector<server_state> states;
     for (auto const& s : wanted->services) {
         for (auto const& v : s.servers) {
@@ -86,7 +88,8 @@ void do_status(layer4 const& kernel) {
         return;
     }
     for (auto const& s : *services) {
-        std::cout << "service\t" << s.name << '\t' << s.counters.connections << '\t' << s.not_served << '\n';
+        std::cout << "service\t" << s.name << '\t' << s.counters.connections << '\t' << s.not_served << '\t'
+                  << s.counters.per_second.connections << '\n';
         for (auto const& v : s.servers) {
             std::cout << "server\t" << s.name << '\t' << v.name << '\t' << v.active_connections << '\t'
                       << v.inactive_connections << '\t' << v.counters.connections << '\n';
@@ -98,12 +101,16 @@ void do_status(layer4 const& kernel) {
 
 int main() {
     layer4 kernel;
+    std::string auto_nat;
     for (std::string line; std::getline(std::cin, line);) {
         std::istringstream words(line);
         std::string command;
         words >> command;
         if (command == "apply") {
-            do_apply(kernel, words);
+            do_apply(kernel, words, auto_nat);
+        } else if (command == "auto_nat") {
+            auto_nat.clear();
+            words >> auto_nat;
         } else if (command == "status") {
             do_status(kernel);
         } else if (command == "purge") {

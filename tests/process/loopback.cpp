@@ -6,6 +6,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
 
 #include <sys/socket.h>
 
@@ -26,7 +27,7 @@ std::vector<balance::endpoint> free_endpoints(std::size_t n) {
     return free;
 }
 
-std::string ask(balance::endpoint const& where) {
+std::string ask(balance::endpoint const& where, std::string const& request) {
     boost::asio::io_context io;
     boost::asio::ip::tcp::socket socket(io);
     boost::system::error_code ec;
@@ -34,6 +35,7 @@ std::string ask(balance::endpoint const& where) {
     if (ec) {
         return {};
     }
+    boost::asio::write(socket, boost::asio::buffer(request), ec);
     std::string answer;
     boost::asio::async_read(socket, boost::asio::dynamic_buffer(answer), [](auto...) {});
     io.run_for(std::chrono::seconds(5));

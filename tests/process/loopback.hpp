@@ -12,6 +12,6 @@ namespace test {
 std::vector<balance::endpoint> free_endpoints(std::size_t n);
 
 /// What a client gets that connects and reads to the end; empty when nobody serves it within 5 s.
-std::string ask(balance::endpoint const& where);
+std::string ask(balance::endpoint const& where, std::string const& request = {});
 
 } // namespace test

@@ -37,6 +37,7 @@ json::object configuration(std::string const& services, json::array states) {
     return {{"type", "configure"},
             {"cluster_toml", "format = 1\n" + services},
             {"marks", json::array()},
+            {"page_port", 9081},
             {"states", std::move(states)}};
 }
 
@@ -76,6 +77,27 @@ TEST_CASE("the proxy process relays on the sockets it is given") {
     }
     CHECK(ask(where) == "anna");
     CHECK(reports(seat, "a", [](auto const& s) { return s.not_served.empty() && s.counters.connections == 1; }));
+}
+
+TEST_CASE("the page answers for layer-4 services without servers, and only while they want it") {
+    auto const where = free_endpoints(1)[0];
+    auto const socket = *dyad::open_listener(where);
+    worker_seat seat(dyad::run_proxy_process);
+    seat.attach();
+    std::string const layer4 = "[service.a]\nmode = \"nat\"\naddress = \"127.0.0.1\"\nports = [80]\n"
+                               "check = { type = \"on\" }\n";
+    auto with_page = configuration(layer4 + "fallback = \"local\"\n", json::array());
+    with_page["page_port"] = where.port;
+    seat.say_as_cluster(with_page);
+    seat.give({where}, {socket.get()});
+    auto const answer = ask(where, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    CHECK(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+    CHECK(answer.find("Retry-After: 10\r\n") != std::string::npos);
+    CHECK(answer.ends_with("</html>\n"));
+    auto const head = ask(where, "HEAD / HTTP/1.0\r\n\r\n");
+    CHECK(head.ends_with("\r\n\r\n"));
+    CHECK(ask(where, "\x16\x03\x01 not HTTP\r\n\r\n").empty());
+    CHECK(ask(where, "GET / HTTP/1.1\r\nX: " + std::string(20'000, 'x')).empty());
 }
 
 TEST_CASE("a proxy process follows the servers' states") {

@@ -78,19 +78,19 @@ def test_the_table_is_written_once_and_put_back(town, driver):
     vip = "10.77.0.114"
     town.direct(vip)
     text = texts.service("pacs", vip, "80, 443", SERVERS)
-    assert ("", "firewall marks written: 1 rule") in driver.apply(text)
+    assert ("", "packet rules written: 1 rule") in driver.apply(text)
     written = our_table(town.balancer)
     assert driver.apply(text) == []
     run(town.balancer, ["nft", "flush", "ruleset"])
-    assert driver.apply(text) == [("", "firewall marks written: 1 rule")]
+    assert driver.apply(text) == [("", "packet rules written: 1 rule")]
     assert our_table(town.balancer) == written
     run(town.balancer, ["nft", "add rule inet dyad services ip daddr 10.9.9.9 drop"])
-    assert driver.apply(text) == [("", "firewall marks written: 1 rule")]
+    assert driver.apply(text) == [("", "packet rules written: 1 rule")]
     assert our_table(town.balancer) == written
     # A restarted process finds its predecessor's table as it should be.
     with Driver(town.balancer) as successor:
         assert successor.apply(text) == []
-    assert ("", "firewall marks removed") in driver.apply()
+    assert ("", "packet rules removed") in driver.apply()
     assert our_table(town.balancer) == ""
 
 

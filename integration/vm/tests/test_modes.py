@@ -3,9 +3,11 @@
 
 import contextlib
 import socket
+import subprocess
+import threading
 
 import texts
-from topology import WITHIN, Caller, run, table, wait_for, who_of
+from topology import WITHIN, Answerer, Caller, run, table, wait_for, who_of
 
 NAMES = {"A": 0, "B": 1}
 
@@ -114,3 +116,82 @@ def test_connections_are_counted(town, driver):
     # A change elsewhere leaves the counters alone.
     driver.apply(text, texts.service("other", vip, "81", servers(town)))
     assert driver.status()["web"]["connections"] == 4
+
+
+def test_sctp(town, driver):
+    vip = "10.77.0.106"
+    subprocess.run(["modprobe", "sctp"], check=True)
+    town.masqueraded(vip)
+    servers_ = [SctpAnswerer(server, 3868) for server in town.real_servers]
+    town.answerers += servers_
+    driver.apply(texts.service("diameter", vip, "3868", servers(town), mode="nat", protocol='"sctp"', balance="rr"))
+    assert table(town.balancer)[0] == f"-A --sctp-service {vip}:3868 -s rr"
+    assert {sctp_greeting(town.clients[0], vip, 3868) for _ in range(2)} == {"rs1", "rs2"}
+
+
+def test_datagrams_one_by_one(town, driver):
+    vip = "10.77.0.107"
+    town.direct(vip)
+    town.answerers += [UdpAnswerer(server, vip, 53) for server in town.real_servers]
+    text = texts.service("dns", vip, "53", servers(town), protocol='"udp"', balance="rr")
+    driver.apply(text)
+    assert len(answers_to_one_port(town.clients[0], vip, 53)) == 1
+    changed = driver.apply(text.replace("[service.dns]\n", "[service.dns]\none_packet = true\n"))
+    assert changed == [("dns", f"service dns {vip}:53/udp: flags 0 -> 4")]
+    assert table(town.balancer)[0] == f"-A -u {vip}:53 -s rr -o"
+    assert answers_to_one_port(town.clients[0], vip, 53) == {"rs1", "rs2"}
+
+
+def test_flags_of_schedulers(town, driver):
+    driver.apply(texts.service("a", "10.77.0.108", "80", servers(town), balance="sh", scheduler_flags='["port", "fallback"]'),
+                 texts.service("b", "10.77.0.108", "81", servers(town), balance="mh", scheduler_flags='["fallback"]'))
+    shown = [line for line in table(town.balancer) if line.startswith("-A")]
+    assert shown == ["-A -t 10.77.0.108:80 -s sh -b sh-fallback,sh-port", "-A -t 10.77.0.108:81 -s mh -b mh-fallback"]
+
+
+def test_rates(town, driver):
+    vip = "10.77.0.109"
+    town.direct(vip)
+    town.answer([80])
+    driver.apply(texts.service("web", vip, "80", servers(town)))
+    who_of(town.clients[0], vip, 80, times=20)
+    wait_for(lambda: driver.status()["web"]["per_second"] > 0, "connections per second", lambda: str(driver.status()))
+
+
+def answers_to_one_port(client, vip, port, times=4):
+    """Who answers datagrams of one source port."""
+    with client.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        asked.settimeout(WITHIN)
+        asked.bind((client.address(), 0))
+        out = set()
+        for _ in range(times):
+            asked.sendto(b"?", (vip, port))
+            out.add(asked.recv(100).split()[0].decode())
+        return out
+
+
+class UdpAnswerer(Answerer):
+    """Answers datagrams to the service's own address."""
+
+    def __init__(self, host, address, port):
+        self.host = host
+        self.sockets = [self._bound(socket.SOCK_DGRAM, f"::ffff:{address}", port)]
+        threading.Thread(target=self._datagrams, args=(self.sockets[0],), daemon=True).start()
+
+
+class SctpAnswerer(Answerer):
+    """The same over SCTP, one association at a time."""
+
+    def __init__(self, host, port):
+        self.host = host
+        self.sockets = [host.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP)]
+        self.sockets[0].bind((host.address(), port))
+        self.sockets[0].listen(8)
+        threading.Thread(target=self._accept, args=(self.sockets[0],), daemon=True).start()
+
+
+def sctp_greeting(client, vip, port):
+    with client.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP) as asked:
+        asked.settimeout(WITHIN)
+        asked.connect((vip, port))
+        return asked.recv(100).split()[0].decode()

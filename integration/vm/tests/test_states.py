@@ -87,20 +87,13 @@ def test_a_scheduler_that_the_kernel_lacks_stops_only_its_service(ready, driver)
     assert set(who_of(ready.clients[0], VIP, 80)) == {"rs1", "rs2"}
 
 
-def test_modes_that_are_not_built_are_said_and_the_rest_is_served(ready, driver):
-    driver.apply(web(), texts.service("source", "10.77.0.131", "80", SERVERS, mode="snat"),
-                 texts.service("far", "10.77.0.132", "80", SERVERS, mode="tun"))
-    status = driver.status()
-    assert status["source"]["not_served"] and status["far"]["not_served"]
-    assert len(table(ready.balancer)) == 3
-
-
 def test_what_the_kernel_needs_is_set_and_said():
     """In a fresh namespace, whose settings nobody touched yet."""
     with Lab(heartbeat_links=0, nodes=1, clients=0, observers=0) as lab, Driver(lab.nodes[0]) as driver:
         text = texts.service("dicom", VIP, "104", SERVERS, mode="nat")
         said = [line for service, line in driver.apply(text) if not service]
-        assert said == [f"sysctl net.ipv4.vs.{name} 0 -> 1" for name in ("expire_nodest_conn", "expire_quiescent_template", "sloppy_tcp")] + [
+        assert said == [f"sysctl net.ipv4.vs.{name} 0 -> 1" for name in ("expire_nodest_conn", "expire_quiescent_template", "sloppy_tcp",
+                                                                        "nat_icmp_send")] + [
             "sysctl net.ipv4.ip_forward 0 -> 1", "sysctl net.ipv4.conf.all.send_redirects 1 -> 0",
             "sysctl net.ipv4.conf.eth0.send_redirects 1 -> 0"]
         run(lab.nodes[0], ["sysctl", "-w", "net.ipv4.ip_forward=0"])

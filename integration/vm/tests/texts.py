@@ -7,11 +7,13 @@ def service(name, address, ports, servers, mode="dr", balance="wrr", **more):
     place = f'address = "{address}"\nports = [{ports}]\n' if address else ""
     keys = "".join(f"{key} = {value}\n" for key, value in more.items())
     text = f'[service.{name}]\nmode = "{mode}"\n{place}balance = "{balance}"\ncheck = {{ type = "on" }}\n{keys}\n'
-    for server, settings in servers.items():
-        settings = settings if isinstance(settings, dict) else {"address": settings}
-        lines = "".join(f'{key} = "{value}"\n' if isinstance(value, str) else f"{key} = {value}\n" for key, value in settings.items())
-        text += f"[service.{name}.server.{server}]\n{lines}\n"
-    return text
+    return text + "".join(server(name, of, settings) for of, settings in servers.items())
+
+
+def server(service_name, name, settings):
+    settings = settings if isinstance(settings, dict) else {"address": settings}
+    lines = "".join(f'{key} = "{value}"\n' if isinstance(value, str) else f"{key} = {value}\n" for key, value in settings.items())
+    return f"[service.{service_name}.server.{name}]\n{lines}\n"
 
 
 def source_ip(timeout="300s", granularity=None):

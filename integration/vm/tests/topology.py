@@ -27,6 +27,7 @@ class Town(Lab):
         self.balancer = self.nodes[0]
         self.answerers = []
         self.undo = []
+        self.closing = []   # programs to run on hosts
         for server in self.real_servers:
             with server.inside():
                 for name, value in (("arp_ignore", "1"), ("arp_announce", "2")):
@@ -46,6 +47,31 @@ class Town(Lab):
             self._do(server, [f"route replace {c.address()} via {self.balancer.address()}" for c in self.clients],
                      [f"route del {c.address()}" for c in self.clients])
 
+    def only_balancer(self, *addresses):
+        """The addresses on the balancer; the servers know nothing of it."""
+        self._add(self.balancer, "eth0", addresses)
+
+    def also_through_balancer(self, host):
+        """This host answers the first client by way of the balancer, as a real server would."""
+        client = self.clients[0].address()
+        self._do(host, [f"route replace {client} via {self.balancer.address()}"], [f"route del {client}"])
+
+    def tunnelled(self, address, unwraps=""):
+        """The address on the balancer and behind each server's tunnels; `unwraps` makes what the kernel's own do not."""
+        self.direct(address)
+        for server in self.real_servers:
+            made = unwraps.format(address=server.address(), address6=server.ports["eth0"].address6).split()
+            ends = ["tunl0", "gre0"]
+            if made:
+                run(server, made)
+                is_link = made[1] == "link"
+                ends += made[3:4] if is_link else []
+                self.closing.append((server, ["ip", "link", "del", made[3]] if is_link else [*made[:2], "del", *made[3:5]]))
+            with server.inside():
+                for interface in ("all", "default", *ends):
+                    pathlib.Path(f"/proc/sys/net/ipv4/conf/{interface}/rp_filter").write_text("0")
+            self._do(server, [f"link set {end} up" for end in ends], [f"link set {end} down" for end in ends])
+
     def answer(self, ports, udp=()):
         """Each server says its name on these TCP ports, of IPv4 and IPv6, and on these UDP ports of its IPv4 address."""
         made = [Answerer(server, ports, udp) for server in self.real_servers]
@@ -59,6 +85,9 @@ class Town(Lab):
         for host, lines in self.undo:
             host.ip_batch(lines)
         self.undo.clear()
+        for host, argv in self.closing:
+            run(host, argv, check=False)
+        self.closing.clear()
         run(self.balancer, ["ipvsadm", "-C"])
         run(self.balancer, ["nft", "flush", "ruleset"])
 
@@ -72,10 +101,10 @@ class Town(Lab):
         self.undo.append((host, undo))
 
 
-def run(host, argv, check=True):
+def run(host, argv, check=True, input=None):
     """A program on a host, started from a thread that is there: half the cost of `ip netns exec` under emulation."""
     with host.inside():
-        return subprocess.run(argv, check=check, text=True, timeout=WITHIN * 3, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return subprocess.run(argv, check=check, text=True, timeout=WITHIN * 3, input=input, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 class Answerer:
@@ -215,12 +244,15 @@ class Driver:
         assert not [line for line in lines if line[0] == "error"], lines
         return [tuple(line[1:]) for line in lines]
 
+    def auto_nat(self, interface=""):
+        self.ask(f"auto_nat {interface}")
+
     def status(self):
         """{service: {"connections", "not_served", "servers": {name: (active, inactive, connections)}}}"""
         out = {}
         for kind, service, *fields in self.ask("status"):
             if kind == "service":
-                out[service] = {"connections": int(fields[0]), "not_served": fields[1], "servers": {}}
+                out[service] = {"connections": int(fields[0]), "not_served": fields[1], "per_second": int(fields[2]), "servers": {}}
             else:
                 out[service]["servers"][fields[0]] = tuple(map(int, fields[1:]))
         return out

@@ -5,6 +5,7 @@
 #include <balance/service.hpp>
 #include <balance/status.hpp>
 
+#include <chrono>
 #include <memory>
 #include <span>
 #include <string>
@@ -51,6 +52,11 @@ public:
 
     /// Removes every IPVS service and rule that we made.
     result<> purge();
+
+    /// Runs the operator's own firewall script and waits for its end, `limit` at most; then it is killed. No shell, no
+    /// arguments, an environment with PATH alone. Errors: `not_found`, `timed_out`, `io_error` with its exit code and the
+    /// last line of what it said.
+    static result<> run_script(std::string const& path, std::chrono::milliseconds limit);
 
 private:
     struct impl;

@@ -27,7 +27,7 @@ enum class mode : std::uint8_t {
 
 [[nodiscard]] constexpr bool is_layer4(mode m) noexcept { return m < mode::tcp; }
 
-enum class protocol : std::uint8_t { tcp, udp, tcp_udp };
+enum class protocol : std::uint8_t { tcp, udp, tcp_udp, sctp };
 
 /// Ports `first` to `last`, both included; one port when equal. "*" is {1, 65535}.
 struct port_range {
@@ -115,6 +115,34 @@ struct fallback {
     bool operator==(fallback const&) const = default;
 };
 
+/// How mode tun wraps a client's packet for a real server, which unwraps it.
+struct tunnel {
+    enum class kind : std::uint8_t {
+        ipip, ///< IP in IP, or IPv6 around or inside
+        gue,  ///< generic UDP encapsulation to `port`
+        gre
+    };
+    enum class checksum : std::uint8_t {
+        none,
+        full,  ///< over the whole packet
+        remote ///< gue: the receiver computes it (remote checksum offload)
+    };
+
+    kind type = kind::ipip;
+    std::uint16_t port = 0; ///< gue: where the real server listens
+    checksum sum = checksum::none;
+
+    bool operator==(tunnel const&) const = default;
+};
+
+/// What a kernel scheduler does beside its usual way. Both are for sh and mh.
+struct scheduler_flags {
+    bool fallback = false; ///< a client whose server cannot take it goes to another
+    bool port = false;     ///< the client's port counts too, not only its address
+
+    bool operator==(scheduler_flags const&) const = default;
+};
+
 /// A machine behind a virtual service.
 struct real_server {
     std::string name; ///< identity within the service, no slash
@@ -138,7 +166,10 @@ struct virtual_service {
     balance::protocol protocol = balance::protocol::tcp;
     std::uint32_t firewall_mark = 0; ///< the operator's own mark; 0: none
     std::optional<balance::address> snat_source;
+    balance::tunnel tunnel; ///< mode tun
+    bool one_packet = false; ///< UDP: each datagram is scheduled by itself
     std::string balance = "wlc"; ///< layer 4: a kernel scheduler's name; layer 7: wrr wlc first source uri random
+    balance::scheduler_flags scheduler_flags;
     balance::persistence persistence;
     health_check check;
     std::optional<tls_termination> tls;
@@ -156,6 +187,11 @@ struct configuration {
     std::vector<virtual_service> services;
     /// Marks that make one IPVS service of several ports: service name -> mark, allocated once and never renumbered.
     std::vector<std::pair<std::string, std::uint32_t>> marks;
+    /// Interface through which the real servers of nat services reach the world with this node's address (auto-NAT);
+    /// empty: none.
+    std::string auto_nat_interface{};
+    /// Port of the node's own page, where `fallback::kind::local` leads.
+    std::uint16_t page_port = 9081;
 
     bool operator==(configuration const&) const = default;
 };

@@ -9,6 +9,17 @@
 
 namespace balance {
 
+/// Per second, averaged by the kernel over the last seconds. Layer 4 only.
+struct rates {
+    std::uint64_t connections = 0;
+    std::uint64_t in_packets = 0;
+    std::uint64_t out_packets = 0;
+    std::uint64_t in_bytes = 0;
+    std::uint64_t out_bytes = 0;
+
+    bool operator==(rates const&) const = default;
+};
+
 /// Counters since the service was programmed; 64 bits, never reset by a configuration change that leaves the object alone.
 struct counters {
     std::uint64_t connections = 0;
@@ -16,6 +27,7 @@ struct counters {
     std::uint64_t out_packets = 0;
     std::uint64_t in_bytes = 0;
     std::uint64_t out_bytes = 0;
+    rates per_second{};
 
     bool operator==(counters const&) const = default;
 };
@@ -33,6 +45,7 @@ struct service_status {
     std::string name;
     /// Empty when the service is served; else why not and what to do about it, in one sentence.
     std::string not_served;
+    bool fallback_active = false; ///< no server is left and the fallback takes new connections; layer 4
     balance::counters counters;
     std::vector<server_status> servers;
 

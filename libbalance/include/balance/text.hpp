@@ -12,6 +12,8 @@ namespace balance {
 /// The words of configuration files, logs and status for each value; the parsers accept exactly these words.
 [[gnu::visibility("default")]] std::string_view to_string(mode m) noexcept;
 [[gnu::visibility("default")]] std::string_view to_string(protocol p) noexcept;
+[[gnu::visibility("default")]] std::string_view to_string(tunnel::kind k) noexcept;
+[[gnu::visibility("default")]] std::string_view to_string(tunnel::checksum c) noexcept;
 [[gnu::visibility("default")]] std::string_view to_string(persistence::kind k) noexcept;
 [[gnu::visibility("default")]] std::string_view to_string(health_check::kind k) noexcept;
 [[gnu::visibility("default")]] std::string_view to_string(admin_state s) noexcept;
@@ -28,6 +30,8 @@ namespace balance {
 /// The reverse. Errors: `invalid_configuration` with a sentence that says what would be right.
 [[gnu::visibility("default")]] result<mode> parse_mode(std::string_view word);
 [[gnu::visibility("default")]] result<protocol> parse_protocol(std::string_view word);
+[[gnu::visibility("default")]] result<tunnel::kind> parse_tunnel(std::string_view word);
+[[gnu::visibility("default")]] result<tunnel::checksum> parse_checksum(std::string_view word);
 [[gnu::visibility("default")]] result<persistence::kind> parse_persistence(std::string_view word);
 [[gnu::visibility("default")]] result<health_check::kind> parse_check(std::string_view word);
 [[gnu::visibility("default")]] result<admin_state> parse_admin_state(std::string_view word);

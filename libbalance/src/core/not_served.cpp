@@ -8,7 +8,7 @@ namespace balance {
 
 std::string not_served(virtual_service const& s) {
     std::vector<std::string> missing;
-    if (s.mode == mode::snat || s.mode == mode::tun || s.mode == mode::http) {
+    if (s.mode == mode::http) {
         missing.push_back("mode " + std::string(to_string(s.mode)));
     }
     if (s.tls) {

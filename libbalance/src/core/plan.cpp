@@ -46,9 +46,21 @@ public:
 private:
     void add(desired_service const& wanted) {
         out_.build.push_back({kind::add_service, wanted.name, wanted.config, {}, text_of_added(wanted)});
-        for (auto const& d : wanted.destinations) {
-            build(kind::add_destination, wanted, d.config, text_of_added(d));
+        for (auto const* d : in_order_of_adding(wanted)) {
+            build(kind::add_destination, wanted, d->config, text_of_added(*d));
         }
+    }
+
+    /// The heaviest last, the file's first after its equals: the kernel begins with the one that was added last. A
+    /// persistent service of one group of clients stays with that for hours.
+    static std::vector<desired_destination const*> in_order_of_adding(desired_service const& s) {
+        std::vector<desired_destination const*> out;
+        for (auto d = s.destinations.rbegin(); d != s.destinations.rend(); ++d) {
+            out.push_back(&*d);
+        }
+        std::stable_sort(out.begin(), out.end(),
+                         [](auto const* a, auto const* b) { return a->config.weight < b->config.weight; });
+        return out;
     }
 
     void compare(desired_service const& wanted, service_state const& actual) {

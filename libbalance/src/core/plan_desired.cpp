@@ -55,19 +55,47 @@ std::uint32_t netmask_of(bool v6, unsigned prefix) {
     return prefix == 0 ? 0 : 0xffff'ffffU << (32 - std::min(prefix, 32U));
 }
 
+std::uint16_t number_of(protocol p) {
+    switch (p) {
+    case protocol::udp:
+        return udp_protocol;
+    case protocol::sctp:
+        return sctp_protocol;
+    default:
+        return tcp_protocol;
+    }
+}
+
+std::uint32_t flags_of(virtual_service const& s) {
+    std::uint32_t out = 0;
+    if (s.persistence.mode != persistence::kind::none) {
+        out |= persistent_flag;
+    }
+    if (s.one_packet) {
+        out |= one_packet_flag;
+    }
+    if (s.scheduler_flags.fallback) {
+        out |= scheduler_fallback_flag;
+    }
+    if (s.scheduler_flags.port) {
+        out |= scheduler_port_flag;
+    }
+    return out;
+}
+
 service service_of(virtual_service const& s, std::uint32_t mark) {
     service out;
     out.key.v6 = rules::is_v6(s);
     if (mark != 0) {
         out.key.mark = mark;
     } else {
-        out.key.protocol = s.protocol == protocol::udp ? udp_protocol : tcp_protocol;
+        out.key.protocol = number_of(s.protocol);
         out.key.local = {*s.address, s.ports.front().first};
     }
     out.scheduler = s.balance;
+    out.flags = flags_of(s);
     unsigned prefix = out.key.v6 ? 128 : 32;
     if (s.persistence.mode != persistence::kind::none) {
-        out.flags = persistent_flag;
         out.timeout = static_cast<std::uint32_t>(
             std::clamp(s.persistence.timeout, std::chrono::seconds(1), longest_timeout).count());
         prefix = s.persistence.granularity.value_or(static_cast<std::uint8_t>(prefix));
@@ -113,11 +141,35 @@ desired_destination destination_of(virtual_service const& s, real_server const& 
     bool const translates = s.mode == mode::nat || s.mode == mode::snat;
     auto const port = translates && v.port != 0 ? v.port : key.local.port;
     auto const lower = std::min(v.min_connections, v.max_connections); // the kernel refuses lower > upper
-    out.config = {{v.address, port}, method_of(s.mode), out.why.empty() ? v.weight : 0U, v.max_connections, lower};
+    out.config = {{v.address, port}, method_of(s.mode), out.why.empty() ? v.weight : 0U, v.max_connections, lower,
+                  s.tunnel};
     return out;
 }
 
-void add_destinations(virtual_service const& s, states_by_key const& states, desired_service& out) {
+/// Is every server known to be out of service? One that is not checked yet may be up.
+bool nobody_left(virtual_service const& s, states_by_key const& states) {
+    return std::all_of(s.servers.begin(), s.servers.end(), [&](real_server const& v) {
+        auto const found = states.find({s.name, v.name});
+        return found != states.end() &&
+               (found->second->health == health::down || found->second->admin != admin_state::online);
+    });
+}
+
+/// Where clients go when no server is left. The page is on the service's own address, where the kernel keeps it local.
+std::optional<endpoint> fallback_of(virtual_service const& s, std::uint16_t page_port) {
+    switch (s.fallback.mode) {
+    case fallback::kind::server:
+        return s.fallback.target;
+    case fallback::kind::local:
+        return s.address ? std::optional(endpoint{*s.address, page_port}) : std::nullopt;
+    case fallback::kind::disabled:
+        break;
+    }
+    return std::nullopt;
+}
+
+void add_destinations(virtual_service const& s, configuration const& c, states_by_key const& states,
+                      desired_service& out) {
     std::set<endpoint> taken;
     for (auto const& v : s.servers) {
         auto const found = states.find({s.name, v.name});
@@ -130,6 +182,49 @@ void add_destinations(virtual_service const& s, states_by_key const& states, des
             out.destinations.push_back(std::move(d));
         }
     }
+    auto const last_resort = fallback_of(s, c.page_port);
+    if (last_resort && nobody_left(s, states) && taken.insert(*last_resort).second) {
+        out.destinations.push_back({"fallback", {*last_resort, method_of(s.mode), 1, 0, 0, s.tunnel}, {}, true});
+    }
+}
+
+/// Which ports of which address get the mark; none when the operator's script sets it.
+void add_mark_rule(virtual_service const& s, std::uint32_t mark, packet_rules& out) {
+    auto ports = rules::client_ports(s);
+    if (mark == 0 || !s.address || ports.empty()) {
+        return;
+    }
+    std::sort(ports.begin(), ports.end(), [](auto const& a, auto const& b) { return a.first < b.first; });
+    out.marks.push_back({s.name, *s.address, s.protocol, std::move(ports), mark});
+}
+
+void add_source_rule(virtual_service const& s, std::uint32_t mark, packet_rules& out) {
+    auto const source = s.snat_source ? s.snat_source : s.address;
+    if (s.mode != mode::snat || !source) {
+        return;
+    }
+    source_rule rule{s.name, mark, {}, s.protocol, 0, *source};
+    if (mark == 0) {
+        rule.address = *s.address;
+        rule.port = s.ports.front().first;
+    }
+    out.sources.push_back(std::move(rule));
+}
+
+masquerade_rule masquerade_of(configuration const& c) {
+    if (c.auto_nat_interface.empty()) {
+        return {};
+    }
+    std::set<address> machines;
+    for (auto const& s : c.services) {
+        if (s.mode != mode::nat) {
+            continue;
+        }
+        for (auto const& v : s.servers) {
+            machines.insert(v.address);
+        }
+    }
+    return {c.auto_nat_interface, {machines.begin(), machines.end()}};
 }
 
 } // namespace
@@ -163,13 +258,12 @@ desired_table desire(configuration const& c, std::span<server_state const> state
                                                " already; give one of the two another address, port or mark"});
             continue;
         }
-        add_destinations(s, by_key, wanted);
+        add_destinations(s, c, by_key, wanted);
         out.services.push_back(std::move(wanted));
-        if (auto ports = rules::client_ports(s); mark != 0 && s.address && !ports.empty()) {
-            std::sort(ports.begin(), ports.end(), [](auto const& a, auto const& b) { return a.first < b.first; });
-            out.rules.push_back({s.name, *s.address, s.protocol, std::move(ports), mark});
-        }
+        add_mark_rule(s, mark, out.rules);
+        add_source_rule(s, mark, out.rules);
     }
+    out.rules.masquerade = masquerade_of(c);
     return out;
 }
 

@@ -23,10 +23,46 @@ struct mark_rule {
     bool operator==(mark_rule const&) const = default;
 };
 
+/// New connections of a snat service leave with this source address.
+struct source_rule {
+    std::string service;
+    std::uint32_t mark = 0; ///< selects the connections; 0: address, protocol and port do
+    balance::address address;
+    balance::protocol protocol = balance::protocol::tcp;
+    std::uint16_t port = 0;
+    balance::address source;
+
+    bool operator==(source_rule const&) const = default;
+};
+
+/// What these machines send to the world through the interface leaves with this node's address (auto-NAT).
+struct masquerade_rule {
+    std::string interface; ///< empty: none
+    std::vector<address> machines; ///< sorted, each once
+
+    bool operator==(masquerade_rule const&) const = default;
+};
+
+/// The content of our nftables table.
+struct packet_rules {
+    std::vector<mark_rule> marks;
+    std::vector<source_rule> sources;
+    masquerade_rule masquerade;
+
+    [[nodiscard]] bool empty() const noexcept {
+        return marks.empty() && sources.empty() && masquerade.machines.empty();
+    }
+    [[nodiscard]] std::size_t size() const noexcept {
+        return marks.size() + sources.size() + (masquerade.machines.empty() ? 0 : 1);
+    }
+    bool operator==(packet_rules const&) const = default;
+};
+
 struct desired_destination {
     std::string name;
     destination config;
     std::string why; ///< why it gets no new connections ("down"); empty when it does
+    bool is_fallback = false;
 
     bool operator==(desired_destination const&) const = default;
 };
@@ -50,7 +86,7 @@ struct refusal {
 /// What the kernel should hold for a configuration in given states.
 struct desired_table {
     std::vector<desired_service> services; ///< in the configuration's order
-    std::vector<mark_rule> rules;
+    packet_rules rules;
     std::vector<refusal> refused;
     std::vector<address> addresses; ///< of all services, layer 7 included: what IPVS holds there is ours
 
@@ -58,7 +94,8 @@ struct desired_table {
 };
 
 /// Pure. A server that is down, drained or not checked yet has weight 0, so that its connections may finish; a halted
-/// one is left out. Several ports are one service by its mark of `c.marks`.
+/// one is left out. Several ports are one service by its mark of `c.marks`. When every server is known to be out of
+/// service, the service's fallback is a destination too.
 desired_table desire(configuration const& c, std::span<server_state const> states);
 
 } // namespace balance::ipvs

@@ -15,11 +15,15 @@ namespace balance::ipvs {
 /// Numbers of linux/ip_vs.h.
 enum class forwarding : std::uint8_t { masquerade = 0, local = 1, tunnel = 2, direct = 3, bypass = 4 };
 
-/// Flag of a service whose clients stay with their server.
-inline constexpr std::uint32_t persistent_flag = 1;
+/// Flags of a service, of linux/ip_vs.h.
+inline constexpr std::uint32_t persistent_flag = 1; ///< clients stay with their server
+inline constexpr std::uint32_t one_packet_flag = 4;
+inline constexpr std::uint32_t scheduler_fallback_flag = 8; ///< of sh and mh
+inline constexpr std::uint32_t scheduler_port_flag = 0x10;  ///< of sh and mh
 
 inline constexpr std::uint16_t tcp_protocol = 6;
 inline constexpr std::uint16_t udp_protocol = 17;
+inline constexpr std::uint16_t sctp_protocol = 132;
 
 /// What makes an IPVS service itself: a family and a firewall mark, or a protocol, an address and a port.
 struct service_key {
@@ -59,6 +63,7 @@ struct destination {
     std::uint32_t weight = 0;
     std::uint32_t upper = 0; ///< connections from which it gets no new ones; 0: no limit
     std::uint32_t lower = 0; ///< connections below which it gets them again; 0: 3/4 of `upper`
+    balance::tunnel tunnel{}; ///< of method tunnel
 
     bool operator==(destination const&) const = default;
 };

@@ -35,6 +35,17 @@ std::string_view word(forwarding f) {
     return "unknown";
 }
 
+std::string text_of(tunnel const& t) {
+    std::string out(balance::to_string(t.type));
+    if (t.port != 0) {
+        out += ":" + std::to_string(t.port);
+    }
+    if (t.sum != tunnel::checksum::none) {
+        out += " checksum " + std::string(balance::to_string(t.sum));
+    }
+    return out;
+}
+
 std::string persistence_text(service const& s) {
     if ((s.flags & persistent_flag) == 0) {
         return "none";
@@ -67,6 +78,7 @@ std::string to_string(service_key const& key) {
     }
     auto const protocol = key.protocol == tcp_protocol   ? "tcp"
                           : key.protocol == udp_protocol ? "udp"
+                          : key.protocol == sctp_protocol ? "sctp"
                                                          : "protocol " + std::to_string(key.protocol);
     return balance::to_string(key.local) + "/" + protocol;
 }
@@ -109,6 +121,7 @@ std::string text_of_added(desired_destination const& d) {
 std::string text_of_changed(desired_destination const& d, destination const& was) {
     std::string differences;
     add_difference(differences, "mode", word(was.method), word(d.config.method));
+    add_difference(differences, "tunnel", text_of(was.tunnel), text_of(d.config.tunnel));
     add_difference(differences, "max_connections", std::to_string(was.upper), std::to_string(d.config.upper));
     add_difference(differences, "min_connections", std::to_string(was.lower), std::to_string(d.config.lower));
     add_difference(differences, "weight", std::to_string(was.weight), std::to_string(d.config.weight));

@@ -17,8 +17,12 @@ constexpr words<mode, 6> mode_words{{{"dr", mode::dr},
                                      {"tun", mode::tun},
                                      {"tcp", mode::tcp},
                                      {"http", mode::http}}};
-constexpr words<protocol, 3> protocol_words{
-    {{"tcp", protocol::tcp}, {"udp", protocol::udp}, {"tcp_udp", protocol::tcp_udp}}};
+constexpr words<protocol, 4> protocol_words{
+    {{"tcp", protocol::tcp}, {"udp", protocol::udp}, {"tcp_udp", protocol::tcp_udp}, {"sctp", protocol::sctp}}};
+constexpr words<tunnel::kind, 3> tunnel_words{
+    {{"ipip", tunnel::kind::ipip}, {"gue", tunnel::kind::gue}, {"gre", tunnel::kind::gre}}};
+constexpr words<tunnel::checksum, 3> checksum_words{
+    {{"none", tunnel::checksum::none}, {"full", tunnel::checksum::full}, {"remote", tunnel::checksum::remote}}};
 constexpr words<persistence::kind, 4> persistence_words{{{"none", persistence::kind::none},
                                                          {"source_ip", persistence::kind::source_ip},
                                                          {"http_cookie", persistence::kind::http_cookie},
@@ -98,6 +102,8 @@ std::string in_quotes(std::string_view text) {
 
 std::string_view to_string(mode m) noexcept { return word_of(mode_words, m); }
 std::string_view to_string(protocol p) noexcept { return word_of(protocol_words, p); }
+std::string_view to_string(tunnel::kind k) noexcept { return word_of(tunnel_words, k); }
+std::string_view to_string(tunnel::checksum c) noexcept { return word_of(checksum_words, c); }
 std::string_view to_string(persistence::kind k) noexcept { return word_of(persistence_words, k); }
 std::string_view to_string(health_check::kind k) noexcept { return word_of(check_words, k); }
 std::string_view to_string(admin_state s) noexcept { return word_of(admin_words, s); }
@@ -117,6 +123,8 @@ std::string to_string(endpoint const& e) {
 
 result<mode> parse_mode(std::string_view word) { return value_of(mode_words, word, "mode"); }
 result<protocol> parse_protocol(std::string_view word) { return value_of(protocol_words, word, "protocol"); }
+result<tunnel::kind> parse_tunnel(std::string_view word) { return value_of(tunnel_words, word, "tunnel type"); }
+result<tunnel::checksum> parse_checksum(std::string_view word) { return value_of(checksum_words, word, "checksum"); }
 result<persistence::kind> parse_persistence(std::string_view word) {
     return value_of(persistence_words, word, "persistence mode");
 }

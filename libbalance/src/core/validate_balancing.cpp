@@ -43,6 +43,12 @@ void check_scheduler(virtual_service const& s, report& r) {
                              "; it must be one of " + (layer4 ? listing(kernel_schedulers) : listing(proxy_balances)));
 }
 
+void check_scheduler_flags(virtual_service const& s, report& r) {
+    if (s.scheduler_flags != scheduler_flags{} && (!is_layer4(s.mode) || (s.balance != "sh" && s.balance != "mh"))) {
+        r.wrong({"scheduler_flags"}, "scheduler_flags are for balance sh and mh of layer 4; leave them out");
+    }
+}
+
 void check_persistence(virtual_service const& s, report& r) {
     auto const& p = s.persistence;
     if (p.mode == persistence::kind::none) {
@@ -108,6 +114,11 @@ void check_fallback(virtual_service const& s, report& r) {
     if (kind == fallback::kind::disabled) {
         return;
     }
+    if (kind == fallback::kind::local && is_layer4(s.mode) && !s.address) {
+        r.wrong({"fallback"}, "fallback \"local\" answers on the service's address, and a service selected by a mark alone "
+                              "has none; give it address, or use \"ADDRESS:PORT\" or \"disabled\"");
+        return;
+    }
     auto const port = kind == fallback::kind::local ? page_port : s.fallback.target.port;
     auto const ports = client_ports(s);
     bool const translates = s.mode != mode::dr && s.mode != mode::tun;
@@ -138,6 +149,7 @@ void check_fallback(virtual_service const& s, report& r) {
 
 void check_balancing(virtual_service const& s, report r) {
     check_scheduler(s, r);
+    check_scheduler_flags(s, r);
     check_persistence(s, r);
     check_tls(s, r);
     check_fallback(s, r);

@@ -34,9 +34,9 @@ void check_port(virtual_service const& s, report& r) {
                 "example check = { type = \"" +
                     std::string(to_string(c.type)) + "\", port = 80 }");
     }
-    if (s.protocol == protocol::udp && c.port == 0) {
+    if ((s.protocol == protocol::udp || s.protocol == protocol::sctp) && c.port == 0) {
         r.warn({"check"},
-               "the check speaks TCP to the port of a UDP service; check = { type = \"ping\" }, or a port on which the "
+               "the check speaks TCP to the port of a service of " + std::string(to_string(s.protocol)) + "; check = { type = \"ping\" }, or a port on which the "
                "server answers TCP, would find out more");
     }
 }

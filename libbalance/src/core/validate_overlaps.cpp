@@ -41,29 +41,27 @@ void sweep(claims& all, Clash clash) {
 }
 
 void check_client_side(configuration const& c, std::vector<fault>& out) {
-    std::map<std::pair<address, bool>, claims> taken; // address and "is UDP"
+    std::map<std::pair<address, protocol>, claims> taken;
     for (std::size_t i = 0; i < c.services.size(); ++i) {
         auto const& s = c.services[i];
         if (!s.address) {
             continue;
         }
         for (auto const& range : client_ports(s)) {
-            if (s.protocol != protocol::udp) {
-                taken[{*s.address, false}].push_back({range, i, 0, false, false});
-            }
-            if (s.protocol != protocol::tcp) {
-                taken[{*s.address, true}].push_back({range, i, 0, false, false});
+            for (auto const p : s.protocol == protocol::tcp_udp ? std::vector{protocol::tcp, protocol::udp}
+                                                                : std::vector{s.protocol}) {
+                taken[{*s.address, p}].push_back({range, i, 0, false, false});
             }
         }
         for (auto const& range : s.tls ? s.tls->ports : std::vector<port_range>{}) {
-            taken[{*s.address, false}].push_back({range, i, 0, true, false});
+            taken[{*s.address, protocol::tcp}].push_back({range, i, 0, true, false});
         }
     }
     for (auto& [where, all] : taken) {
         sweep(all, [&](claim const& earlier, claim const& later, std::uint16_t port) {
             auto const& first = c.services[earlier.service];
             auto const& second = c.services[later.service];
-            auto const what = to_string(endpoint{where.first, port}) + (where.second ? "/udp" : "/tcp");
+            auto const what = to_string(endpoint{where.first, port}) + "/" + std::string(to_string(where.second));
             std::vector<std::string> path{"service", second.name};
             if (later.tls) {
                 path.emplace_back("tls");
@@ -86,7 +84,7 @@ void check_server_side(configuration const& c, std::vector<fault>& out) {
     std::map<address, claims> taken;
     for (std::size_t i = 0; i < c.services.size(); ++i) {
         auto const& s = c.services[i];
-        if (is_layer4(s.mode) && (s.mode != mode::snat || s.protocol == protocol::udp)) {
+        if (is_layer4(s.mode) && (s.mode != mode::snat || s.protocol == protocol::udp || s.protocol == protocol::sctp)) {
             continue;
         }
         for (std::size_t j = 0; j < s.servers.size(); ++j) {

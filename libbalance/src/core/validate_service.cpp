@@ -92,6 +92,25 @@ void check_layer(virtual_service const& s, report& r) {
     if (s.slow_start.count() < 0) {
         r.wrong({"slow_start"}, "slow_start is negative; it must be a time, 0s for none");
     }
+    if (s.tunnel != tunnel{} && s.mode != mode::tun) {
+        r.wrong({"tunnel"}, "tunnel is for mode tun only; leave it out of a service with mode " + word);
+    } else if ((s.tunnel.type == tunnel::kind::gue) != (s.tunnel.port != 0)) {
+        r.wrong({"tunnel", "port"}, s.tunnel.port == 0
+                                        ? "a gue tunnel needs the UDP port on which the servers listen; say port = 6080"
+                                        : "only a gue tunnel has a port; leave it out, or say type = \"gue\"");
+    } else if (s.tunnel.type == tunnel::kind::ipip && s.tunnel.sum != tunnel::checksum::none) {
+        r.wrong({"tunnel", "checksum"}, "an ipip tunnel has no checksum; leave it out, or use gue or gre");
+    } else if (s.tunnel.type == tunnel::kind::gre && s.tunnel.sum == tunnel::checksum::remote) {
+        r.wrong({"tunnel", "checksum"}, "remote checksums are for gue tunnels only; say \"full\" or \"none\"");
+    }
+    if (s.one_packet && (!layer4 || s.protocol != protocol::udp)) {
+        r.wrong({"one_packet"}, "one_packet schedules datagrams one by one and goes with protocol = \"udp\" on layer 4; "
+                                "leave it out");
+    }
+    if (s.one_packet && (s.mode == mode::nat || s.mode == mode::snat)) {
+        r.wrong({"one_packet"}, "one_packet remembers nothing, so mode " + word +
+                                    " could not translate the replies; use mode dr or tun, or leave it out");
+    }
     if (s.snat_source && s.mode != mode::snat) {
         r.wrong({"snat_source"}, "snat_source is for mode snat only; leave it out of a service with mode " + word);
     }

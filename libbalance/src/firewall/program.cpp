@@ -38,6 +38,10 @@ private:
 error failed(std::string const& what) { return make_error(errc::io_error, what + ": " + std::strerror(errno)); }
 
 std::optional<std::string> find(std::string_view name) {
+    if (name.starts_with('/')) {
+        std::string path(name);
+        return access(path.c_str(), X_OK) == 0 ? std::optional(std::move(path)) : std::nullopt;
+    }
     for (auto const* directory :
          {"/usr/local/sbin/", "/usr/sbin/", "/sbin/", "/usr/local/bin/", "/usr/bin/", "/bin/"}) {
         auto path = directory + std::string(name);
@@ -136,7 +140,9 @@ result<finished> run_program(std::string_view name, std::vector<std::string> con
     std::string const word(name);
     auto const path = find(name);
     if (!path) {
-        return make_error(errc::not_found, word + " is not installed");
+        return make_error(errc::not_found, word + (word.starts_with('/') ? " is not there, or is no program that may be "
+                                                                           "run; check its path and its mode"
+                                                                         : " is not installed"));
     }
     streams const s;
     if (!s.open() || !s.fill(input)) {

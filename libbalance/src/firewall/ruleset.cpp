@@ -48,6 +48,8 @@ std::string_view protocol_match(protocol p) {
         return "udp";
     case protocol::tcp_udp:
         return "meta l4proto { 6, 17 } th";
+    case protocol::sctp:
+        return "sctp";
     }
     return {};
 }
@@ -61,31 +63,93 @@ bool fits_comment(std::string_view name) {
     return !name.empty() && name.size() <= longest_comment && std::all_of(name.begin(), name.end(), plain);
 }
 
+std::string comment_text(std::string_view service) {
+    return fits_comment(service) ? " comment \"" + std::string(service) + "\"" : std::string();
+}
+
+std::string mark_text(std::uint32_t mark) {
+    std::array<char, 16> out{};
+    std::snprintf(out.data(), out.size(), "0x%08x", static_cast<unsigned>(mark));
+    return out.data();
+}
+
+std::string family(address const& a) { return a.is_v6() ? "ip6" : "ip"; }
+
 std::string rule_text(ipvs::mark_rule const& r) {
-    std::array<char, 16> mark{};
-    std::snprintf(mark.data(), mark.size(), "0x%08x", static_cast<unsigned>(r.mark));
-    std::string out = "\t\t";
-    out += r.address.is_v6() ? "ip6" : "ip";
-    out += " daddr " + r.address.to_string() + " " + std::string(protocol_match(r.protocol)) + " dport ";
-    out += ports_text(joined(r.ports)) + " meta mark set " + mark.data();
-    if (fits_comment(r.service)) {
-        out += " comment \"" + r.service + "\"";
+    return "\t\t" + family(r.address) + " daddr " + r.address.to_string() + " " + std::string(protocol_match(r.protocol)) +
+           " dport " + ports_text(joined(r.ports)) + " meta mark set " + mark_text(r.mark) + comment_text(r.service) +
+           "\n";
+}
+
+/// A protocol's number; a rule by address has one.
+std::string_view number_text(protocol p) {
+    switch (p) {
+    case protocol::udp:
+        return "17";
+    case protocol::sctp:
+        return "132";
+    default:
+        return "6";
     }
-    return out + "\n";
+}
+
+std::string rule_text(ipvs::source_rule const& r) {
+    std::string out = "\t\t";
+    if (r.mark != 0) {
+        out += "meta mark " + mark_text(r.mark);
+    } else {
+        // IPVS has put the server in place of the service's address; connection tracking remembers it.
+        out += "meta l4proto " + std::string(number_text(r.protocol)) + " ct original " + family(r.address) + " daddr " +
+               r.address.to_string() + " ct original proto-dst " + std::to_string(r.port);
+    }
+    return out + " snat " + family(r.source) + " to " + r.source.to_string() + comment_text(r.service) + "\n";
+}
+
+std::string masquerade_text(ipvs::masquerade_rule const& r, bool v6) {
+    std::vector<std::string> machines;
+    for (auto const& m : r.machines) {
+        if (m.is_v6() == v6) {
+            machines.push_back(m.to_string());
+        }
+    }
+    if (machines.empty()) {
+        return {};
+    }
+    auto const out = "\t\toifname \"" + r.interface + "\" " + (v6 ? "ip6" : "ip") + " saddr ";
+    if (machines.size() == 1) {
+        return out + machines.front() + " masquerade\n";
+    }
+    std::string list;
+    for (auto const& m : machines) {
+        list += (list.empty() ? "" : ", ") + m;
+    }
+    return out + "{ " + list + " } masquerade\n";
 }
 
 } // namespace
 
-std::string ruleset(std::span<ipvs::mark_rule const> rules) {
-    std::string out = std::string("table inet ") + table_name + " {\n\tchain services {\n";
-    for (auto const& r : rules) {
-        out += rule_text(r);
+std::string ruleset(ipvs::packet_rules const& rules) {
+    std::string out = std::string("table inet ") + table_name + " {\n";
+    if (!rules.marks.empty()) {
+        out += "\tchain services {\n";
+        for (auto const& r : rules.marks) {
+            out += rule_text(r);
+        }
+        out += "\t}\n\n"
+               "\tchain prerouting {\n\t\ttype filter hook prerouting priority -150; policy accept;\n\t\tjump "
+               "services\n\t}\n\n"
+               "\tchain output {\n\t\ttype route hook output priority -150; policy accept;\n\t\tfib daddr type 2 jump "
+               "services\n\t}\n";
     }
-    out += "\t}\n\n"
-           "\tchain prerouting {\n\t\ttype filter hook prerouting priority -150; policy accept;\n\t\tjump "
-           "services\n\t}\n\n"
-           "\tchain output {\n\t\ttype route hook output priority -150; policy accept;\n\t\tjump services\n\t}\n}\n";
-    return out;
+    if (!rules.sources.empty() || !rules.masquerade.machines.empty()) {
+        out += rules.marks.empty() ? "" : "\n";
+        out += "\tchain postrouting {\n\t\ttype nat hook postrouting priority 100; policy accept;\n";
+        for (auto const& r : rules.sources) {
+            out += rule_text(r);
+        }
+        out += masquerade_text(rules.masquerade, false) + masquerade_text(rules.masquerade, true) + "\t}\n";
+    }
+    return out + "}\n";
 }
 
 } // namespace balance::firewall

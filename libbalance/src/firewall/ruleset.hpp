@@ -3,7 +3,6 @@
 
 #include "core/plan_desired.hpp"
 
-#include <span>
 #include <string>
 
 namespace balance::firewall {
@@ -13,8 +12,10 @@ inline constexpr char table_name[] = "dyad";
 
 /// The table in nft's language, in the form in which `nft -n list table inet dyad` (1.0) prints it. Pure.
 ///
-/// Packets that come in, and those that local programs send, get the mark of the service whose address and ports they
-/// go to. The hooks run before IPVS looks at marks (priority -150 against -99 and later).
-std::string ruleset(std::span<ipvs::mark_rule const> rules);
+/// Packets that come in get the mark of the service whose address and ports they go to; those that local programs send,
+/// only where the address is on this node: a passive node leaves its services to the active one. The hooks run before
+/// IPVS looks at marks (priority -150 against -99 and later). Source addresses are translated after IPVS has chosen the
+/// server; what IPVS balances without connection tracking (net.ipv4.vs.conntrack = 0) does not come by there.
+std::string ruleset(ipvs::packet_rules const& rules);
 
 } // namespace balance::firewall

@@ -67,6 +67,12 @@ std::vector<sysctl> needed_sysctls(ipvs::desired_table const& desired, std::vect
             }
         }
     }
+    if (!desired.rules.sources.empty()) {
+        out.push_back({"net.ipv4.vs.conntrack", "1", "the source address cannot be translated"});
+    }
+    if (nat4 || nat6) { // clients of a connection that is gone hear of it
+        out.push_back({"net.ipv4.vs.nat_icmp_send", "1", {}});
+    }
     auto const replies = "replies of the real servers are not forwarded to the clients";
     if (nat4) {
         out.push_back({"net.ipv4.ip_forward", "1", replies});

@@ -101,6 +101,21 @@ counters decode_counters(byte_span nest) {
         case IPVS_STATS_ATTR_OUTBYTES:
             out.out_bytes = number(*a);
             break;
+        case IPVS_STATS_ATTR_CPS:
+            out.per_second.connections = number(*a);
+            break;
+        case IPVS_STATS_ATTR_INPPS:
+            out.per_second.in_packets = number(*a);
+            break;
+        case IPVS_STATS_ATTR_OUTPPS:
+            out.per_second.out_packets = number(*a);
+            break;
+        case IPVS_STATS_ATTR_INBPS:
+            out.per_second.in_bytes = number(*a);
+            break;
+        case IPVS_STATS_ATTR_OUTBPS:
+            out.per_second.out_bytes = number(*a);
+            break;
         default:
             break;
         }
@@ -184,6 +199,9 @@ struct raw_destination {
     std::uint16_t family = 0;
     std::uint16_t port = 0;
     std::uint32_t method = 0;
+    std::uint8_t tunnel_type = 0;
+    std::uint16_t tunnel_port = 0;
+    std::uint16_t tunnel_flags = 0;
     std::array<unsigned char, 16> address{};
     counter_nests stats;
     fields seen;
@@ -211,6 +229,15 @@ void read_destination(attribute const& a, raw_destination& raw, destination_stat
         break;
     case IPVS_DEST_ATTR_L_THRESH:
         raw.seen.take(a, d.config.lower);
+        break;
+    case IPVS_DEST_ATTR_TUN_TYPE:
+        raw.seen.take(a, raw.tunnel_type);
+        break;
+    case IPVS_DEST_ATTR_TUN_PORT:
+        raw.seen.take(a, raw.tunnel_port);
+        break;
+    case IPVS_DEST_ATTR_TUN_FLAGS:
+        raw.seen.take(a, raw.tunnel_flags);
         break;
     case IPVS_DEST_ATTR_ACTIVE_CONNS:
         raw.seen.take(a, d.active);
@@ -287,6 +314,10 @@ result<destination_state> decode_destination(byte_span message, bool v6) {
     bool const remote_v6 = raw.seen.has(IPVS_DEST_ATTR_ADDR_FAMILY) ? raw.family == ipv6_family : v6;
     out.config.remote = {unpacked(raw.address, remote_v6), host_order(raw.port)};
     out.config.method = static_cast<forwarding>(raw.method & IP_VS_CONN_F_FWD_MASK);
+    if (out.config.method == forwarding::tunnel) { // of other methods the kernel keeps whatever was there
+        out.config.tunnel = {static_cast<tunnel::kind>(raw.tunnel_type), host_order(raw.tunnel_port),
+                             static_cast<tunnel::checksum>(raw.tunnel_flags)};
+    }
     out.counters = raw.stats.decode();
     return out;
 }

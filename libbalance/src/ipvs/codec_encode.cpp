@@ -91,6 +91,12 @@ bytes encode(command c, service_key const& key, destination const& d) {
         writer.put_value(IPVS_DEST_ATTR_WEIGHT, d.weight);
         writer.put_value(IPVS_DEST_ATTR_U_THRESH, d.upper);
         writer.put_value(IPVS_DEST_ATTR_L_THRESH, d.lower);
+        // As ipvsadm does: a kernel before 5.3 does not know them, and needs not to for IP in IP.
+        if (d.method == forwarding::tunnel && d.tunnel != tunnel{}) {
+            writer.put_value(IPVS_DEST_ATTR_TUN_TYPE, static_cast<std::uint8_t>(d.tunnel.type));
+            writer.put_value(IPVS_DEST_ATTR_TUN_PORT, network_order(d.tunnel.port));
+            writer.put_value(IPVS_DEST_ATTR_TUN_FLAGS, static_cast<std::uint16_t>(d.tunnel.sum));
+        }
     });
     return out;
 }

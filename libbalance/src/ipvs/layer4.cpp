@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "firewall/mark_table.hpp"
+#include "firewall/nft_table.hpp"
 #include "firewall/program.hpp"
 #include "firewall/sysctl.hpp"
 #include "ipvs/channel.hpp"
@@ -31,7 +31,7 @@ struct layer4::impl {
     result<std::unique_ptr<ipvs::channel>> open(bool needed);
     result<> apply_ipvs(ipvs::channel& k, std::vector<change>& out);
     void apply_sysctls(std::vector<change>& out);
-    result<> apply_marks(std::vector<change>& out);
+    result<> apply_rules(std::vector<change>& out);
     void refuse(std::string const& service, std::string const& reason) { reasons.emplace(service, reason); }
     void refuse_all(std::string const& reason);
     service_status status_of(virtual_service const& s,
@@ -41,7 +41,7 @@ struct layer4::impl {
     ipvs::desired_table desired;
     std::map<std::string, std::string> reasons; ///< service -> why it is not served
     ipvs::reconciler table;
-    firewall::mark_table marks;
+    firewall::nft_table table_of_rules;
     firewall::sysctl_writer sysctls;
     bool asked_for_module = false;
 };
@@ -82,8 +82,8 @@ result<std::vector<layer4::change>> layer4::impl::apply(configuration const& wan
     }
     if (!k) {
         refuse_all(k.error().detail);
-        desired.rules.clear();
-        if (auto const done = apply_marks(out); !done) {
+        desired.rules = {};
+        if (auto const done = apply_rules(out); !done) {
             return done.error();
         }
         return out;
@@ -117,7 +117,7 @@ result<> layer4::impl::apply_ipvs(ipvs::channel& k, std::vector<change>& out) {
                        "IPVS holds " + to_string(key) +
                            ", which is not of this configuration; it is left alone (ipvsadm -D removes it)"});
     }
-    if (auto done = apply_marks(out); !done) {
+    if (auto done = apply_rules(out); !done) {
         return done;
     }
     if (built->removals) {
@@ -144,13 +144,16 @@ void layer4::impl::apply_sysctls(std::vector<change>& out) {
     }
 }
 
-result<> layer4::impl::apply_marks(std::vector<change>& out) {
-    auto const written = marks.apply(desired.rules);
+result<> layer4::impl::apply_rules(std::vector<change>& out) {
+    auto const written = table_of_rules.apply(desired.rules);
     if (!written) {
         if (written.error().code == errc::not_permitted && !desired.rules.empty()) {
             return written.error();
         }
-        for (auto const& r : desired.rules) {
+        for (auto const& r : desired.rules.marks) {
+            refuse(r.service, written.error().detail);
+        }
+        for (auto const& r : desired.rules.sources) {
             refuse(r.service, written.error().detail);
         }
         return {};
@@ -159,8 +162,8 @@ result<> layer4::impl::apply_marks(std::vector<change>& out) {
         auto const count = desired.rules.size();
         out.push_back({{},
                        count == 0
-                           ? std::string("firewall marks removed")
-                           : "firewall marks written: " + std::to_string(count) + (count == 1 ? " rule" : " rules")});
+                           ? std::string("packet rules removed")
+                           : "packet rules written: " + std::to_string(count) + (count == 1 ? " rule" : " rules")});
     }
     return {};
 }
@@ -178,10 +181,15 @@ service_status layer4::impl::status_of(virtual_service const& s,
     auto const found = wanted == desired.services.end() ? actual.end() : actual.find(wanted->config.key);
     if (found != actual.end()) {
         out.counters = found->second->counters;
+        out.fallback_active = std::any_of(wanted->destinations.begin(), wanted->destinations.end(),
+                                          [](auto const& d) { return d.is_fallback; });
         for (auto const& d : wanted->destinations) {
             auto const& states = found->second->destinations;
             auto const same = [&](ipvs::destination_state const& x) { return x.config.remote == d.config.remote; };
             if (auto const it = std::find_if(states.begin(), states.end(), same); it != states.end()) {
+                if (d.is_fallback) {
+                    continue;
+                }
                 by_name[d.name] = {d.name, it->active, it->inactive, it->counters};
             }
         }
@@ -222,7 +230,7 @@ result<std::vector<service_status>> layer4::impl::status() const {
 }
 
 result<> layer4::impl::purge() {
-    auto const marks_gone = marks.apply({});
+    auto const marks_gone = table_of_rules.apply({});
     ipvs::desired_table nothing;
     nothing.addresses = desired.addresses;
     auto const k = ipvs::channel::open();
@@ -252,5 +260,22 @@ result<std::vector<layer4::change>> layer4::apply(configuration const& desired, 
 }
 result<std::vector<service_status>> layer4::status() const { return impl_->status(); }
 result<> layer4::purge() { return impl_->purge(); }
+
+result<> layer4::run_script(std::string const& path, std::chrono::milliseconds limit) {
+    auto const done = firewall::run_program(path, {}, {}, limit);
+    if (!done) {
+        return done.error();
+    }
+    if (done->exit_code == 0) {
+        return {};
+    }
+    auto said = done->err.empty() ? done->out : done->err;
+    while (!said.empty() && said.back() == '\n') {
+        said.pop_back();
+    }
+    said.erase(0, said.rfind('\n') + 1);
+    return make_error(errc::io_error, path + " ended with exit code " + std::to_string(done->exit_code) +
+                                          (said.empty() ? "" : ": " + said));
+}
 
 } // namespace balance

@@ -37,6 +37,9 @@ std::string explain(change const& c, int code) {
         return "this kernel has no scheduler " + c.target.scheduler + "; load the module with \"modprobe ip_vs_" +
                c.target.scheduler + "\", or choose another balance";
     }
+    if (of_service && code == EPROTONOSUPPORT) {
+        return "this kernel's IPVS does not balance this protocol; use another kernel, or another protocol";
+    }
     if (code == EAFNOSUPPORT) {
         return "this kernel's IPVS has no IPv6; use IPv4 addresses or another kernel";
     }

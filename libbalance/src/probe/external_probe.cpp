@@ -34,7 +34,7 @@ check_result judge(ending const& e, std::string const& said) {
     std::string text =
         e.signal != 0 ? "killed by signal " + std::to_string(e.signal) : "exit status " + std::to_string(e.exit_status);
     if (auto const line = first_line(said); !line.empty())
-        text += ": " + quoted(line, 120);
+        text += ": " + excerpt(line, 120);
     return e.signal == 0 && e.exit_status == 0 ? success(text) : failure(text);
 }
 

@@ -45,7 +45,7 @@ struct spawn_plan {
 };
 
 std::string refusal(std::string const& command, int error) {
-    std::string const name = quoted(command, 100);
+    std::string const name = excerpt(command, 100);
     if (error == ENOENT && ::access(command.c_str(), F_OK) == 0)
         return name + " cannot start: the interpreter its first line names does not exist";
     if (error == ENOENT || error == ENOTDIR)

@@ -41,7 +41,7 @@ std::string words_for(int errno_value) {
     return words_for(boost::system::error_code(errno_value, boost::system::system_category()));
 }
 
-std::string quoted(std::string_view text, std::size_t most) {
+std::string excerpt(std::string_view text, std::size_t most) {
     std::string out = "\"";
     for (char const c : text.substr(0, most)) {
         auto const u = static_cast<unsigned char>(c);

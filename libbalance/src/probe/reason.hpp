@@ -21,7 +21,7 @@ namespace balance::probe {
 [[nodiscard]] std::string words_for(int errno_value);
 
 /// What a stranger sent, in quotes: at most `most` characters, what is not printable as dots, "…" where it goes on.
-[[nodiscard]] std::string quoted(std::string_view text, std::size_t most = 60);
+[[nodiscard]] std::string excerpt(std::string_view text, std::size_t most = 60);
 
 /// "5 s", "1500 ms".
 [[nodiscard]] std::string span_of_time(std::chrono::milliseconds d);

@@ -29,7 +29,7 @@ std::string redirected(core::http_response const& answer) {
     if (answer.status() < 300 || answer.status() > 399)
         return {};
     std::string text = ", status " + std::to_string(answer.status());
-    return answer.location().empty() ? text : text + " to " + quoted(answer.location(), 80);
+    return answer.location().empty() ? text : text + " to " + excerpt(answer.location(), 80);
 }
 
 } // namespace
@@ -73,25 +73,25 @@ std::optional<check_result> verdict::judge_body(core::http_response const& answe
     bool const ended = answer.state() == progress::complete;
     bool const cut = answer.state() == progress::truncated;
     if (regex_ && !regex_->ok())
-        return failure("the regular expression " + quoted(*expect_.regex) + " is not valid: " + regex_->error());
+        return failure("the regular expression " + excerpt(*expect_.regex) + " is not valid: " + regex_->error());
     if (!ended && !cut && (expect_.equals || expect_.regex))
         return std::nullopt; // what follows can change both
     if (expect_.equals) {
         if (cut)
             return failure("body is longer than " + std::to_string(body.size()) + " bytes, not " +
-                           quoted(*expect_.equals));
+                           excerpt(*expect_.equals));
         if (without_trailing_space(body) != without_trailing_space(*expect_.equals))
-            return failure("body is not " + quoted(*expect_.equals) + " but " + quoted(body) + redirected(answer));
+            return failure("body is not " + excerpt(*expect_.equals) + " but " + excerpt(body) + redirected(answer));
     }
     std::string const read = (cut ? " in its first " + std::to_string(body.size()) + " bytes" : std::string()) +
-                             " but starts with " + quoted(body) + redirected(answer);
+                             " but starts with " + excerpt(body) + redirected(answer);
     if (expect_.contains && body.find(*expect_.contains) == std::string_view::npos) {
         if (!ended && !cut)
             return std::nullopt;
-        return failure("body does not contain " + quoted(*expect_.contains) + read);
+        return failure("body does not contain " + excerpt(*expect_.contains) + read);
     }
     if (regex_ && !re2::RE2::PartialMatch(re2::StringPiece(body.data(), body.size()), *regex_))
-        return failure("body does not match " + quoted(*expect_.regex) + read);
+        return failure("body does not match " + excerpt(*expect_.regex) + read);
     return success(status_words(answer) + ", body as expected");
 }
 

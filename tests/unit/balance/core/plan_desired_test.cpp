@@ -81,11 +81,11 @@ TEST_CASE("several ports or protocols are one service by mark, and rules set the
     REQUIRE(t.services.size() == 2);
     CHECK(t.services[0].config.key == service_key{false, first_reserved_mark, 0, {}});
     CHECK(t.services[0].destinations[0].config.remote.port == 0);
-    REQUIRE(t.rules.size() == 2);
-    CHECK(t.rules[0] ==
+    REQUIRE(t.rules.marks.size() == 2);
+    CHECK(t.rules.marks[0] ==
           mark_rule{"pacs", make_address("192.0.2.1"), protocol::tcp, {{80, 80}, {443, 443}}, first_reserved_mark});
-    CHECK(t.rules[1].protocol == protocol::tcp_udp);
-    CHECK(t.rules[1].mark == first_reserved_mark + 1);
+    CHECK(t.rules.marks[1].protocol == protocol::tcp_udp);
+    CHECK(t.rules.marks[1].mark == first_reserved_mark + 1);
 }
 
 TEST_CASE("an operator's mark with an address marks all ports but the excepted, a bare one leaves marking to him") {
@@ -99,8 +99,8 @@ TEST_CASE("an operator's mark with an address marks all ports but the excepted, 
     REQUIRE(t.services.size() == 2);
     CHECK(t.services[0].config.key.mark == 999999);
     CHECK(t.services[1].config.key.mark == 7);
-    REQUIRE(t.rules.size() == 1);
-    CHECK(t.rules[0].ports == std::vector<port_range>{{1, 19999}, {20001, 65535}});
+    REQUIRE(t.rules.marks.size() == 1);
+    CHECK(t.rules.marks[0].ports == std::vector<port_range>{{1, 19999}, {20001, 65535}});
 }
 
 TEST_CASE("a server that is not to be used has weight 0 and says why, a halted one is not there") {
@@ -172,11 +172,9 @@ TEST_CASE("persistence by source address") {
 
 TEST_CASE("what cannot be served is refused with a reason and the rest goes on") {
     configuration c;
-    c.services = {
-        service_at("snat", "192.0.2.1", {{80, 80}}, mode::snat), service_at("tun", "192.0.2.2", {{80, 80}}, mode::tun),
-        service_at("no mark", "192.0.2.3", {{80, 81}}),          service_at("twin", "192.0.2.4", {{80, 80}}),
-        service_at("twin too", "192.0.2.4", {{80, 80}}),         service_at("long", "192.0.2.5", {{80, 80}})};
-    c.services[5].balance = "sixteen_letters_";
+    c.services = {service_at("no mark", "192.0.2.3", {{80, 81}}), service_at("twin", "192.0.2.4", {{80, 80}}),
+                  service_at("twin too", "192.0.2.4", {{80, 80}}), service_at("long", "192.0.2.5", {{80, 80}})};
+    c.services[3].balance = "sixteen_letters_";
     auto const t = desire_up(c);
     REQUIRE(t.services.size() == 1);
     CHECK(t.services[0].name == "twin");
@@ -185,7 +183,7 @@ TEST_CASE("what cannot be served is refused with a reason and the rest goes on")
         names.push_back(r.service);
         CHECK_FALSE(r.reason.empty());
     }
-    CHECK(names == std::vector<std::string>{"snat", "tun", "no mark", "twin too", "long"});
+    CHECK(names == std::vector<std::string>{"no mark", "twin too", "long"});
 }
 
 TEST_CASE("layer-7 services are not in IPVS, but their addresses are ours") {
@@ -204,4 +202,111 @@ TEST_CASE("two servers with one address and port are one destination, the first"
     auto const t = desire_up(c);
     REQUIRE(t.services.at(0).destinations.size() == 1);
     CHECK(t.services[0].destinations[0].name == "A");
+}
+
+TEST_CASE("a snat service masquerades and its connections get a source, by mark or by address") {
+    configuration c;
+    c.services = {service_at("db", "192.0.2.1", {{80, 80}}, mode::snat),
+                  service_at("many", "192.0.2.2", {{1, 19999}}, mode::snat),
+                  service_at("script", "192.0.2.3", {}, mode::snat)};
+    c.services[1].snat_source = make_address("198.51.100.100");
+    c.services[2].address.reset();
+    c.services[2].firewall_mark = 7;
+    c.services[2].snat_source = make_address("198.51.100.101");
+    allocate_marks(c);
+    auto const t = desire_up(c);
+    CHECK(t.refused.empty());
+    REQUIRE(t.services.size() == 3);
+    for (auto const& s : t.services) {
+        CHECK(s.destinations[0].config.method == forwarding::masquerade);
+    }
+    CHECK(t.services[0].config.key == service_key{false, 0, tcp_protocol, {make_address("192.0.2.1"), 80}});
+    CHECK(t.rules.sources == std::vector<source_rule>{
+                                 {"db", 0, make_address("192.0.2.1"), protocol::tcp, 80, make_address("192.0.2.1")},
+                                 {"many", first_reserved_mark, {}, protocol::tcp, 0, make_address("198.51.100.100")},
+                                 {"script", 7, {}, protocol::tcp, 0, make_address("198.51.100.101")}});
+    CHECK(t.rules.marks.size() == 1); // the script's mark is the script's business
+}
+
+TEST_CASE("a tunnel is of the service, also to servers of the other family") {
+    configuration c;
+    c.services = {service_at("tunnelled", "192.0.2.1", {{80, 80}}, mode::tun)};
+    c.services[0].tunnel = {tunnel::kind::gue, 6080, tunnel::checksum::remote};
+    c.services[0].servers[1].address = make_address("2001:db8::b");
+    auto const t = desire_up(c);
+    REQUIRE(t.services.size() == 1);
+    for (auto const& d : t.services[0].destinations) {
+        CHECK(d.config.method == forwarding::tunnel);
+        CHECK(d.config.tunnel == c.services[0].tunnel);
+        CHECK(d.config.remote.port == 80);
+    }
+}
+
+TEST_CASE("protocols and flags of the kernel") {
+    configuration c;
+    c.services = {service_at("diameter", "192.0.2.1", {{3868, 3868}}, mode::nat),
+                  service_at("dns", "192.0.2.2", {{53, 53}})};
+    c.services[0].protocol = protocol::sctp;
+    c.services[0].balance = "sh";
+    c.services[0].scheduler_flags = {true, true};
+    c.services[1].protocol = protocol::udp;
+    c.services[1].one_packet = true;
+    auto const t = desire_up(c);
+    CHECK(t.services.at(0).config.key.protocol == sctp_protocol);
+    CHECK(t.services.at(0).config.flags == (scheduler_fallback_flag | scheduler_port_flag));
+    CHECK(t.services.at(1).config.flags == one_packet_flag);
+}
+
+TEST_CASE("the fallback takes over when no server is left, and only then") {
+    configuration c;
+    c.services = {service_at("page", "192.0.2.1", {{80, 80}}, mode::nat),
+                  service_at("other", "192.0.2.2", {{80, 80}}, mode::dr),
+                  service_at("none", "192.0.2.3", {{80, 80}}, mode::nat)};
+    c.services[0].fallback.mode = fallback::kind::local;
+    c.services[1].fallback = {fallback::kind::server, {make_address("198.51.100.9"), 80}};
+    c.page_port = 9082;
+    auto const count = [&](std::vector<server_state> const& states) {
+        std::vector<std::size_t> out;
+        for (auto const& s : desire(c, states).services) {
+            out.push_back(s.destinations.size());
+        }
+        return out;
+    };
+    using counts = std::vector<std::size_t>;
+    auto states = all_up(c);
+    CHECK(count(states) == counts{2, 2, 2});
+    for (auto& s : states) {
+        s.health = s.key.server == "A" ? health::down : health::unknown;
+    }
+    CHECK(count(states) == counts{2, 2, 2}); // B may yet be up
+    for (auto& s : states) {
+        s.health = health::down;
+    }
+    CHECK(count(states) == counts{3, 3, 2});
+    auto const t = desire(c, states);
+    CHECK(t.services[0].destinations[2].is_fallback);
+    CHECK(t.services[0].destinations[2].config ==
+          destination{{make_address("192.0.2.1"), 9082}, forwarding::masquerade, 1, 0, 0, {}});
+    CHECK(t.services[1].destinations[2].config ==
+          destination{{make_address("198.51.100.9"), 80}, forwarding::direct, 1, 0, 0, {}});
+    for (auto& s : states) {
+        s.health = health::up;
+        s.admin = s.key.server == "A" ? admin_state::halt : admin_state::drain;
+    }
+    CHECK(count(states) == counts{2, 2, 1}); // a halted server is no destination, the fallback is one
+    states.back().admin = admin_state::online;
+    CHECK(desire(c, states).services[2].destinations.size() == 1);
+    c.services[0].servers.clear();
+    CHECK(desire(c, states).services[0].destinations.size() == 1);
+}
+
+TEST_CASE("auto-NAT is for the servers of nat services, each once") {
+    configuration c;
+    c.services = {service_at("a", "192.0.2.1", {{80, 80}}, mode::nat), service_at("b", "192.0.2.2", {{80, 80}}, mode::nat),
+                  service_at("c", "192.0.2.3", {{80, 80}}, mode::dr)};
+    c.services[2].servers[0].address = make_address("198.51.100.77");
+    CHECK(desire_up(c).rules.empty());
+    c.auto_nat_interface = "eth1";
+    CHECK(desire_up(c).rules.masquerade ==
+          masquerade_rule{"eth1", {make_address("198.51.100.1"), make_address("198.51.100.2")}});
 }

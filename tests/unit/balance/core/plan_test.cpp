@@ -59,9 +59,24 @@ TEST_CASE("an empty kernel gets each service followed by its servers") {
     CHECK(kinds(p.build) == std::vector{kind::add_service, kind::add_destination, kind::add_destination});
     CHECK(p.remove.empty());
     CHECK(p.build[0].text == "service web 192.0.2.1:80/tcp wrr added");
-    CHECK(p.build[1].text == "server A 198.51.100.1:80 dr weight 100 added");
-    CHECK(p.build[1].service == "web");
-    CHECK(p.build[1].target.key == key_of("192.0.2.1", 80));
+    CHECK(p.build[2].text == "server A 198.51.100.1:80 dr weight 100 added");
+    CHECK(p.build[2].service == "web");
+    CHECK(p.build[2].target.key == key_of("192.0.2.1", 80));
+}
+
+TEST_CASE("the kernel begins with the server added last: the heaviest, and of equals the file's first") {
+    auto t = web();
+    t.services[0].destinations = {{"heavy", dest("198.51.100.1", 65535), {}},
+                                  {"first", dest("198.51.100.2", 100), {}},
+                                  {"second", dest("198.51.100.3", 100), {}},
+                                  {"light", dest("198.51.100.4", 1), {}}};
+    std::vector<std::string> order;
+    for (auto const& c : plan(t, {}, {}).build) {
+        if (c.what == kind::add_destination) {
+            order.push_back(c.server.remote.address.to_string());
+        }
+    }
+    CHECK(order == std::vector<std::string>{"198.51.100.4", "198.51.100.3", "198.51.100.2", "198.51.100.1"});
 }
 
 TEST_CASE("what is as it should be gets no message, whatever its counters and the order of the kernel's list") {

@@ -21,7 +21,7 @@ std::string golden(std::string const& name) {
 }
 
 std::string only_rule(mark_rule r) {
-    auto const text = firewall::ruleset(std::vector{std::move(r)});
+    auto const text = firewall::ruleset({{std::move(r)}, {}, {}});
     auto const start = text.find("\t\tip");
     return text.substr(start + 2, text.find('\n', start) - start - 2);
 }
@@ -29,13 +29,26 @@ std::string only_rule(mark_rule r) {
 } // namespace
 
 TEST_CASE("the table is what nft prints of it") {
-    std::vector<mark_rule> const rules{
-        {"pacs", make_address("192.0.2.1"), protocol::tcp, {{80, 80}, {443, 443}, {4100, 4110}}, 0x0d1a0000},
-        {"all but one", make_address("192.0.2.2"), protocol::tcp, {{1, 19999}, {20001, 65535}}, 999999},
-        {"every port", make_address("192.0.2.3"), protocol::udp, {{1, 65535}}, 0x0d1a0002},
-        {"both", make_address("2001:db8::1"), protocol::tcp_udp, {{53, 53}}, 0x0d1a0003},
-        {"both ranges", make_address("2001:db8::2"), protocol::tcp_udp, {{53, 53}, {5000, 5010}}, 0x0d1a0004}};
-    CHECK(firewall::ruleset(rules) == golden("marks.nft"));
+    ipvs::packet_rules const rules{
+        {{"pacs", make_address("192.0.2.1"), protocol::tcp, {{80, 80}, {443, 443}, {4100, 4110}}, 0x0d1a0000},
+         {"all but one", make_address("192.0.2.2"), protocol::tcp, {{1, 19999}, {20001, 65535}}, 999999},
+         {"every port", make_address("192.0.2.3"), protocol::udp, {{1, 65535}}, 0x0d1a0002},
+         {"both", make_address("2001:db8::1"), protocol::tcp_udp, {{53, 53}}, 0x0d1a0003},
+         {"both ranges", make_address("2001:db8::2"), protocol::tcp_udp, {{53, 53}, {5000, 5010}}, 0x0d1a0004},
+         {"diameter", make_address("192.0.2.4"), protocol::sctp, {{3868, 3868}}, 0x0d1a0005}},
+        {{"all but one", 999999, {}, protocol::tcp, 0, make_address("198.51.100.100")},
+         {"by address", 0, make_address("192.0.2.5"), protocol::tcp, 80, make_address("192.0.2.5")},
+         {"by address 6", 0, make_address("2001:db8::5"), protocol::udp, 53, make_address("2001:db8::5")}},
+        {"eth1", {make_address("10.0.0.1"), make_address("10.0.0.2"), make_address("fd00::1")}}};
+    CHECK(firewall::ruleset(rules) == golden("rules.nft"));
+}
+
+TEST_CASE("chains that would be empty are left out") {
+    ipvs::packet_rules rules;
+    rules.masquerade = {"eth1", {make_address("10.0.0.1")}};
+    CHECK(firewall::ruleset(rules) ==
+          "table inet dyad {\n\tchain postrouting {\n\t\ttype nat hook postrouting priority 100; policy accept;\n"
+          "\t\toifname \"eth1\" ip saddr 10.0.0.1 masquerade\n\t}\n}\n");
 }
 
 TEST_CASE("neighbouring ports are one range, as nft would make of them") {

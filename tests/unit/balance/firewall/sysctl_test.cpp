@@ -45,12 +45,19 @@ TEST_CASE("settings are those that the modes in use need") {
     CHECK(needed_sysctls({}, networks).empty());
     CHECK(names(needed_sysctls(with_server(forwarding::direct, "198.51.100.1"), networks)) == always);
     CHECK(names(needed_sysctls(with_server(forwarding::masquerade, "203.0.113.1"), networks)) ==
-          always_and({"net.ipv4.ip_forward=1"}));
+          always_and({"net.ipv4.vs.nat_icmp_send=1", "net.ipv4.ip_forward=1"}));
     CHECK(names(needed_sysctls(with_server(forwarding::masquerade, "198.51.100.1"), networks)) ==
-          always_and({"net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0",
+          always_and({"net.ipv4.vs.nat_icmp_send=1", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0",
                       "net.ipv4.conf.eth1/7.send_redirects=0"}));
     CHECK(names(needed_sysctls(with_server(forwarding::masquerade, "2001:db8::1"), networks)) ==
-          always_and({"net.ipv6.conf.all.forwarding=1"}));
+          always_and({"net.ipv4.vs.nat_icmp_send=1", "net.ipv6.conf.all.forwarding=1"}));
+}
+
+TEST_CASE("translating a source needs connection tracking of what is balanced") {
+    auto table = with_server(ipvs::forwarding::masquerade, "203.0.113.1");
+    table.rules.sources = {{"db", 7, {}, protocol::tcp, 0, make_address("192.0.2.1")}};
+    CHECK(names(needed_sysctls(table, networks)) ==
+          always_and({"net.ipv4.vs.conntrack=1", "net.ipv4.vs.nat_icmp_send=1", "net.ipv4.ip_forward=1"}));
 }
 
 TEST_CASE("only what differs is written, and what the kernel lacks is passed over") {

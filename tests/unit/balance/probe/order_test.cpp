@@ -76,8 +76,8 @@ TEST_CASE("a reason is one printable line of at most 200 characters", "[checker]
         CHECK(reason.ends_with("…"));
         CHECK((static_cast<unsigned char>(reason[reason.size() - 4]) & 0xc0) != 0xc0); // no half character before it
     }
-    CHECK(quoted("a\n\xff") == "\"a..\"");
-    CHECK(quoted(std::string(61, 'x')) == "\"" + std::string(60, 'x') + "…\"");
+    CHECK(excerpt("a\n\xff") == "\"a..\"");
+    CHECK(excerpt(std::string(61, 'x')) == "\"" + std::string(60, 'x') + "…\"");
     CHECK(span_of_time(5s) == "5 s");
     CHECK(span_of_time(1500ms) == "1500 ms");
     CHECK(words_for(ECONNREFUSED) == "connection refused");

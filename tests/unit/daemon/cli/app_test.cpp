@@ -264,7 +264,7 @@ TEST_CASE("dyad validate: a file, a directory, faults one a line") {
     auto const json = dyad_in("/nonexistent", {"--json", "validate", (source / "conf/centricity-sp2.toml").string()});
     CHECK(json.code == 0);
     CHECK(json.out.starts_with("{\"ok\":true,\"diagnostics\":[{\"file\":"));
-    CHECK(json.out.find("{\"service\":\"DB_MT\",\"reason\":\"mode snat is not built yet") != std::string::npos);
+    CHECK(json.out.find("{\"service\":\"Dakota\",\"reason\":\"TLS termination") != std::string::npos);
 }
 
 TEST_CASE("dyad init, keygen, validate: a first configuration without a daemon") {

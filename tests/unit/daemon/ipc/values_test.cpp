@@ -71,8 +71,9 @@ TEST_CASE("a sealed datagram arrives byte for byte") {
 TEST_CASE("a service's status arrives with its servers") {
     balance::service_status const sent{"EA",
                                        "mode http is not built yet",
-                                       {1, 2, 3, 4, std::numeric_limits<std::uint64_t>::max()},
-                                       {{"EA1", 7, 8, {9, 10, 11, 12, 13}}, {}}};
+                                       true,
+                                       {1, 2, 3, 4, std::numeric_limits<std::uint64_t>::max(), {5, 6, 7, 8, 9}},
+                                       {{"EA1", 7, 8, {9, 10, 11, 12, 13, {14, 15, 16, 17, 18}}}, {}}};
     auto const got = travelled(sent);
     REQUIRE(got.has_value());
     CHECK(*got == sent);
@@ -102,7 +103,7 @@ TEST_CASE("a wrong member is named") {
     CHECK(fault_of<cluster::sealed_datagram>(
               R"({"local":"::1","local_port":1,"peer":"::1","peer_port":1,"interface":"lo","bytes":"!"})") ==
           "\"bytes\" must be base64");
-    CHECK(fault_of<balance::service_status>(R"({"name":"a","not_served":"","counters":{}})") ==
+    CHECK(fault_of<balance::service_status>(R"({"name":"a","not_served":"","fallback_active":false,"counters":{}})") ==
           "\"counters\" must be an object of numbers");
 }
 

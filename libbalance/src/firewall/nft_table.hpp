@@ -6,18 +6,17 @@
 #include <balance/error.hpp>
 
 #include <optional>
-#include <span>
 #include <string>
 
 namespace balance::firewall {
 
 /// Our nftables table in the network namespace of the calling thread, written and read by running nft.
-class mark_table {
+class nft_table {
 public:
     /// Makes the table hold exactly these rules, in one transaction; no rules, no table. True when something was
     /// written: nothing is when the table already says so, and what others changed in it is put back. Errors:
     /// `not_found` without nft, `not_permitted`, `not_supported`, `timed_out`, `io_error`.
-    result<bool> apply(std::span<ipvs::mark_rule const> rules);
+    result<bool> apply(ipvs::packet_rules const& rules);
 
 private:
     result<std::string> list() const;

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/endpoints.hpp"
-
 #include <balance/validate.hpp>
 
+#include <config/listening.hpp>
 #include <utility>
 #include <vector>
 
-namespace dyad {
+namespace dyad::config {
 
 namespace {
 
@@ -35,6 +34,17 @@ std::set<balance::endpoint> endpoints_of(balance::configuration const& c) {
     return all;
 }
 
+std::set<balance::endpoint> page_endpoints(balance::configuration const& c) {
+    std::set<balance::endpoint> all;
+    for (auto const& s : c.services) {
+        bool const tcp = s.protocol == balance::protocol::tcp || s.protocol == balance::protocol::tcp_udp;
+        if (balance::is_layer4(s.mode) && s.address && tcp && s.fallback.mode == balance::fallback::kind::local) {
+            all.insert({*s.address, c.page_port});
+        }
+    }
+    return all;
+}
+
 balance::configuration restrict_to(balance::configuration c, std::function<bool(balance::endpoint const&)> const& has) {
     for (auto& service : c.services) {
         if (!listens(service)) {
@@ -56,4 +66,4 @@ balance::configuration restrict_to(balance::configuration c, std::function<bool(
     return c;
 }
 
-} // namespace dyad
+} // namespace dyad::config

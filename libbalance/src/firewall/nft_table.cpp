@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "firewall/mark_table.hpp"
+#include "firewall/nft_table.hpp"
 
 #include "firewall/program.hpp"
 #include "firewall/ruleset.hpp"
@@ -15,7 +15,7 @@ error explain(finished const& f) {
     if (says(f, "Operation not permitted")) {
         return make_error(
             errc::not_permitted,
-            "writing firewall marks needs the privilege CAP_NET_ADMIN; run as root or grant the capability");
+            "writing packet rules needs the privilege CAP_NET_ADMIN; run as root or grant the capability");
     }
     auto const first_line = f.err.substr(0, f.err.find('\n'));
     if (says(f, "not supported")) {
@@ -30,15 +30,15 @@ result<finished> nft(std::vector<std::string> const& arguments, std::string_view
     auto done = run_program("nft", arguments, input, time_limit);
     if (!done && done.error().code == errc::not_found) {
         return make_error(errc::not_found,
-                          "a service with several ports needs the program nft, which is not installed; install the "
-                          "package nftables");
+                          "services with several ports or in mode snat, and auto-NAT, need the program nft, which is "
+                          "not installed; install the package nftables");
     }
     return done;
 }
 
 } // namespace
 
-result<bool> mark_table::apply(std::span<ipvs::mark_rule const> rules) {
+result<bool> nft_table::apply(ipvs::packet_rules const& rules) {
     auto const wanted = rules.empty() ? std::string() : ruleset(rules);
     if (wanted.empty() && written_ && written_->empty()) {
         return false;
@@ -70,7 +70,7 @@ result<bool> mark_table::apply(std::span<ipvs::mark_rule const> rules) {
     return true;
 }
 
-result<std::string> mark_table::list() const {
+result<std::string> nft_table::list() const {
     auto const done = nft({"-n", "list", "table", "inet", table_name}, {});
     if (!done) {
         return done.error();

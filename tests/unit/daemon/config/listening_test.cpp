@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/endpoints.hpp"
+#include <config/listening.hpp>
 
 #include <catch2/catch.hpp>
 
-using namespace dyad;
+using namespace dyad::config;
 
 namespace {
 
@@ -54,4 +54,20 @@ TEST_CASE("ports without a socket are left out, all else stays as it is") {
         return e.address != ip("10.0.0.3") && e != balance::endpoint{ip("10.0.0.2"), 81};
     };
     CHECK(restrict_to(c, there) == expected);
+}
+
+TEST_CASE("the page answers on the addresses of layer-4 services that fall back to it") {
+    balance::configuration c;
+    c.page_port = 9082;
+    c.services = {service("a", balance::mode::nat, "10.0.0.1", {{80, 80}}),
+                  service("b", balance::mode::snat, "10.0.0.1", {{81, 81}}),
+                  service("udp", balance::mode::nat, "10.0.0.2", {{53, 53}}),
+                  service("relay", balance::mode::tcp, "10.0.0.3", {{80, 80}}),
+                  service("none", balance::mode::nat, "10.0.0.4", {{80, 80}})};
+    for (auto& s : c.services) {
+        s.fallback.mode = balance::fallback::kind::local;
+    }
+    c.services[2].protocol = balance::protocol::udp;
+    c.services[4].fallback.mode = balance::fallback::kind::disabled;
+    CHECK(page_endpoints(c) == std::set<balance::endpoint>{{ip("10.0.0.1"), 9082}});
 }
