@@ -14,7 +14,8 @@ set(DYAD_SANITIZE "" CACHE STRING "address, thread, coverage or nothing")
 find_program(DYAD_CCACHE ccache)
 if(DYAD_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER
-      ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${DYAD_CCACHE})
+      ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      CCACHE_SLOPPINESS=pch_defines,time_macros ${DYAD_CCACHE})
 endif()
 
 add_library(dyad_options INTERFACE)
@@ -46,9 +47,9 @@ elseif(DYAD_SANITIZE STREQUAL "coverage")
   target_link_options(dyad_options INTERFACE --coverage)
 endif()
 
-# Asio compiled once (cmake/asio.cpp) instead of in every file: halves the build. Internal; the macros must never be exported.
+# Asio and Beast compiled once (cmake/asio.cpp) instead of in every file: halves the build. Internal; the macros must never be exported.
 add_library(dyad_asio OBJECT ${CMAKE_CURRENT_LIST_DIR}/asio.cpp)
-target_compile_definitions(dyad_asio PUBLIC BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_HAS_CO_AWAIT=1)
+target_compile_definitions(dyad_asio PUBLIC BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_HAS_CO_AWAIT=1)
 target_include_directories(dyad_asio SYSTEM PUBLIC ${Boost_INCLUDE_DIRS})
 target_link_libraries(dyad_asio PUBLIC OpenSSL::SSL)
 if(DYAD_SANITIZE STREQUAL "thread")
