@@ -24,7 +24,7 @@ constexpr auto footer = R"(Examples:
   dyad takeover                                 make this node the active one
 
 Exit codes: 0 done, 1 refused or failed (the reason is on stderr), 2 wrong usage, 3 no daemon answers.
-Every command but init, validate and keygen asks the dyadd of this machine. `dyad COMMAND --help` says more.)";
+Every command but init, validate, keygen and realserver-script asks the dyadd of this machine. `dyad COMMAND --help` says more.)";
 
 /// What the options of one command fill in, and what it does then.
 struct arguments {
@@ -33,6 +33,7 @@ struct arguments {
     std::string directory;
     std::string file;
     std::string on_off;
+    std::string way = "loopback";
     bool watch = false;
     bool follow = false;
 
@@ -53,6 +54,7 @@ public:
             ->capture_default_str();
         app_.add_flag("--json", env_.json, "Print documents for programs instead of words for people");
         add_configuration();
+        add_real_servers();
         add_status();
         add_operation();
     }
@@ -113,6 +115,17 @@ private:
                 })
             ->add_option("FILE", a_.file,
                          "Where to, mode 0600; /etc/dyad/cluster.key when left out. An existing file stays as it is");
+    }
+
+    void add_real_servers() {
+        auto* c = command("realserver-script", "Print the script that prepares a Linux real server of a service",
+                          [this] { return print_realserver_script(env_, a_.target, a_.way); });
+        c->add_option("SERVICE", a_.target, "A service of cluster.toml, in mode dr, tun or nat")->required();
+        c->add_option("--way", a_.way,
+                      "Mode dr: how the server accepts packets for the service's address: its own loopback interface, "
+                      "or redirected by iptables, nftables or firewalld")
+            ->check(CLI::IsMember({"loopback", "iptables", "nftables", "firewalld"}))
+            ->capture_default_str();
     }
 
     void add_status() {

@@ -14,6 +14,8 @@ using directory = std::optional<std::filesystem::path>;
 exit_code init(environment& env, directory const& where);
 exit_code validate(environment& env, directory const& where);
 exit_code keygen(environment& env, std::optional<std::filesystem::path> const& file);
+/// `way` is a word of `parse_receiving`.
+exit_code print_realserver_script(environment& env, std::string const& service, std::string const& way);
 
 // What runs now.
 /// `target` is empty, SERVICE or SERVICE/SERVER.

@@ -14,7 +14,8 @@ namespace dyad {
 
 namespace {
 
-constexpr std::chrono::seconds reconcile_period{2};
+constexpr std::chrono::milliseconds flush_period{2200};
+constexpr std::chrono::milliseconds reconcile_period{1500}; ///< what others changed is put right within 2 s
 
 config::surroundings surroundings_of(std::filesystem::path const& directory) {
     config::surroundings around;
@@ -32,7 +33,7 @@ config::surroundings surroundings_of(std::filesystem::path const& directory) {
 } // namespace
 
 core::core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self)
-    : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), layer4_(io.get_executor()), tick_(io),
+    : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), layer4_(io.get_executor()), hold_timer_(io), tick_(io),
       started_ms_(monotonic_ms()) {}
 
 balance::result<> core::start() {
@@ -54,6 +55,9 @@ balance::result<> core::start() {
     }
     if (!self_.firewall_script.empty()) {
         run_firewall_script("start", [](balance::result<>) {});
+    }
+    if (paired()) {
+        hold_unknown(true); // until it has been active for a while
     }
     enforce();
     tick();
@@ -227,12 +231,18 @@ void core::leave(std::string why) {
     }
     events_.add("process", "leaving: " + why);
     children_->to_guardian({{"type", "leaving"}});
+    bool const tells_peer = relay_ && replicator_->status().connected && node_->status().state == cluster::node_state::active;
     node_->leave();
-    if (replicator_) {
-        replicator_->stop();
-    }
     tick_.cancel();
-    boost::asio::post(io_, [this] { io_.stop(); }); // after what the node has posted: its last epoch is kept
+    // The kernel keeps what it has to tell the peer of our connections for up to 2 s.
+    hold_timer_.expires_after(tells_peer ? flush_period : std::chrono::milliseconds(0));
+    hold_timer_.async_wait([this](boost::system::error_code) {
+        end_relay();
+        if (replicator_) {
+            replicator_->stop();
+        }
+        boost::asio::post(io_, [this] { io_.stop(); }); // after what the node has posted: its last epoch is kept
+    });
 }
 
 /// Answers come on the node's thread; operators are answered on ours.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cluster/children.hpp"
+#include "cluster/connection_relay.hpp"
 #include "cluster/event_log.hpp"
 #include "cluster/layer4_worker.hpp"
 #include "cluster/persistence_copy.hpp"
@@ -87,6 +88,9 @@ private:
     void enforce();
     void update_layer4();
     void update_fitness();
+    void follow_connections();
+    void end_relay();
+    void hold_unknown(bool on);
     void tell_proxy();
     void send_tables_to_proxy();
     void send_tables_to_peer();
@@ -102,6 +106,7 @@ private:
     void from_checker(boost::json::object const& m);
     void from_proxy(boost::json::object const& m);
     void node_event(cluster::node_event const& e);
+    void state_changed(cluster::node_state now);
     void peer_document(cluster::shared_document const& d);
     void peer_stream(std::string_view channel, std::string_view bytes);
     void peer_connected(bool connected);
@@ -122,6 +127,9 @@ private:
     std::unique_ptr<children> children_;
     std::unique_ptr<cluster::node> node_;
     std::unique_ptr<cluster::replicator> replicator_;
+    std::unique_ptr<connection_relay> relay_; ///< of layer-4 connections, in a pair
+    std::string relay_error_;                 ///< why there is none
+    boost::asio::steady_timer hold_timer_;
     boost::asio::steady_timer tick_;
     std::vector<balance::service_status> layer7_status_;
     std::map<std::string, std::string> not_listening_; ///< "address port n" -> why
@@ -131,6 +139,8 @@ private:
     bool layer4_busy_ = false;
     bool layer4_again_ = false;
     bool layer4_ready_ = false;
+    bool relay_starting_ = false;
+    bool holding_ = false; ///< packets of connections that nobody told us of
     bool layer4_follows_ = false;   ///< the layer-4 services of the newest configuration are not programmed yet
     bool listeners_follow_ = false; ///< its listening sockets are not open yet
     std::string layer4_error_;      ///< the last one, so that each is told once

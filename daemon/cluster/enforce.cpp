@@ -6,6 +6,7 @@
 #include "config/listening.hpp"
 #include "ipc/values.hpp"
 
+#include <balance/connection_sync.hpp>
 #include <balance/validate.hpp>
 
 #include <boost/json/serialize.hpp>
@@ -154,10 +155,61 @@ void core::update_layer4() {
         layer4_follows_ = layer4_follows_ && layer4_again_;
         set_floating_when_served();
         update_fitness();
+        if (outcome) {
+            follow_connections();
+        }
         if (std::exchange(layer4_again_, false) && !leaving_) {
             update_layer4();
         }
     });
+}
+
+/// Connections are kept alike on both nodes as long as there are layer-4 services that allow it.
+void core::follow_connections() {
+    auto const& c = running_.cluster.services;
+    bool const wanted = replicator_ && !leaving_ && balance::can_synchronise(c) &&
+                        std::any_of(c.services.begin(), c.services.end(),
+                                    [](auto const& s) { return balance::is_layer4(s.mode); });
+    if (!wanted) {
+        end_relay();
+        relay_error_.clear();
+        return;
+    }
+    if (relay_ || std::exchange(relay_starting_, true)) {
+        return;
+    }
+    layer4_.start_sync({.first = self_.role == cluster::node_id::primary}, [this](auto sync) {
+        relay_starting_ = false;
+        auto const error = sync ? std::string() : sync.error().detail;
+        if (error != std::exchange(relay_error_, error) && !error.empty()) {
+            events_.add("error", "layer-4 connections do not survive a failover: " + error, {}, true);
+        }
+        if (!sync) {
+            return;
+        }
+        relay_ = std::make_unique<connection_relay>(io_.get_executor(), std::move(*sync), [this](std::string_view d) {
+            return replicator_->send("connections", d);
+        });
+        events_.add("layer4", "connections are kept alike on both nodes");
+    });
+}
+
+void core::end_relay() {
+    if (relay_) {
+        layer4_.end_sync(relay_->sync());
+        relay_.reset();
+    }
+}
+
+/// A node that is not active, or not for long, answers no packet of a connection that it may yet be told of.
+void core::hold_unknown(bool on) {
+    if (std::exchange(holding_, on) == on) {
+        return;
+    }
+    layer4_.hold_unknown(on);
+    if (children_ && !leaving_) {
+        update_layer4();
+    }
 }
 
 /// Could this node serve at once? Nothing is acquired before that.

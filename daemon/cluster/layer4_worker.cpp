@@ -23,6 +23,10 @@ void layer4_worker::apply(balance::configuration desired, std::vector<balance::s
     boost::asio::post(thread_, std::move(work));
 }
 
+void layer4_worker::hold_unknown(bool on) {
+    boost::asio::post(thread_, [this, on] { layer4_.hold_unknown(on); });
+}
+
 void layer4_worker::status(status_read done) {
     auto work = [this, done = std::move(done)]() mutable {
         auto outcome = layer4_.status();
@@ -30,6 +34,22 @@ void layer4_worker::status(status_read done) {
             home_, [done = std::move(done), outcome = std::move(outcome)]() mutable { done(std::move(outcome)); });
     };
     boost::asio::post(thread_, std::move(work));
+}
+
+void layer4_worker::start_sync(balance::connection_sync::settings s, synced done) {
+    boost::asio::post(thread_, [this, s = std::move(s), done = std::move(done)]() mutable {
+        auto started = balance::connection_sync::start(std::move(s));
+        balance::result<std::shared_ptr<balance::connection_sync>> outcome =
+            started ? balance::result<std::shared_ptr<balance::connection_sync>>(
+                          std::make_shared<balance::connection_sync>(std::move(*started)))
+                    : started.error();
+        boost::asio::post(
+            home_, [done = std::move(done), outcome = std::move(outcome)]() mutable { done(std::move(outcome)); });
+    });
+}
+
+void layer4_worker::end_sync(std::shared_ptr<balance::connection_sync> sync) {
+    boost::asio::post(thread_, [sync = std::move(sync)]() mutable { sync.reset(); });
 }
 
 void layer4_worker::run_script(std::string path, std::function<void(balance::result<>)> done) {

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <balance/connection_sync.hpp>
 #include <balance/layer4.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace dyad {
 
-/// Runs `balance::layer4`, whose netlink calls block, on a thread of its own. Results come back on the caller's
-/// executor.
+/// Runs `balance::layer4` and starts and ends `balance::connection_sync`, whose netlink calls block, on a thread of its
+/// own. Results come back on the caller's executor.
 class layer4_worker {
 public:
     explicit layer4_worker(boost::asio::any_io_executor home) : home_(std::move(home)) {}
@@ -23,7 +25,13 @@ public:
     using status_read = std::function<void(balance::result<std::vector<balance::service_status>>)>;
 
     void apply(balance::configuration desired, std::vector<balance::server_state> states, applied done);
+    /// For the applies that follow; `balance::layer4::hold_unknown`.
+    void hold_unknown(bool on);
     void status(status_read done);
+    using synced = std::function<void(balance::result<std::shared_ptr<balance::connection_sync>>)>;
+    void start_sync(balance::connection_sync::settings s, synced done);
+    /// Lets go of it there.
+    void end_sync(std::shared_ptr<balance::connection_sync> sync);
     void run_script(std::string path, std::function<void(balance::result<>)> done);
 
 private:

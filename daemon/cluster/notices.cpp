@@ -17,6 +17,9 @@ namespace json = boost::json;
 
 namespace {
 
+/// A kernel tells its peer of a connection within 2.6 s.
+constexpr std::chrono::seconds hold_period{3};
+
 /// The list `m[member]`, or nothing when one of our own processes talks nonsense: that is logged, never acted on.
 template <class T>
 std::vector<T> list_of(json::object const& m, std::string_view member, event_log& events) {
@@ -102,8 +105,33 @@ void core::from_proxy(json::object const& m) {
 
 void core::node_event(cluster::node_event const& e) {
     events_.add(e.kind, e.text, {}, e.important);
+    if (e.kind == "state" && paired()) {
+        state_changed(e.state);
+    }
     tell_guardian();
     update_fitness();
+}
+
+void core::state_changed(cluster::node_state now) {
+    if (leaving_) {
+        return;
+    }
+    hold_timer_.cancel();
+    if (now == cluster::node_state::active) {
+        hold_timer_.expires_after(hold_period);
+        hold_timer_.async_wait([this](boost::system::error_code ec) {
+            if (!ec) {
+                hold_unknown(false);
+            }
+        });
+        return;
+    }
+    if (now == cluster::node_state::passive) {
+        hold_unknown(true);
+        if (relay_) {
+            relay_->forget();
+        }
+    }
 }
 
 void core::peer_document(cluster::shared_document const& d) {
@@ -119,6 +147,12 @@ void core::peer_document(cluster::shared_document const& d) {
 }
 
 void core::peer_stream(std::string_view channel, std::string_view bytes) {
+    if (channel == "connections") {
+        if (relay_) {
+            relay_->from_peer(bytes);
+        }
+        return;
+    }
     if (channel != "persistence") {
         return;
     }
@@ -136,6 +170,9 @@ void core::peer_connected(bool connected) {
     events_.add("replication", connected ? "connected to the peer" : "lost the connection to the peer", {}, !connected);
     if (connected) {
         send_tables_to_peer();
+        if (relay_ && node_->status().state == cluster::node_state::active) {
+            relay_->play_back();
+        }
     }
     update_fitness();
 }

@@ -139,6 +139,8 @@ void core::status(std::function<void(boost::json::object)> done) {
                               .not_listening = not_listening_,
                               .processes = children_->processes(),
                               .replication = replicator_ ? &replication : nullptr,
+                              .relay = relay_.get(),
+                              .relay_error = relay_error_,
                               .ready = layer4_ready_ && listeners_ready_,
                               .config_dir = ctx_.config_dir.string(),
                               .edited = edited(),

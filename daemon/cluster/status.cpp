@@ -111,12 +111,23 @@ json::array hints_json(overview const& o) {
     if (!o.node.links.empty() && o.node.peer.maintenance) {
         hints.emplace_back("the peer is in maintenance and will not take over");
     }
+    if (!o.relay_error.empty()) {
+        hints.emplace_back("layer-4 connections would not survive a failover: " + o.relay_error);
+    }
     for (auto const& link : o.node.links) {
         if (link.alive && !link.peer_hears) {
             hints.emplace_back("link " + link.name + " works one way only: the peer does not hear this node on it");
         }
     }
     return hints;
+}
+
+json::object connection_sync_json(overview const& o) {
+    auto const counted = o.relay ? o.relay->counted() : connection_relay::numbers{};
+    return {{"running", o.relay != nullptr},
+            {"sent", counted.sent},
+            {"received", counted.received},
+            {"error", o.relay_error}};
 }
 
 json::object rates_json(balance::rates const& r) {
@@ -231,6 +242,7 @@ json::object to_json(overview const& o) {
             {"addresses", addresses_json(o)},
             {"config", config_json(o)},
             {"processes", std::move(processes)},
+            {"connection_sync", connection_sync_json(o)},
             {"hints", hints_json(o)},
             {"services", std::move(services)}};
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cluster/connection_relay.hpp"
 #include "cluster/running_config.hpp"
 #include "cluster/server_states.hpp"
 
@@ -37,6 +38,8 @@ struct overview {
     std::map<std::string, std::string> const& not_listening; ///< "address port n" -> why
     std::vector<process_info> const& processes;
     cluster::replicator_status const* replication = nullptr; ///< null: a single node
+    connection_relay const* relay = nullptr; ///< null: connections are not kept alike
+    std::string relay_error;
     bool ready = false;
     std::string config_dir;
     std::string edited; ///< empty, or what is to be said of files that differ from what runs

@@ -19,7 +19,7 @@ namespace dyad {
 namespace {
 
 /// Together at most 5 s: a hand-over takes 2 s at most, workers have nothing to finish.
-constexpr std::chrono::milliseconds cluster_stop_limit{4200};
+constexpr std::chrono::milliseconds cluster_stop_limit{4800};
 constexpr std::chrono::milliseconds worker_stop_limit{500};
 
 int open_signals() {

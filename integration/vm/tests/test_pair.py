@@ -218,3 +218,91 @@ def test_layer_4_goes_on_after(hospital, failure):
     for node in hospital.pair.nodes:
         until(lambda: programmed(node.host) == expected(), WITHIN, f"{node.name} is programmed as before",
               describe=lambda: f"{programmed(node.host)}\n{node.describe()}")
+
+
+class Association:
+    """A client's connection that stays, through either service."""
+
+    def __init__(self, hospital, address, port):
+        self._socket = hospital.client.socket()
+        hospital.lab.on_close(self._socket.close)
+        self._socket.settimeout(WITHIN)
+        self._socket.connect((address, port))
+        self._lines = self._socket.makefile("rb")
+        self.server = hospital.names[self._lines.readline().split()[0].decode()]
+
+    def lives(self):
+        """Does what was sent come back? Retransmissions bridge the time without an owner of the address."""
+        try:
+            self._socket.sendall(b"image\n")
+            return self._lines.readline() == b"image\n"
+        except OSError:
+            return False
+
+    def close(self):
+        self._socket.close()
+
+
+@pytest.fixture
+def associations(hospital):
+    """Two through direct routing, so that both servers have one, and one through NAT; each has sent a few packets."""
+    hospital.pair.settle(WITHIN)
+    hospital.wait_served()
+    both = [node.status()["connection_sync"] for node in hospital.pair.nodes]
+    assert all(one["running"] for one in both), both
+    made = [Association(hospital, ARCHIVE, 104) for _ in range(2)] + [Association(hospital, DICOM, 4000)]
+    assert {one.server for one in made} == {"EA1", "EA2", "store"}
+    for _ in range(3):
+        assert all(one.lives() for one in made)
+    yield made
+    for one in made:
+        one.close()
+
+
+def failed(hospital, associations):
+    return [one.server for one in associations if not one.lives()]
+
+
+def test_connections_older_than_three_seconds_survive_the_loss_of_the_active_node(hospital, associations):
+    time.sleep(3.5)
+    victim = hospital.pair.active
+    victim.kill()
+    assert failed(hospital, associations) == [], hospital.pair.describe()
+    victim.wait_gone(30)
+    victim.start(WITHIN)
+    hospital.pair.settle(WITHIN)
+
+
+@pytest.mark.parametrize("move", ["handover", "SIGTERM"])
+def test_a_planned_move_breaks_no_connection_however_young(hospital, associations, move):
+    leaves = hospital.pair.active
+    if move == "handover":
+        leaves.dyad("handover")
+    else:
+        leaves.terminate()
+    assert failed(hospital, associations) == [], hospital.pair.describe()
+    if leaves.process.poll() is not None or move == "SIGTERM":
+        leaves.wait_gone(30)
+        leaves.start(WITHIN)
+    hospital.pair.settle(WITHIN)
+
+
+def test_a_node_that_comes_late_is_told_of_old_connections(hospital, associations):
+    """The peer was away while they began, comes back, and the node that knew them is lost."""
+    active, passive = hospital.pair.active, hospital.pair.passive
+    passive.kill()
+    passive.wait_gone(30)
+    late = Association(hospital, ARCHIVE, 2762)
+    for _ in range(3):
+        assert late.lives()
+    time.sleep(3.5)
+    passive.start(WITHIN)
+    hospital.pair.settle(WITHIN)
+    until(lambda: passive.status()["connection_sync"]["received"] > 0, WITHIN, "the backlog is played back")
+    time.sleep(1)
+    active.kill()
+    assert failed(hospital, [late, *associations]) == [], hospital.pair.describe()
+    late.close()
+    active.wait_gone(30)
+    active.start(WITHIN)
+    hospital.pair.settle(WITHIN)

@@ -46,6 +46,11 @@ public:
     /// `protocol_error`; a kernel without IPVS is not an error.
     result<std::vector<change>> apply(configuration const& desired, std::span<server_state const> states);
 
+    /// From the next `apply` on: are TCP packets in mid-stream that belong to no known connection held (dropped without an
+    /// answer, to be sent again) instead of given to a server anew? For a node that is about to take over, and until the
+    /// last connections of its predecessor have been told of: a reset in between would end them. False at first.
+    void hold_unknown(bool on);
+
     /// A snapshot read from the kernel, one entry for every layer-4 service of the last `apply`. The kernel adds up its
     /// counters every two seconds.
     [[nodiscard]] result<std::vector<service_status>> status() const;

@@ -188,13 +188,17 @@ void add_destinations(virtual_service const& s, configuration const& c, states_b
     }
 }
 
+std::vector<port_range> sorted(std::vector<port_range> ports) {
+    std::sort(ports.begin(), ports.end(), [](auto const& a, auto const& b) { return a.first < b.first; });
+    return ports;
+}
+
 /// Which ports of which address get the mark; none when the operator's script sets it.
 void add_mark_rule(virtual_service const& s, std::uint32_t mark, packet_rules& out) {
-    auto ports = rules::client_ports(s);
+    auto ports = sorted(rules::client_ports(s));
     if (mark == 0 || !s.address || ports.empty()) {
         return;
     }
-    std::sort(ports.begin(), ports.end(), [](auto const& a, auto const& b) { return a.first < b.first; });
     out.marks.push_back({s.name, *s.address, s.protocol, std::move(ports), mark});
 }
 
@@ -209,6 +213,21 @@ void add_source_rule(virtual_service const& s, std::uint32_t mark, packet_rules&
         rule.port = s.ports.front().first;
     }
     out.sources.push_back(std::move(rule));
+}
+
+void add_held(virtual_service const& s, packet_rules& out) {
+    auto const ports = sorted(rules::client_ports(s));
+    if (!s.address || ports.empty() || (s.protocol != protocol::tcp && s.protocol != protocol::tcp_udp)) {
+        return;
+    }
+    out.held_clients.push_back({s.name, *s.address, ports});
+    if (s.mode != mode::nat && s.mode != mode::snat) {
+        return; // servers answer clients themselves
+    }
+    for (auto const& v : s.servers) {
+        out.held_servers.push_back(
+            {s.name, v.address, v.port == 0 ? ports : std::vector<port_range>{{v.port, v.port}}});
+    }
 }
 
 masquerade_rule masquerade_of(configuration const& c) {
@@ -229,7 +248,7 @@ masquerade_rule masquerade_of(configuration const& c) {
 
 } // namespace
 
-desired_table desire(configuration const& c, std::span<server_state const> states) {
+desired_table desire(configuration const& c, std::span<server_state const> states, bool hold) {
     states_by_key by_key;
     for (auto const& s : states) {
         by_key.insert_or_assign(s.key, &s);
@@ -262,6 +281,9 @@ desired_table desire(configuration const& c, std::span<server_state const> state
         out.services.push_back(std::move(wanted));
         add_mark_rule(s, mark, out.rules);
         add_source_rule(s, mark, out.rules);
+        if (hold) {
+            add_held(s, out.rules);
+        }
     }
     out.rules.masquerade = masquerade_of(c);
     return out;

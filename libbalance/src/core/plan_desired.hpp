@@ -43,18 +43,29 @@ struct masquerade_rule {
     bool operator==(masquerade_rule const&) const = default;
 };
 
+/// TCP packets to, or from, these ports of a machine.
+struct port_rule {
+    std::string service;
+    balance::address address;
+    std::vector<port_range> ports; ///< sorted; never empty
+
+    bool operator==(port_rule const&) const = default;
+};
+
 /// The content of our nftables table.
 struct packet_rules {
     std::vector<mark_rule> marks;
     std::vector<source_rule> sources;
     masquerade_rule masquerade;
+    /// Held: packets in mid-stream that IPVS knows no connection of, from clients and from translated servers.
+    std::vector<port_rule> held_clients;
+    std::vector<port_rule> held_servers;
 
-    [[nodiscard]] bool empty() const noexcept {
-        return marks.empty() && sources.empty() && masquerade.machines.empty();
-    }
     [[nodiscard]] std::size_t size() const noexcept {
-        return marks.size() + sources.size() + (masquerade.machines.empty() ? 0 : 1);
+        return marks.size() + sources.size() + (masquerade.machines.empty() ? 0 : 1) + held_clients.size() +
+               held_servers.size();
     }
+    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
     bool operator==(packet_rules const&) const = default;
 };
 
@@ -95,7 +106,7 @@ struct desired_table {
 
 /// Pure. A server that is down, drained or not checked yet has weight 0, so that its connections may finish; a halted
 /// one is left out. Several ports are one service by its mark of `c.marks`. When every server is known to be out of
-/// service, the service's fallback is a destination too.
-desired_table desire(configuration const& c, std::span<server_state const> states);
+/// service, the service's fallback is a destination too. `hold` as in `layer4::hold_unknown`.
+desired_table desire(configuration const& c, std::span<server_state const> states, bool hold = false);
 
 } // namespace balance::ipvs

@@ -126,10 +126,30 @@ std::string masquerade_text(ipvs::masquerade_rule const& r, bool v6) {
     return out + "{ " + list + " } masquerade\n";
 }
 
+/// The hooks come after IPVS has taken what it knows (98 and 99 on the way in, 100 on the way through).
+std::string held_text(ipvs::packet_rules const& rules) {
+    std::string out = "\tchain unknown_in {\n\t\ttype filter hook input priority 110; policy accept;\n";
+    for (auto const& r : rules.held_clients) {
+        out += "\t\t" + family(r.address) + " daddr " + r.address.to_string() + " tcp dport " + ports_text(joined(r.ports)) +
+               " tcp flags ! 0x2,0x4 drop" + comment_text(r.service) + "\n";
+    }
+    out += "\t}\n";
+    if (rules.held_servers.empty()) {
+        return out;
+    }
+    out += "\n\tchain unknown_through {\n\t\ttype filter hook forward priority 110; policy accept;\n";
+    for (auto const& r : rules.held_servers) {
+        out += "\t\t" + family(r.address) + " saddr " + r.address.to_string() + " tcp sport " + ports_text(joined(r.ports)) +
+               " drop" + comment_text(r.service) + "\n";
+    }
+    return out + "\t}\n";
+}
+
 } // namespace
 
 std::string ruleset(ipvs::packet_rules const& rules) {
-    std::string out = std::string("table inet ") + table_name + " {\n";
+    std::string out;
+    auto const next_chain = [&out] { out += out.empty() ? "" : "\n"; };
     if (!rules.marks.empty()) {
         out += "\tchain services {\n";
         for (auto const& r : rules.marks) {
@@ -142,14 +162,18 @@ std::string ruleset(ipvs::packet_rules const& rules) {
                "services\n\t}\n";
     }
     if (!rules.sources.empty() || !rules.masquerade.machines.empty()) {
-        out += rules.marks.empty() ? "" : "\n";
+        next_chain();
         out += "\tchain postrouting {\n\t\ttype nat hook postrouting priority 100; policy accept;\n";
         for (auto const& r : rules.sources) {
             out += rule_text(r);
         }
         out += masquerade_text(rules.masquerade, false) + masquerade_text(rules.masquerade, true) + "\t}\n";
     }
-    return out + "}\n";
+    if (!rules.held_clients.empty()) {
+        next_chain();
+        out += held_text(rules);
+    }
+    return std::string("table inet ") + table_name + " {\n" + out + "}\n";
 }
 
 } // namespace balance::firewall

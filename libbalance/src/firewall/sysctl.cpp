@@ -41,7 +41,8 @@ std::string as_path(std::string name) {
 
 } // namespace
 
-std::vector<sysctl> needed_sysctls(ipvs::desired_table const& desired, std::vector<interface_network> const& networks) {
+std::vector<sysctl> needed_sysctls(ipvs::desired_table const& desired, std::vector<interface_network> const& networks,
+                                   bool hold) {
     std::vector<sysctl> out;
     if (desired.services.empty()) {
         return out;
@@ -50,7 +51,7 @@ std::vector<sysctl> needed_sysctls(ipvs::desired_table const& desired, std::vect
     // packet in mid-stream may choose a server.
     out.push_back({"net.ipv4.vs.expire_nodest_conn", "1", {}});
     out.push_back({"net.ipv4.vs.expire_quiescent_template", "1", {}});
-    out.push_back({"net.ipv4.vs.sloppy_tcp", "1", {}});
+    out.push_back({"net.ipv4.vs.sloppy_tcp", hold ? "0" : "1", {}});
     bool nat4 = false;
     bool nat6 = false;
     std::set<std::string> one_armed; // interfaces with servers: replies may leave where they came in

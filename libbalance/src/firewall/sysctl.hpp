@@ -27,8 +27,9 @@ struct interface_network {
     unsigned prefix = 0;
 };
 
-/// The settings that the services need. Pure.
-std::vector<sysctl> needed_sysctls(ipvs::desired_table const& desired, std::vector<interface_network> const& networks);
+/// The settings that the services need; `hold` as in `layer4::hold_unknown`. Pure.
+std::vector<sysctl> needed_sysctls(ipvs::desired_table const& desired, std::vector<interface_network> const& networks,
+                                   bool hold = false);
 
 /// The networks of this machine's interfaces.
 std::vector<interface_network> local_networks();

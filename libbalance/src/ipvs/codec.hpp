@@ -21,8 +21,13 @@ enum class command : std::uint8_t {
     new_destination = 5,
     set_destination = 6,
     remove_destination = 7,
-    get_destination = 8
+    get_destination = 8,
+    new_daemon = 9,
+    remove_daemon = 10
 };
+
+/// Numbers of linux/ip_vs.h: which of the two daemons that synchronise connections.
+enum class sync_role : std::uint8_t { master = 1, backup = 2 };
 
 /// `new_service`, `set_service`: all of `s`; `remove_service`: its key counts.
 bytes encode(command c, service const& s);
@@ -32,6 +37,11 @@ bytes encode(command c, service_key const& key, destination const& d);
 bytes encode_service_dump();
 /// Asks for the destinations of one service; sent with NLM_F_DUMP.
 bytes encode_destination_dump(service_key const& key);
+
+/// Starts a sync daemon on an interface that is up, with the kernel's own group and port; only daemons with the same `id`
+/// understand each other.
+bytes encode_sync_start(sync_role role, std::string const& interface, std::uint8_t id);
+bytes encode_sync_stop(sync_role role);
 
 /// One answer to a dump of services, without destinations. Errors: `protocol_error`.
 result<service_state> decode_service(byte_span message);

@@ -110,4 +110,23 @@ bytes encode_destination_dump(service_key const& key) {
     return out;
 }
 
+bytes encode_sync_start(sync_role role, std::string const& interface, std::uint8_t id) {
+    auto out = start(command::new_daemon);
+    attribute_writer writer(out);
+    writer.put_nest(IPVS_CMD_ATTR_DAEMON, [&] {
+        writer.put_value(IPVS_DAEMON_ATTR_STATE, static_cast<std::uint32_t>(role));
+        writer.put_string(IPVS_DAEMON_ATTR_MCAST_IFN, interface);
+        writer.put_value(IPVS_DAEMON_ATTR_SYNC_ID, std::uint32_t{id});
+    });
+    return out;
+}
+
+bytes encode_sync_stop(sync_role role) {
+    auto out = start(command::remove_daemon);
+    attribute_writer writer(out);
+    writer.put_nest(IPVS_CMD_ATTR_DAEMON,
+                    [&] { writer.put_value(IPVS_DAEMON_ATTR_STATE, static_cast<std::uint32_t>(role)); });
+    return out;
+}
+
 } // namespace balance::ipvs

@@ -44,6 +44,7 @@ struct layer4::impl {
     firewall::nft_table table_of_rules;
     firewall::sysctl_writer sysctls;
     bool asked_for_module = false;
+    bool hold = false;
 };
 
 result<std::unique_ptr<ipvs::channel>> layer4::impl::open(bool needed) {
@@ -67,7 +68,7 @@ void layer4::impl::refuse_all(std::string const& reason) {
 
 result<std::vector<layer4::change>> layer4::impl::apply(configuration const& wanted,
                                                         std::span<server_state const> states) {
-    desired = ipvs::desire(wanted, states);
+    desired = ipvs::desire(wanted, states, hold);
     services.clear();
     std::copy_if(wanted.services.begin(), wanted.services.end(), std::back_inserter(services),
                  [](virtual_service const& s) { return is_layer4(s.mode); });
@@ -131,7 +132,7 @@ result<> layer4::impl::apply_ipvs(ipvs::channel& k, std::vector<change>& out) {
 }
 
 void layer4::impl::apply_sysctls(std::vector<change>& out) {
-    auto const done = sysctls.apply(firewall::needed_sysctls(desired, firewall::local_networks()));
+    auto const done = sysctls.apply(firewall::needed_sysctls(desired, firewall::local_networks(), hold));
     for (auto const& list : {done.done, done.failed}) {
         for (auto const& text : list) {
             out.push_back({{}, text});
@@ -258,6 +259,8 @@ layer4& layer4::operator=(layer4&&) noexcept = default;
 result<std::vector<layer4::change>> layer4::apply(configuration const& desired, std::span<server_state const> states) {
     return impl_->apply(desired, states);
 }
+void layer4::hold_unknown(bool on) { impl_->hold = on; }
+
 result<std::vector<service_status>> layer4::status() const { return impl_->status(); }
 result<> layer4::purge() { return impl_->purge(); }
 

@@ -310,3 +310,21 @@ TEST_CASE("auto-NAT is for the servers of nat services, each once") {
     CHECK(desire_up(c).rules.masquerade ==
           masquerade_rule{"eth1", {make_address("198.51.100.1"), make_address("198.51.100.2")}});
 }
+
+TEST_CASE("held are packets of unknown connections, from clients and from servers that IPVS would translate") {
+    configuration c;
+    c.services = {service_at("direct", "192.0.2.1", {{80, 80}}),
+                  service_at("translated", "192.0.2.2", {{443, 443}, {104, 104}}, mode::nat),
+                  service_at("datagrams", "192.0.2.3", {{53, 53}}, mode::nat)};
+    c.services[1].servers[0].port = 11104;
+    c.services[2].protocol = protocol::udp;
+    allocate_marks(c);
+    auto const states = all_up(c);
+    CHECK(desire(c, states).rules.held_clients.empty());
+    auto const rules = desire(c, states, true).rules;
+    std::vector<port_range> const both{{104, 104}, {443, 443}};
+    CHECK(rules.held_clients == std::vector<port_rule>{{"direct", make_address("192.0.2.1"), {{80, 80}}},
+                                                       {"translated", make_address("192.0.2.2"), both}});
+    CHECK(rules.held_servers == std::vector<port_rule>{{"translated", make_address("198.51.100.1"), {{11104, 11104}}},
+                                                       {"translated", make_address("198.51.100.2"), both}});
+}

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <fstream>
 
 using namespace balance;
@@ -51,6 +52,11 @@ TEST_CASE("settings are those that the modes in use need") {
                       "net.ipv4.conf.eth1/7.send_redirects=0"}));
     CHECK(names(needed_sysctls(with_server(forwarding::masquerade, "2001:db8::1"), networks)) ==
           always_and({"net.ipv4.vs.nat_icmp_send=1", "net.ipv6.conf.all.forwarding=1"}));
+}
+
+TEST_CASE("unknown connections get no server while they are held") {
+    auto const list = names(needed_sysctls(with_server(ipvs::forwarding::direct, "198.51.100.1"), networks, true));
+    CHECK(std::find(list.begin(), list.end(), "net.ipv4.vs.sloppy_tcp=0") != list.end());
 }
 
 TEST_CASE("translating a source needs connection tracking of what is balanced") {
