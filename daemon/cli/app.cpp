@@ -119,8 +119,9 @@ private:
 
     void add_real_servers() {
         auto* c = command("realserver-script", "Print the script that prepares a Linux real server of a service",
-                          [this] { return print_realserver_script(env_, a_.target, a_.way); });
+                          [this] { return print_realserver_script(env_, a_.target, a_.way, a_.dir()); });
         c->add_option("SERVICE", a_.target, "A service of cluster.toml, in mode dr, tun or nat")->required();
+        add_directory(c, "Directory with cluster.toml; the daemon's or /etc/dyad when left out");
         c->add_option("--way", a_.way,
                       "Mode dr: how the server accepts packets for the service's address: its own loopback interface, "
                       "or redirected by iptables, nftables or firewalld")

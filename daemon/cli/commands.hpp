@@ -15,7 +15,8 @@ exit_code init(environment& env, directory const& where);
 exit_code validate(environment& env, directory const& where);
 exit_code keygen(environment& env, std::optional<std::filesystem::path> const& file);
 /// `way` is a word of `parse_receiving`.
-exit_code print_realserver_script(environment& env, std::string const& service, std::string const& way);
+exit_code print_realserver_script(environment& env, std::string const& service, std::string const& way,
+                                  directory const& where);
 
 // What runs now.
 /// `target` is empty, SERVICE or SERVICE/SERVER.

@@ -18,10 +18,13 @@ exit_code refuse(environment& env, std::string const& why) {
 
 } // namespace
 
-exit_code print_realserver_script(environment& env, std::string const& service, std::string const& way) {
-    auto place = env.config_dir;
-    if (auto const document = client(env.run_dir).get("/v1/status"); document) {
-        place = text(object(*document, "node"), "config_dir");
+exit_code print_realserver_script(environment& env, std::string const& service, std::string const& way,
+                                  directory const& where) {
+    auto place = where.value_or(env.config_dir);
+    if (!where) {
+        if (auto const document = client(env.run_dir).get("/v1/status"); document) {
+            place = text(object(*document, "node"), "config_dir");
+        }
     }
     auto const how = parse_receiving(way);
     auto const file = config::read_file(place / "cluster.toml");

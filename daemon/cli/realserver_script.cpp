@@ -111,8 +111,21 @@ struct unwrapping {
     std::string remove;
 };
 
-unwrapping unwrapping_of(balance::tunnel const& t) {
+/// Beside gre0 another interface needs an address of its own.
+std::string make_gre(std::vector<balance::real_server> const& servers) {
+    std::string addresses;
+    for (auto const& v : servers) {
+        addresses += " " + v.address.to_string();
+    }
+    return "    for address in" + addresses +
+           "; do\n        [ -z \"$(ip -o addr show to $address)\" ] || own=$address\n    done\n"
+           "    ip link show dyadgre >/dev/null 2>&1 ||\n"
+           "        ip link add dyadgre type gre local ${own:?this machine has no address of a server of the service} icsum\n";
+}
+
+unwrapping unwrapping_of(balance::virtual_service const& s) {
     using kind = balance::tunnel::kind;
+    auto const& t = s.tunnel;
     auto const port = std::to_string(t.port);
     switch (t.type) {
     case kind::gue:
@@ -122,8 +135,7 @@ unwrapping unwrapping_of(balance::tunnel const& t) {
         if (t.sum == balance::tunnel::checksum::none) {
             return {"ip_gre", "gre0", {}, {}};
         }
-        return {"ip_gre", "dyadgre", "    ip link show dyadgre >/dev/null 2>&1 || ip link add dyadgre type gre icsum\n",
-                "    ip link del dyadgre 2>/dev/null || true\n"};
+        return {"ip_gre", "dyadgre", make_gre(s.servers), "    ip link del dyadgre 2>/dev/null || true\n"};
     case kind::ipip:
         break;
     }
@@ -132,7 +144,7 @@ unwrapping unwrapping_of(balance::tunnel const& t) {
 
 std::string tunnel(balance::virtual_service const& s) {
     auto const& a = *s.address;
-    auto const u = unwrapping_of(s.tunnel);
+    auto const u = unwrapping_of(s);
     return head(s, "The tunnel's packets are unwrapped, and the service's address is put on lo. For servers of the service's\n"
                    "# own address family.") +
            by_argument("    modprobe -a " + u.modules + "\n" + u.make + "    ip link set " + u.interface + " up mtu 1480\n" +

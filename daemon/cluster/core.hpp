@@ -89,6 +89,7 @@ private:
     void update_layer4();
     void update_fitness();
     void follow_connections();
+    void ask_for_connections();
     void end_relay();
     void hold_unknown(bool on);
     void tell_proxy();

@@ -191,7 +191,15 @@ void core::follow_connections() {
             return replicator_->send("connections", d);
         });
         events_.add("layer4", "connections are kept alike on both nodes");
+        ask_for_connections();
     });
+}
+
+/// What the peer's kernel told while nobody here listened.
+void core::ask_for_connections() {
+    if (relay_) {
+        replicator_->send("connections wanted", {}); // a peer that is not there yet is asked when it comes
+    }
 }
 
 void core::end_relay() {

@@ -153,6 +153,12 @@ void core::peer_stream(std::string_view channel, std::string_view bytes) {
         }
         return;
     }
+    if (channel == "connections wanted") {
+        if (relay_ && node_->status().state == cluster::node_state::active) {
+            relay_->play_back();
+        }
+        return;
+    }
     if (channel != "persistence") {
         return;
     }
@@ -170,9 +176,7 @@ void core::peer_connected(bool connected) {
     events_.add("replication", connected ? "connected to the peer" : "lost the connection to the peer", {}, !connected);
     if (connected) {
         send_tables_to_peer();
-        if (relay_ && node_->status().state == cluster::node_state::active) {
-            relay_->play_back();
-        }
+        ask_for_connections();
     }
     update_fitness();
 }

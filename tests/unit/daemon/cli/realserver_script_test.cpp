@@ -68,7 +68,7 @@ TEST_CASE("realserver-script: tunnels of each type are unwrapped") {
     using balance::tunnel;
     for (auto const& [t, text] : {std::pair{tunnel{}, "modprobe -a ipip"},
                                   std::pair{tunnel{tunnel::kind::gre, 0, {}}, "ip link set gre0 up"},
-                                  std::pair{tunnel{tunnel::kind::gre, 0, tunnel::checksum::full}, "type gre icsum"},
+                                  std::pair{tunnel{tunnel::kind::gre, 0, tunnel::checksum::full}, "ip link add dyadgre type gre local"},
                                   std::pair{tunnel{tunnel::kind::gue, 6080, {}}, "ip fou add port 6080 gue"}}) {
         auto s = service(mode::tun);
         s.tunnel = t;
