@@ -198,6 +198,9 @@ balance::result<std::string> realserver_script(balance::virtual_service const& s
     if (!s.address) {
         return nothing_to_do(s, "must accept the addresses that your firewall rules mark, which Dyad does not know");
     }
+    if (s.mode == mode::tun && s.address->is_v6()) {
+        return nothing_to_do(s, "need an ip6tnl or ip6gre interface that unwraps, which this version does not write");
+    }
     if (s.mode == mode::tun) {
         return tunnel(s);
     }

@@ -75,6 +75,7 @@ void connection_relay::play_back() {
 
 void connection_relay::from_peer(std::string_view datagram) {
     ++counted_.received;
+    backlog_.add(std::string(datagram), monotonic_ms()); // to be told to the peer that comes back, should this node take over
     sync_->deliver(std::as_bytes(std::span(datagram)));
 }
 

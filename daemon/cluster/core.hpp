@@ -141,6 +141,8 @@ private:
     bool layer4_again_ = false;
     bool layer4_ready_ = false;
     bool relay_starting_ = false;
+    std::int64_t relay_retry_ms_ = 0;  ///< not before
+    std::int64_t served_until_ms_ = 0; ///< when this node was active last, monotonic
     bool holding_ = false; ///< packets of connections that nobody told us of
     bool layer4_follows_ = false;   ///< the layer-4 services of the newest configuration are not programmed yet
     bool listeners_follow_ = false; ///< its listening sockets are not open yet

@@ -23,6 +23,8 @@ namespace {
 /// Entries of a persistence table that go into one message.
 constexpr std::size_t entries_in_a_message = 10'000;
 
+constexpr std::int64_t relay_retry_period_ms = 60'000;
+
 template <class Send>
 void in_parts(std::vector<balance::persistence_entry> const& entries, Send send) {
     for (std::size_t at = 0; at < entries.size(); at += entries_in_a_message) {
@@ -166,8 +168,11 @@ void core::update_layer4() {
 
 /// Connections are kept alike on both nodes as long as there are layer-4 services that allow it.
 void core::follow_connections() {
+    if (leaving_) {
+        return; // leave() ends it, once the kernel has told all
+    }
     auto const& c = running_.cluster.services;
-    bool const wanted = replicator_ && !leaving_ && balance::can_synchronise(c) &&
+    bool const wanted = replicator_ && balance::can_synchronise(c) &&
                         std::any_of(c.services.begin(), c.services.end(),
                                     [](auto const& s) { return balance::is_layer4(s.mode); });
     if (!wanted) {
@@ -175,7 +180,7 @@ void core::follow_connections() {
         relay_error_.clear();
         return;
     }
-    if (relay_ || std::exchange(relay_starting_, true)) {
+    if (relay_ || monotonic_ms() < relay_retry_ms_ || std::exchange(relay_starting_, true)) {
         return;
     }
     layer4_.start_sync({.first = self_.role == cluster::node_id::primary}, [this](auto sync) {
@@ -185,6 +190,11 @@ void core::follow_connections() {
             events_.add("error", "layer-4 connections do not survive a failover: " + error, {}, true);
         }
         if (!sync) {
+            relay_retry_ms_ = monotonic_ms() + relay_retry_period_ms;
+            return;
+        }
+        if (leaving_) {
+            layer4_.end_sync(std::move(*sync));
             return;
         }
         relay_ = std::make_unique<connection_relay>(io_.get_executor(), std::move(*sync), [this](std::string_view d) {
@@ -204,8 +214,9 @@ void core::ask_for_connections() {
 
 void core::end_relay() {
     if (relay_) {
-        layer4_.end_sync(relay_->sync());
+        auto sync = relay_->sync();
         relay_.reset();
+        layer4_.end_sync(std::move(sync)); // the last owner, who may block
     }
 }
 

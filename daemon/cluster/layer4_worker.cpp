@@ -27,6 +27,10 @@ void layer4_worker::hold_unknown(bool on) {
     boost::asio::post(thread_, [this, on] { layer4_.hold_unknown(on); });
 }
 
+void layer4_worker::guard_interface(std::string name) {
+    boost::asio::post(thread_, [this, name = std::move(name)]() mutable { layer4_.guard_interface(std::move(name)); });
+}
+
 void layer4_worker::status(status_read done) {
     auto work = [this, done = std::move(done)]() mutable {
         auto outcome = layer4_.status();

@@ -27,6 +27,8 @@ public:
     void apply(balance::configuration desired, std::vector<balance::server_state> states, applied done);
     /// For the applies that follow; `balance::layer4::hold_unknown`.
     void hold_unknown(bool on);
+    /// `balance::layer4::guard_interface`.
+    void guard_interface(std::string name);
     void status(status_read done);
     using synced = std::function<void(balance::result<std::shared_ptr<balance::connection_sync>>)>;
     void start_sync(balance::connection_sync::settings s, synced done);

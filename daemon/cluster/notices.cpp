@@ -120,13 +120,16 @@ void core::state_changed(cluster::node_state now) {
     if (now == cluster::node_state::active) {
         hold_timer_.expires_after(hold_period);
         hold_timer_.async_wait([this](boost::system::error_code ec) {
-            if (!ec) {
+            if (!ec && node_->status().state == cluster::node_state::active) {
                 hold_unknown(false);
             }
         });
         return;
     }
     if (now == cluster::node_state::passive) {
+        if (!holding_) { // it has been active
+            served_until_ms_ = monotonic_ms();
+        }
         hold_unknown(true);
         if (relay_) {
             relay_->forget();

@@ -15,8 +15,9 @@ std::string interface_at(section const& s, std::string_view key) {
     if (!name) {
         return {};
     }
-    // The kernel's rule (dev_valid_name): 1 to 15 bytes, no slash, colon or white space.
-    bool const bad = name->empty() || name->size() > 15 || name->find_first_of("/: \t\n\v\f\r") != std::string::npos ||
+    // The kernel's rule (dev_valid_name): 1 to 15 bytes, no slash, colon or white space; and none of what nft's strings
+    // take for something else.
+    bool const bad = name->empty() || name->size() > 15 || name->find_first_of("/: \t\n\v\f\r\"*\\") != std::string::npos ||
                      *name == "." || *name == "..";
     if (bad) {
         s.wrong(key, in_quotes(*name) + " is no interface's name; it must be one that `ip link` shows, like \"eth0\"");

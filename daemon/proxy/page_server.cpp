@@ -10,6 +10,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 
+#include <unistd.h>
+
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -127,7 +129,12 @@ void page_server::serve(std::vector<balance::listener> const& fresh, std::set<ba
     });
     for (auto const& l : fresh) {
         auto const protocol = l.local.address.is_v6() ? tcp::v6() : tcp::v4();
-        auto const made = std::make_shared<acceptor>(io_, protocol, l.descriptor);
+        auto const made = std::make_shared<acceptor>(io_);
+        boost::system::error_code ec;
+        if (made->assign(protocol, l.descriptor, ec); ec) {
+            ::close(l.descriptor);
+            continue;
+        }
         if (auto const old = std::exchange(acceptors_[l.local], made)) {
             close(old);
         }

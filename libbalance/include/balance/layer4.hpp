@@ -51,6 +51,10 @@ public:
     /// last connections of its predecessor have been told of: a reset in between would end them. False at first.
     void hold_unknown(bool on);
 
+    /// From the next `apply` on: on this interface only the kernel may send (`connection_sync`, whose kernel believes every
+    /// datagram). Empty, as at first: none.
+    void guard_interface(std::string name);
+
     /// A snapshot read from the kernel, one entry for every layer-4 service of the last `apply`. The kernel adds up its
     /// counters every two seconds.
     [[nodiscard]] result<std::vector<service_status>> status() const;

@@ -168,6 +168,12 @@ std::optional<endpoint> fallback_of(virtual_service const& s, std::uint16_t page
     return std::nullopt;
 }
 
+/// Of a persistent service by mark the kernel ignores the destination's port (ip_vs_sched_persist), so that IPVS cannot
+/// lead to the page.
+bool needs_page_rule(virtual_service const& s, service_key const& key) {
+    return s.fallback.mode == fallback::kind::local && key.mark != 0 && s.persistence.mode != persistence::kind::none;
+}
+
 void add_destinations(virtual_service const& s, configuration const& c, states_by_key const& states,
                       desired_service& out) {
     std::set<endpoint> taken;
@@ -183,7 +189,11 @@ void add_destinations(virtual_service const& s, configuration const& c, states_b
         }
     }
     auto const last_resort = fallback_of(s, c.page_port);
-    if (last_resort && nobody_left(s, states) && taken.insert(*last_resort).second) {
+    if (!last_resort || !nobody_left(s, states)) {
+        return;
+    }
+    out.fallback_active = true;
+    if (!needs_page_rule(s, out.config.key) && taken.insert(*last_resort).second) {
         out.destinations.push_back({"fallback", {*last_resort, method_of(s.mode), 1, 0, 0, s.tunnel}, {}, true});
     }
 }
@@ -202,6 +212,13 @@ void add_mark_rule(virtual_service const& s, std::uint32_t mark, packet_rules& o
     out.marks.push_back({s.name, *s.address, s.protocol, std::move(ports), mark});
 }
 
+void add_page_rule(virtual_service const& s, std::uint16_t page_port, packet_rules& out) {
+    auto const ports = sorted(rules::client_ports(s));
+    if (s.address && !ports.empty() && (s.protocol == protocol::tcp || s.protocol == protocol::tcp_udp)) {
+        out.pages.push_back({s.name, *s.address, ports, page_port});
+    }
+}
+
 void add_source_rule(virtual_service const& s, std::uint32_t mark, packet_rules& out) {
     auto const source = s.snat_source ? s.snat_source : s.address;
     if (s.mode != mode::snat || !source) {
@@ -215,8 +232,26 @@ void add_source_rule(virtual_service const& s, std::uint32_t mark, packet_rules&
     out.sources.push_back(std::move(rule));
 }
 
-void add_held(virtual_service const& s, packet_rules& out) {
-    auto const ports = sorted(rules::client_ports(s));
+/// The page answers for itself: its connections are this node's own.
+std::vector<port_range> without(std::uint16_t port, std::vector<port_range> const& ports) {
+    std::vector<port_range> out;
+    for (auto const& r : ports) {
+        if (port < r.first || r.last < port) {
+            out.push_back(r);
+            continue;
+        }
+        if (r.first < port) {
+            out.push_back({r.first, static_cast<std::uint16_t>(port - 1)});
+        }
+        if (port < r.last) {
+            out.push_back({static_cast<std::uint16_t>(port + 1), r.last});
+        }
+    }
+    return out;
+}
+
+void add_held(virtual_service const& s, std::uint16_t page_port, packet_rules& out) {
+    auto const ports = without(page_port, sorted(rules::client_ports(s)));
     if (!s.address || ports.empty() || (s.protocol != protocol::tcp && s.protocol != protocol::tcp_udp)) {
         return;
     }
@@ -224,9 +259,10 @@ void add_held(virtual_service const& s, packet_rules& out) {
     if (s.mode != mode::nat && s.mode != mode::snat) {
         return; // servers answer clients themselves
     }
+    auto const to = s.mode == mode::snat ? (s.snat_source ? s.snat_source : s.address) : std::nullopt;
     for (auto const& v : s.servers) {
         out.held_servers.push_back(
-            {s.name, v.address, v.port == 0 ? ports : std::vector<port_range>{{v.port, v.port}}});
+            {s.name, v.address, v.port == 0 ? ports : std::vector<port_range>{{v.port, v.port}}, to});
     }
 }
 
@@ -278,11 +314,15 @@ desired_table desire(configuration const& c, std::span<server_state const> state
             continue;
         }
         add_destinations(s, c, by_key, wanted);
+        if (wanted.fallback_active && needs_page_rule(s, wanted.config.key)) {
+            add_page_rule(s, c.page_port, out.rules); // instead of the mark; connections that IPVS knows need none
+        } else {
+            add_mark_rule(s, mark, out.rules);
+        }
         out.services.push_back(std::move(wanted));
-        add_mark_rule(s, mark, out.rules);
         add_source_rule(s, mark, out.rules);
         if (hold) {
-            add_held(s, out.rules);
+            add_held(s, c.page_port, out.rules);
         }
     }
     out.rules.masquerade = masquerade_of(c);

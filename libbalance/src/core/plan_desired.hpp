@@ -6,6 +6,7 @@
 #include <balance/service.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,11 +44,22 @@ struct masquerade_rule {
     bool operator==(masquerade_rule const&) const = default;
 };
 
+/// New TCP connections to these ports of this address go to another port of it: the node's own page.
+struct page_rule {
+    std::string service;
+    balance::address address;
+    std::vector<port_range> ports; ///< sorted; never empty
+    std::uint16_t page_port = 0;
+
+    bool operator==(page_rule const&) const = default;
+};
+
 /// TCP packets to, or from, these ports of a machine.
 struct port_rule {
     std::string service;
     balance::address address;
-    std::vector<port_range> ports; ///< sorted; never empty
+    std::vector<port_range> ports;            ///< sorted; never empty
+    std::optional<balance::address> to{}; ///< from servers: only those to this address of ours
 
     bool operator==(port_rule const&) const = default;
 };
@@ -57,13 +69,16 @@ struct packet_rules {
     std::vector<mark_rule> marks;
     std::vector<source_rule> sources;
     masquerade_rule masquerade;
+    std::vector<page_rule> pages;
     /// Held: packets in mid-stream that IPVS knows no connection of, from clients and from translated servers.
     std::vector<port_rule> held_clients;
     std::vector<port_rule> held_servers;
+    /// Interface on which only the kernel may speak; empty: none.
+    std::string guarded_interface;
 
     [[nodiscard]] std::size_t size() const noexcept {
-        return marks.size() + sources.size() + (masquerade.machines.empty() ? 0 : 1) + held_clients.size() +
-               held_servers.size();
+        return marks.size() + sources.size() + (masquerade.machines.empty() ? 0 : 1) + pages.size() + held_clients.size() +
+               held_servers.size() + (guarded_interface.empty() ? 0 : 1);
     }
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
     bool operator==(packet_rules const&) const = default;
@@ -73,7 +88,7 @@ struct desired_destination {
     std::string name;
     destination config;
     std::string why; ///< why it gets no new connections ("down"); empty when it does
-    bool is_fallback = false;
+    bool is_fallback = false; ///< no server of the configuration
 
     bool operator==(desired_destination const&) const = default;
 };
@@ -82,6 +97,7 @@ struct desired_service {
     std::string name;
     service config;
     std::vector<desired_destination> destinations;
+    bool fallback_active = false; ///< no server is left and something else answers
 
     bool operator==(desired_service const&) const = default;
 };

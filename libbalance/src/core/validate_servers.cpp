@@ -44,6 +44,17 @@ void check_port(virtual_service const& s, real_server const& v, report& r) {
     }
 }
 
+/// Of a persistent service by mark the kernel ignores the servers' ports.
+void check_translation(virtual_service const& s, real_server const& v, report& r) {
+    auto const ports = client_ports(s);
+    bool const same = ports.size() == 1 && ports.front() == port_range{v.port, v.port};
+    if (v.port != 0 && !same && needs_mark(s) && s.persistence.mode != persistence::kind::none &&
+        (s.mode == mode::nat || s.mode == mode::snat)) {
+        r.wrong({"port"}, "the kernel cannot translate ports for a persistent service with several ports or a firewall "
+                          "mark; leave port out, or make a service of each port");
+    }
+}
+
 void check_limits(virtual_service const& s, real_server const& v, report& r) {
     if (v.min_connections == 0) {
         return;
@@ -81,6 +92,7 @@ void check_servers(virtual_service const& s, report r) {
         }
         check_address(s, v, below);
         check_port(s, v, below);
+        check_translation(s, v, below);
         check_limits(s, v, below);
         auto const [other, is_new] = endpoints.emplace(endpoint{v.address, v.port}, v.name);
         if (!is_new && !v.address.is_unspecified()) {

@@ -126,23 +126,48 @@ std::string masquerade_text(ipvs::masquerade_rule const& r, bool v6) {
     return out + "{ " + list + " } masquerade\n";
 }
 
-/// The hooks come after IPVS has taken what it knows (98 and 99 on the way in, 100 on the way through).
+/// The first packet of a connection alone, so that those of IPVS stay what they are.
+std::string page_text(ipvs::page_rule const& r) {
+    auto const where = r.address.to_string();
+    return "\t\t" + family(r.address) + " daddr " + where + " tcp dport " + ports_text(joined(r.ports)) +
+           " tcp flags 0x2 / 0x1,0x2,0x4,0x10 dnat " + family(r.address) + " to " +
+           (r.address.is_v6() ? "[" + where + "]" : where) + ":" + std::to_string(r.page_port) + comment_text(r.service) +
+           "\n";
+}
+
+std::string from_server(ipvs::port_rule const& r) {
+    return "\t\t" + family(r.address) + " saddr " + r.address.to_string() + " tcp sport " + ports_text(joined(r.ports));
+}
+
+/// The hooks come after IPVS has taken what it knows (98 and 99 on the way in, 100 on the way through). Of what only
+/// passes through, connections that this node has seen both ways of are none of a service.
 std::string held_text(ipvs::packet_rules const& rules) {
-    std::string out = "\tchain unknown_in {\n\t\ttype filter hook input priority 110; policy accept;\n";
+    std::string in;
+    std::string through;
     for (auto const& r : rules.held_clients) {
-        out += "\t\t" + family(r.address) + " daddr " + r.address.to_string() + " tcp dport " + ports_text(joined(r.ports)) +
-               " tcp flags ! 0x2,0x4 drop" + comment_text(r.service) + "\n";
+        in += "\t\t" + family(r.address) + " daddr " + r.address.to_string() + " tcp dport " + ports_text(joined(r.ports)) +
+              " tcp flags ! 0x2,0x4 drop" + comment_text(r.service) + "\n";
     }
-    out += "\t}\n";
-    if (rules.held_servers.empty()) {
-        return out;
-    }
-    out += "\n\tchain unknown_through {\n\t\ttype filter hook forward priority 110; policy accept;\n";
     for (auto const& r : rules.held_servers) {
-        out += "\t\t" + family(r.address) + " saddr " + r.address.to_string() + " tcp sport " + ports_text(joined(r.ports)) +
-               " drop" + comment_text(r.service) + "\n";
+        if (r.to) {
+            in += from_server(r) + " " + family(*r.to) + " daddr " + r.to->to_string() + " drop" + comment_text(r.service) +
+                  "\n";
+        } else {
+            through += from_server(r) + " tcp flags ! 0x2 ct state 0x8 drop" + comment_text(r.service) + "\n";
+        }
     }
-    return out + "\t}\n";
+    std::string out = "\tchain unknown_in {\n\t\ttype filter hook input priority 110; policy accept;\n" + in + "\t}\n";
+    if (!through.empty()) {
+        out += "\n\tchain unknown_through {\n\t\ttype filter hook forward priority 110; policy accept;\n" + through +
+               "\t}\n";
+    }
+    return out;
+}
+
+/// The kernel's own sockets belong to nobody, so all that has an owner is somebody else.
+std::string guard_text(std::string const& interface) {
+    return "\tchain guard {\n\t\ttype filter hook output priority 0; policy accept;\n\t\toifname \"" + interface +
+           "\" meta skuid 0-4294967295 drop\n\t}\n";
 }
 
 } // namespace
@@ -161,6 +186,14 @@ std::string ruleset(ipvs::packet_rules const& rules) {
                "\tchain output {\n\t\ttype route hook output priority -150; policy accept;\n\t\tfib daddr type 2 jump "
                "services\n\t}\n";
     }
+    if (!rules.pages.empty()) {
+        next_chain();
+        out += "\tchain pages {\n\t\ttype nat hook prerouting priority -100; policy accept;\n";
+        for (auto const& r : rules.pages) {
+            out += page_text(r);
+        }
+        out += "\t}\n";
+    }
     if (!rules.sources.empty() || !rules.masquerade.machines.empty()) {
         next_chain();
         out += "\tchain postrouting {\n\t\ttype nat hook postrouting priority 100; policy accept;\n";
@@ -172,6 +205,10 @@ std::string ruleset(ipvs::packet_rules const& rules) {
     if (!rules.held_clients.empty()) {
         next_chain();
         out += held_text(rules);
+    }
+    if (!rules.guarded_interface.empty()) {
+        next_chain();
+        out += guard_text(rules.guarded_interface);
     }
     return std::string("table inet ") + table_name + " {\n" + out + "}\n";
 }

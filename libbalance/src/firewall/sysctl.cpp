@@ -52,6 +52,8 @@ std::vector<sysctl> needed_sysctls(ipvs::desired_table const& desired, std::vect
     out.push_back({"net.ipv4.vs.expire_nodest_conn", "1", {}});
     out.push_back({"net.ipv4.vs.expire_quiescent_template", "1", {}});
     out.push_back({"net.ipv4.vs.sloppy_tcp", hold ? "0" : "1", {}});
+    // Both sync daemons run on both nodes; with this set, one that receives would not balance.
+    out.push_back({"net.ipv4.vs.backup_only", "0", {}});
     bool nat4 = false;
     bool nat6 = false;
     std::set<std::string> one_armed; // interfaces with servers: replies may leave where they came in

@@ -60,9 +60,14 @@ result<> run_daemons(std::string const& interface, std::uint8_t id) {
 
 bool can_synchronise(configuration const& c) {
     return std::none_of(c.services.begin(), c.services.end(), [](virtual_service const& s) {
-        return s.mode == mode::tun && s.address &&
-               std::any_of(s.servers.begin(), s.servers.end(),
-                           [&](real_server const& v) { return v.address.is_v6() != s.address->is_v6(); });
+        if (s.mode != mode::tun || (!s.address && s.servers.empty())) {
+            return false;
+        }
+        bool const v6 = s.address ? s.address->is_v6() : s.servers.front().address.is_v6();
+        bool const other_fallback =
+            s.fallback.mode == fallback::kind::server && s.fallback.target.address.is_v6() != v6;
+        return other_fallback || std::any_of(s.servers.begin(), s.servers.end(),
+                                             [&](real_server const& v) { return v.address.is_v6() != v6; });
     });
 }
 

@@ -45,6 +45,7 @@ struct layer4::impl {
     firewall::sysctl_writer sysctls;
     bool asked_for_module = false;
     bool hold = false;
+    std::string guarded_interface;
 };
 
 result<std::unique_ptr<ipvs::channel>> layer4::impl::open(bool needed) {
@@ -69,6 +70,7 @@ void layer4::impl::refuse_all(std::string const& reason) {
 result<std::vector<layer4::change>> layer4::impl::apply(configuration const& wanted,
                                                         std::span<server_state const> states) {
     desired = ipvs::desire(wanted, states, hold);
+    desired.rules.guarded_interface = guarded_interface;
     services.clear();
     std::copy_if(wanted.services.begin(), wanted.services.end(), std::back_inserter(services),
                  [](virtual_service const& s) { return is_layer4(s.mode); });
@@ -157,6 +159,9 @@ result<> layer4::impl::apply_rules(std::vector<change>& out) {
         for (auto const& r : desired.rules.sources) {
             refuse(r.service, written.error().detail);
         }
+        for (auto const& r : desired.rules.pages) {
+            refuse(r.service, written.error().detail);
+        }
         return {};
     }
     if (*written) {
@@ -182,8 +187,7 @@ service_status layer4::impl::status_of(virtual_service const& s,
     auto const found = wanted == desired.services.end() ? actual.end() : actual.find(wanted->config.key);
     if (found != actual.end()) {
         out.counters = found->second->counters;
-        out.fallback_active = std::any_of(wanted->destinations.begin(), wanted->destinations.end(),
-                                          [](auto const& d) { return d.is_fallback; });
+        out.fallback_active = wanted->fallback_active;
         for (auto const& d : wanted->destinations) {
             auto const& states = found->second->destinations;
             auto const same = [&](ipvs::destination_state const& x) { return x.config.remote == d.config.remote; };
@@ -260,6 +264,7 @@ result<std::vector<layer4::change>> layer4::apply(configuration const& desired, 
     return impl_->apply(desired, states);
 }
 void layer4::hold_unknown(bool on) { impl_->hold = on; }
+void layer4::guard_interface(std::string name) { impl_->guarded_interface = std::move(name); }
 
 result<std::vector<service_status>> layer4::status() const { return impl_->status(); }
 result<> layer4::purge() { return impl_->purge(); }

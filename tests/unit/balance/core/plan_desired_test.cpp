@@ -328,3 +328,32 @@ TEST_CASE("held are packets of unknown connections, from clients and from server
     CHECK(rules.held_servers == std::vector<port_rule>{{"translated", make_address("198.51.100.1"), {{11104, 11104}}},
                                                        {"translated", make_address("198.51.100.2"), both}});
 }
+
+TEST_CASE("replies to a snat service are held at its source address, and the node's own page is not held") {
+    configuration c;
+    c.services = {service_at("source", "192.0.2.1", {{80, 80}}, mode::snat),
+                  service_at("all", "192.0.2.2", {{1, 65535}}, mode::nat)};
+    allocate_marks(c);
+    auto const rules = desire(c, all_up(c), true).rules;
+    CHECK(rules.held_servers.at(0) ==
+          port_rule{"source", make_address("198.51.100.1"), {{80, 80}}, make_address("192.0.2.1")});
+    CHECK(rules.held_clients.at(1).ports == std::vector<port_range>{{1, 9080}, {9082, 65535}});
+}
+
+TEST_CASE("a persistent service by mark falls back by a rule, for IPVS would ignore the page's port") {
+    configuration c;
+    c.services = {service_at("pacs", "192.0.2.1", {{80, 80}, {443, 443}}, mode::nat)};
+    c.services[0].persistence.mode = persistence::kind::source_ip;
+    c.services[0].fallback.mode = fallback::kind::local;
+    allocate_marks(c);
+    CHECK(desire_up(c).rules.pages.empty());
+    auto states = all_up(c);
+    for (auto& s : states) {
+        s.health = health::down;
+    }
+    auto const t = desire(c, states);
+    CHECK(t.services[0].fallback_active);
+    CHECK(t.services[0].destinations.size() == 2);
+    CHECK(t.rules.marks.empty());
+    CHECK(t.rules.pages == std::vector<page_rule>{{"pacs", make_address("192.0.2.1"), {{80, 80}, {443, 443}}, 9081}});
+}

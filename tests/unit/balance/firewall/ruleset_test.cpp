@@ -21,7 +21,7 @@ std::string golden(std::string const& name) {
 }
 
 std::string only_rule(mark_rule r) {
-    auto const text = firewall::ruleset({{std::move(r)}, {}, {}, {}, {}});
+    auto const text = firewall::ruleset({{std::move(r)}, {}, {}, {}, {}, {}, {}});
     auto const start = text.find("\t\tip");
     return text.substr(start + 2, text.find('\n', start) - start - 2);
 }
@@ -40,8 +40,11 @@ TEST_CASE("the table is what nft prints of it") {
          {"by address", 0, make_address("192.0.2.5"), protocol::tcp, 80, make_address("192.0.2.5")},
          {"by address 6", 0, make_address("2001:db8::5"), protocol::udp, 53, make_address("2001:db8::5")}},
         {"eth1", {make_address("10.0.0.1"), make_address("10.0.0.2"), make_address("fd00::1")}},
+        {{"page", make_address("192.0.2.6"), {{80, 80}, {443, 443}}, 9081}, {"page 6", make_address("2001:db8::6"), {{80, 80}}, 9081}},
         {{"pacs", make_address("192.0.2.1"), {{80, 80}, {443, 443}}}, {"by address 6", make_address("2001:db8::5"), {{53, 53}}}},
-        {{"pacs", make_address("10.0.0.1"), {{11104, 11104}}}}};
+        {{"pacs", make_address("10.0.0.1"), {{11104, 11104}}},
+         {"by address", make_address("10.0.0.2"), {{80, 80}}, make_address("192.0.2.5")}},
+        "dyad-sync"};
     CHECK(firewall::ruleset(rules) == golden("rules.nft"));
 }
 

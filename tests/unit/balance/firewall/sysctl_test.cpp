@@ -28,7 +28,7 @@ std::vector<std::string> names(std::vector<sysctl> const& list) {
 }
 
 std::vector<std::string> const always{"net.ipv4.vs.expire_nodest_conn=1", "net.ipv4.vs.expire_quiescent_template=1",
-                                      "net.ipv4.vs.sloppy_tcp=1"};
+                                      "net.ipv4.vs.sloppy_tcp=1", "net.ipv4.vs.backup_only=0"};
 
 std::vector<std::string> always_and(std::vector<std::string> const& more) {
     auto out = always;

@@ -98,7 +98,6 @@ check = { type = "external", command = "/usr/local/bin/check", interval = "1s", 
 fallback = "192.0.2.8:81"
 [service.S.server.z]
 address = "192.0.2.2"
-port = 8080
 weight = 65535
 min_connections = 5
 max_connections = 10
@@ -123,8 +122,22 @@ weight = 0
     want.check.rise = 3;
     want.check.fall = 4;
     want.fallback = {balance::fallback::kind::server, {make_address("192.0.2.8"), 81}};
-    want.servers = {{"z", make_address("192.0.2.2"), 8080, 65535, 5, 10}, {"a", make_address("192.0.2.1"), 0, 0, 0, 0}};
+    want.servers = {{"z", make_address("192.0.2.2"), 0, 65535, 5, 10}, {"a", make_address("192.0.2.1"), 0, 0, 0, 0}};
     CHECK(c.services.services == std::vector{want});
+}
+
+TEST_CASE("cluster.toml: tunnels, single datagrams, flags of schedulers and translated ports arrive") {
+    using balance::tunnel;
+    CHECK(service("mode = \"tun\"\nports = [80]\ntunnel = { type = \"gue\", port = 6080, checksum = \"remote\" }").tunnel ==
+          tunnel{tunnel::kind::gue, 6080, tunnel::checksum::remote});
+    CHECK(service("mode = \"tun\"\nports = [80]").tunnel == tunnel{});
+    CHECK(service("mode = \"dr\"\nports = [53]\nprotocol = \"udp\"\none_packet = true\ncheck = { type = \"ping\" }")
+              .one_packet);
+    CHECK(service("mode = \"dr\"\nports = [80]\nbalance = \"sh\"\nscheduler_flags = [\"port\"]").scheduler_flags ==
+          balance::scheduler_flags{false, true});
+    auto const c = parsed("format = 1\n[service.S]\nmode = \"nat\"\naddress = \"192.0.2.9\"\nports = [104]\n" +
+                          std::string(server) + "port = 11104\n");
+    CHECK(c.services.services.at(0).servers.at(0).port == 11104);
 }
 
 TEST_CASE("cluster.toml: marks, all ports but some, and a bare mark") {
