@@ -6,6 +6,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -15,6 +16,10 @@
 #include <string_view>
 
 namespace dyad {
+
+/// The kernel tells of a connection three packets old when what it collected is 2 s old, and looks once a second; then
+/// comes the way to the peer. After this it has told.
+inline constexpr std::chrono::milliseconds connections_told{3300};
 
 /// What the kernel said of its connections, for a peer that was not there to hear it. Oldest goes first when it is too
 /// old to matter (IPVS forgets a silent TCP connection after 15 minutes) or when there is too much of it.

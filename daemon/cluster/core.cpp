@@ -14,7 +14,6 @@ namespace dyad {
 
 namespace {
 
-constexpr std::chrono::milliseconds flush_period{2700}; ///< after which a kernel has told its peer of a connection
 constexpr std::chrono::milliseconds reconcile_period{1500}; ///< what others changed is put right within 2 s
 
 config::surroundings surroundings_of(std::filesystem::path const& directory) {
@@ -233,12 +232,12 @@ void core::leave(std::string why) {
     events_.add("process", "leaving: " + why);
     children_->to_guardian({{"type", "leaving"}});
     bool const active = node_->status().state == cluster::node_state::active;
-    bool const serves = active || monotonic_ms() - served_until_ms_ < flush_period.count();
+    bool const serves = active || monotonic_ms() - served_until_ms_ < connections_told.count();
     bool const tells_peer = relay_ && serves && replicator_->status().connected;
     node_->leave();
     tick_.cancel();
     // The kernel keeps for a while what it has to tell the peer of our connections.
-    hold_timer_.expires_after(tells_peer ? flush_period : std::chrono::milliseconds(0));
+    hold_timer_.expires_after(tells_peer ? connections_told : std::chrono::milliseconds(0));
     hold_timer_.async_wait([this](boost::system::error_code) {
         end_relay();
         if (replicator_) {

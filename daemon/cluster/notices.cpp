@@ -17,8 +17,8 @@ namespace json = boost::json;
 
 namespace {
 
-/// A kernel tells its peer of a connection within 2.6 s.
-constexpr std::chrono::seconds hold_period{3};
+/// By then the other node's kernel has told of connections that began before this one became active.
+constexpr auto hold_period = connections_told + std::chrono::milliseconds(300);
 
 /// The list `m[member]`, or nothing when one of our own processes talks nonsense: that is logged, never acted on.
 template <class T>

@@ -24,8 +24,8 @@ public:
     /// From one check to the next: a tenth of the deadtime, at least 1 ms.
     [[nodiscard]] nanoseconds interval() const noexcept;
 
-    /// One check. `word` is CLOCK_MONOTONIC nanoseconds as last written, 0: the thread has not begun. True when it is
-    /// older than 0.6 deadtimes.
+    /// One check. `word` is CLOCK_MONOTONIC nanoseconds as last written, 0: the thread has not begun or has
+    /// ended in good order. True when it is older than 0.6 deadtimes.
     [[nodiscard]] bool stalled(nanoseconds now, std::uint64_t word) noexcept;
 
 private:

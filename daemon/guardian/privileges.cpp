@@ -19,7 +19,7 @@ namespace dyad {
 
 namespace {
 
-balance::error failed(char const* call) {
+balance::error cannot(char const* call) {
     auto const why = boost::system::error_code(errno, boost::system::system_category()).message();
     return balance::make_error(balance::errc::io_error, std::string("cannot give up privileges: ") + call + ": " + why);
 }
@@ -35,13 +35,13 @@ balance::result<> become_nobody() {
     auto const* const group = ::getgrnam("nogroup");
     auto const gid = group != nullptr && group->gr_gid != 0 ? group->gr_gid : overflow_id;
     if (::setgroups(0, nullptr) != 0) {
-        return failed("setgroups");
+        return cannot("setgroups");
     }
     if (::setresgid(gid, gid, gid) != 0) {
-        return failed("setresgid");
+        return cannot("setresgid");
     }
     if (::setresuid(uid, uid, uid) != 0) {
-        return failed("setresuid");
+        return cannot("setresuid");
     }
     return {};
 }
@@ -50,7 +50,7 @@ balance::result<> clear_capabilities() {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
     if (::syscall(SYS_capset, &header, none.data()) != 0) {
-        return failed("capset");
+        return cannot("capset");
     }
     return {};
 }
@@ -79,14 +79,14 @@ balance::result<> drop_privileges() {
     }
     rlimit const no_core{0, 0};
     if (::setrlimit(RLIMIT_CORE, &no_core) != 0) {
-        return failed("setrlimit");
+        return cannot("setrlimit");
     }
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-        return failed("prctl(PR_SET_NO_NEW_PRIVS)");
+        return cannot("prctl(PR_SET_NO_NEW_PRIVS)");
     }
     // Last: a change of user or capabilities clears it (prctl(2)).
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) {
-        return failed("prctl(PR_SET_PDEATHSIG)");
+        return cannot("prctl(PR_SET_PDEATHSIG)");
     }
     if (::getppid() != parent) {
         return balance::make_error(balance::errc::io_error, "the parent process died meanwhile");

@@ -33,7 +33,7 @@ json::array up(std::vector<std::string> const& services) {
     return states;
 }
 
-json::object configuration(std::string const& services, json::array states) {
+json::object relay_configuration(std::string const& services, json::array states) {
     return {{"type", "configure"},
             {"cluster_toml", "format = 1\n" + services},
             {"marks", json::array()},
@@ -69,10 +69,10 @@ TEST_CASE("the proxy process relays on the sockets it is given") {
     seat.attach();
     SECTION("sockets before the configuration") {
         seat.give({where}, {socket.get()});
-        seat.say_as_cluster(configuration(service("a", where.port, server.port()), up({"a"})));
+        seat.say_as_cluster(relay_configuration(service("a", where.port, server.port()), up({"a"})));
     }
     SECTION("the configuration before its sockets") {
-        seat.say_as_cluster(configuration(service("a", where.port, server.port()), up({"a"})));
+        seat.say_as_cluster(relay_configuration(service("a", where.port, server.port()), up({"a"})));
         seat.give({where}, {socket.get()});
     }
     CHECK(ask(where) == "anna");
@@ -86,7 +86,7 @@ TEST_CASE("the page answers for layer-4 services without servers, and only while
     seat.attach();
     std::string const layer4 = "[service.a]\nmode = \"nat\"\naddress = \"127.0.0.1\"\nports = [80]\n"
                                "check = { type = \"on\" }\n";
-    auto with_page = configuration(layer4 + "fallback = \"local\"\n", json::array());
+    auto with_page = relay_configuration(layer4 + "fallback = \"local\"\n", json::array());
     with_page["page_port"] = where.port;
     seat.say_as_cluster(with_page);
     seat.give({where}, {socket.get()});
@@ -107,7 +107,7 @@ TEST_CASE("a proxy process follows the servers' states") {
     worker_seat seat(dyad::run_proxy_process);
     seat.attach();
     seat.give({where}, {socket.get()});
-    seat.say_as_cluster(configuration(service("a", where.port, server.port()), json::array()));
+    seat.say_as_cluster(relay_configuration(service("a", where.port, server.port()), json::array()));
     CHECK(ask(where).empty()); // never checked: not used
     seat.say_as_cluster({{"type", "states"}, {"states", up({"a"})}});
     std::string answer;
@@ -126,7 +126,7 @@ TEST_CASE("a proxy process serves on after the cluster process died, and gives t
     worker_seat seat(dyad::run_proxy_process);
     seat.attach();
     seat.give({where}, {socket.get()});
-    seat.say_as_cluster(configuration(sticky, up({"a"})));
+    seat.say_as_cluster(relay_configuration(sticky, up({"a"})));
     CHECK(ask(where) == "anna");
     auto const delta = seat.heard("persistence");
     REQUIRE(delta.has_value());
@@ -138,7 +138,7 @@ TEST_CASE("a proxy process serves on after the cluster process died, and gives t
     seat.lose_cluster();
     CHECK(ask(where) == "anna");
     seat.attach();
-    seat.say_as_cluster(configuration(sticky, up({"a"})));
+    seat.say_as_cluster(relay_configuration(sticky, up({"a"})));
     auto const snapshot = seat.heard("persistence");
     REQUIRE(snapshot.has_value());
     CHECK(dyad::ipc::unpack_all<balance::persistence_entry>(*snapshot, "entries").value().size() == 1);
@@ -160,7 +160,7 @@ TEST_CASE("a fresh proxy process takes over the tables of its predecessor") {
     balance::persistence_entry const known{"a", boost::asio::ip::make_address("127.0.0.1"), "B", 7,
                                            balance::milliseconds(60'000)};
     seat.say_as_cluster({{"type", "merge"}, {"entries", dyad::ipc::pack_all(std::vector{known})}});
-    seat.say_as_cluster(configuration(text, states));
+    seat.say_as_cluster(relay_configuration(text, states));
     for (int i = 0; i < 4; ++i) {
         CHECK(ask(where) == "berta");
     }
@@ -175,8 +175,8 @@ TEST_CASE("a socket that the guardian could not open leaves the other services a
     worker_seat seat(dyad::run_proxy_process);
     seat.attach();
     seat.give({good}, {socket.get()}, {}, {taken});
-    seat.say_as_cluster(configuration(service("a", good.port, server.port()) + service("b", taken.port, server.port()),
-                                      up({"a", "b"})));
+    seat.say_as_cluster(relay_configuration(
+        service("a", good.port, server.port()) + service("b", taken.port, server.port()), up({"a", "b"})));
     CHECK(ask(good) == "anna");
     CHECK(reports(seat, "b", [](auto const& s) { return s.not_served == "taken by another program"; }));
     CHECK(ask(taken).empty());
@@ -193,9 +193,9 @@ TEST_CASE("a faulty configuration leaves what is served as it is") {
     worker_seat seat(dyad::run_proxy_process);
     seat.attach();
     seat.give({where}, {socket.get()});
-    seat.say_as_cluster(configuration(service("a", where.port, server.port()), up({"a"})));
+    seat.say_as_cluster(relay_configuration(service("a", where.port, server.port()), up({"a"})));
     CHECK(ask(where) == "anna");
-    seat.say_as_cluster(configuration("[service.a]\nmode = \"fast\"\n", up({"a"})));
+    seat.say_as_cluster(relay_configuration("[service.a]\nmode = \"fast\"\n", up({"a"})));
     seat.say_as_cluster({{"type", "configure"}});
     seat.say_as_cluster({{"type", "states"}, {"states", 5}});
     seat.say_as_cluster({{"type", "dance"}});
@@ -211,7 +211,7 @@ TEST_CASE("a proxy process ends with its guardian and with SIGTERM") {
     CHECK(how->clean());
     worker_seat second(dyad::run_proxy_process);
     second.attach();
-    second.say_as_cluster(configuration("", {}));
+    second.say_as_cluster(relay_configuration("", {}));
     REQUIRE(second.heard("status").has_value()); // its handlers are in place
     auto const ended = second.after_signal(SIGTERM);
     REQUIRE(ended.has_value());

@@ -19,6 +19,16 @@ def pytest_sessionstart(session):
     subprocess.run(["modprobe", "-a", "ip_vs", "nf_tables", "nlmon"], check=True)
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: changes the machine for all; runs while no other test does")
+
+
+def pytest_collection_modifyitems(items):
+    """The longest first, so that the cores have work to the end."""
+    longest = ["test_pair", "test_edits"]
+    items.sort(key=lambda item: longest.index(item.module.__name__) if item.module.__name__ in longest else len(longest))
+
+
 @pytest.fixture(scope="session")
 def everywhere():
     with Town() as town:

@@ -23,6 +23,7 @@ WITHIN = 90  # seconds
 ARCHIVE, DICOM = "10.177.207.230", "192.168.85.30"
 ARCHIVE_PORTS = (80, 104, 443, 2575, 2576, 2762)
 HEALTH_PAGE = "/ea/api/v1/system/health"
+pytestmark = pytest.mark.xdist_group("pair")   # they share one
 
 
 def tables(name, *wanted):

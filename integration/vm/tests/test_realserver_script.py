@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `dyad realserver-script` prints prepares a real server, and takes its work back."""
 
-import pathlib
 import subprocess
 
 import pytest
@@ -13,10 +12,8 @@ VIP = "10.77.0.140"
 SERVERS = {"A": "10.77.0.41", "B": "10.77.0.42"}
 
 
-def printed(text, *options):
+def printed(folder, text, *options):
     """The script for the service "web" of this cluster.toml."""
-    folder = pathlib.Path("/tmp/realserver")
-    folder.mkdir(exist_ok=True)
     (folder / "cluster.toml").write_text("format = 1\n\n" + text)
     return subprocess.run([BUILD / "daemon" / "dyad", "realserver-script", "web", folder, *options], check=True, text=True,
                           capture_output=True).stdout
@@ -29,11 +26,11 @@ def printed(text, *options):
     ("tun", [], {"tunnel": '{ type = "gre" }'}),
     ("tun", [], {"tunnel": '{ type = "gre", checksum = "full" }'}),
     ("tun", [], {"tunnel": '{ type = "gue", port = 6080 }'})])
-def test_servers_answer_after_it_and_are_as_before_without_it(town, driver, mode, options, more):
+def test_servers_answer_after_it_and_are_as_before_without_it(town, driver, tmp_path, mode, options, more):
     town.only_balancer(VIP)
     town.answer([80])
     text = texts.service("web", VIP, "80", SERVERS, mode=mode, balance="rr", **more)
-    script = printed(text, *options)
+    script = printed(tmp_path, text, *options)
     try:
         for server in town.real_servers:
             for _ in range(2):   # it may be run again

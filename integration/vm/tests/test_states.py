@@ -125,6 +125,7 @@ def no_ipvs():
     subprocess.run(["modprobe", "ip_vs"], check=True)
 
 
+@pytest.mark.alone
 def test_a_kernel_without_ipvs_is_no_error(no_ipvs):
     with Lab(heartbeat_links=0, nodes=1, clients=0, observers=0) as lab:
         with Driver(lab.nodes[0]) as driver:
@@ -140,6 +141,7 @@ def test_a_kernel_without_ipvs_is_no_error(no_ipvs):
             assert len(table(lab.nodes[0])) == 3
 
 
+@pytest.mark.alone
 def test_the_module_is_loaded_when_it_can_be(no_ipvs):
     subprocess.run(["rm", "/etc/modprobe.d/dyad-test.conf"], check=True)
     with Lab(heartbeat_links=0, nodes=1, clients=0, observers=0) as lab, Driver(lab.nodes[0]) as driver:

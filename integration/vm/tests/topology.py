@@ -90,6 +90,8 @@ class Town(Lab):
         self.closing.clear()
         run(self.balancer, ["ipvsadm", "-C"])
         run(self.balancer, ["nft", "flush", "ruleset"])
+        with self.balancer.inside():   # what mode snat asks for
+            pathlib.Path("/proc/sys/net/ipv4/vs/conntrack").write_text("0")
 
     def _add(self, host, port, addresses):
         entries = [f"{a}/128 dev {port} nodad" if ":" in a else f"{a}/32 dev {port}" for a in addresses]

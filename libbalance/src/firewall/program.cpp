@@ -140,9 +140,10 @@ result<finished> run_program(std::string_view name, std::vector<std::string> con
     std::string const word(name);
     auto const path = find(name);
     if (!path) {
-        return make_error(errc::not_found, word + (word.starts_with('/') ? " is not there, or is no program that may be "
-                                                                           "run; check its path and its mode"
-                                                                         : " is not installed"));
+        return make_error(errc::not_found,
+                          word + (word.starts_with('/') ? " is not there, or is no program that may be "
+                                                          "run; check its path and its mode"
+                                                        : " is not installed"));
     }
     streams const s;
     if (!s.open() || !s.fill(input)) {
@@ -169,6 +170,12 @@ result<finished> run_program(std::string_view name, std::vector<std::string> con
                           word + " did not end within " + std::to_string(limit.count()) + " ms and was killed");
     }
     return finished{WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status), content(s.out), content(s.err)};
+}
+
+bool load_module(std::string const& name) {
+    constexpr std::chrono::seconds limit(10);
+    auto const done = run_program("modprobe", {"-q", name}, {}, limit);
+    return done && done->exit_code == 0;
 }
 
 } // namespace balance::firewall

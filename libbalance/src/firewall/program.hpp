@@ -18,9 +18,12 @@ struct finished {
 };
 
 /// Runs an administration program of the system (an absolute path, or a name that is looked for in the sbin and bin
-/// directories, not in PATH) with `input`
-/// as its standard input, and waits. No shell. Errors: `not_found`, `timed_out` (it was killed), `io_error`.
+/// directories, not in PATH) with `input` as its standard input, and waits. No shell. Errors: `not_found`, `timed_out`
+/// (it was killed), `io_error`.
 result<finished> run_program(std::string_view name, std::vector<std::string> const& arguments, std::string_view input,
                              std::chrono::milliseconds limit);
+
+/// Asks modprobe for a kernel module. False where it is not to be had, or not by us.
+bool load_module(std::string const& name);
 
 } // namespace balance::firewall

@@ -11,10 +11,10 @@
 #include <linux/ip_vs.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
 namespace balance::ipvs {
@@ -25,6 +25,10 @@ constexpr std::size_t batch_size = 64;
 constexpr int buffer_size = 212992;  // what an unprivileged process may ask for by default
 constexpr timeval time_limit{10, 0}; // loading a scheduler's module is part of an answer
 constexpr int dump_attempts = 5;
+
+/// The kernel makes its datagrams as large as our buffer, but no smaller than a page or 8,192 bytes. Larger ones need
+/// memory in one piece, for each answer anew.
+std::size_t datagram_size() { return static_cast<std::size_t>(std::min(::sysconf(_SC_PAGESIZE), 8192L)); }
 
 error system_error(std::string const& what, int code) {
     if (code == EPERM || code == EACCES) {
@@ -68,7 +72,7 @@ int carried_errno(byte_span payload) {
 
 void channel::close_socket::operator()(nl_sock* s) const noexcept { nl_socket_free(s); }
 
-channel::channel(socket s, int family) : socket_(std::move(s)), family_(family) {}
+channel::channel(socket s, int family) : socket_(std::move(s)), family_(family), buffer_(datagram_size()) {}
 channel::~channel() = default;
 
 result<std::unique_ptr<channel>> channel::open() {
@@ -80,6 +84,8 @@ result<std::unique_ptr<channel>> channel::open() {
         return library_error("generic netlink", code);
     }
     nl_socket_set_buffer_size(s.get(), buffer_size, buffer_size);
+    nl_socket_set_msg_buf_size(s.get(), datagram_size()); // the largest that was ever offered counts
+    nl_socket_disable_msg_peek(s.get());
     setsockopt(nl_socket_get_fd(s.get()), SOL_SOCKET, SO_RCVTIMEO, &time_limit, sizeof(time_limit));
     int const family = genl_ctrl_resolve(s.get(), IPVS_GENL_NAME);
     if (family == -NLE_OBJ_NOTFOUND) {
@@ -118,19 +124,19 @@ result<> channel::send(byte_span packet) {
     return {};
 }
 
-result<bytes> channel::receive() {
+result<byte_span> channel::receive() {
     sockaddr_nl sender{};
-    unsigned char* data = nullptr;
-    int const size = nl_recv(socket_.get(), &sender, &data, nullptr);
+    socklen_t sender_size = sizeof(sender);
+    auto const size = recvfrom(nl_socket_get_fd(socket_.get()), buffer_.data(), buffer_.size(), MSG_TRUNC,
+                               reinterpret_cast<sockaddr*>(&sender), &sender_size);
     if (size < 0) {
-        return size == -NLE_AGAIN ? system_error("answer of IPVS", EAGAIN) : library_error("answer of IPVS", size);
+        return errno == EINTR ? result<byte_span>(byte_span{}) : system_error("answer of IPVS", errno);
     }
-    std::unique_ptr<unsigned char, decltype(&std::free)> const owner(data, &std::free);
-    auto const raw = std::as_bytes(std::span(data, static_cast<std::size_t>(size)));
-    if (sender.nl_pid != 0) {
-        return bytes{}; // another process wrote to our socket: not the kernel's word
+    if (static_cast<std::size_t>(size) > buffer_.size()) {
+        return make_error(errc::protocol_error, "answer of IPVS: " + std::to_string(size) + " bytes at once");
     }
-    return bytes(raw.begin(), raw.end());
+    // Another process may write to our socket: not the kernel's word.
+    return byte_span(buffer_).first(sender.nl_pid == 0 ? static_cast<std::size_t>(size) : 0);
 }
 
 result<bool> channel::try_dump(byte_span request, receiver const& receive_one) {
@@ -168,49 +174,50 @@ result<bool> channel::try_dump(byte_span request, receiver const& receive_one) {
     return !interrupted;
 }
 
-result<> channel::dump_all(byte_span request, receiver const& receive_one) {
+template <class State, class Decode, class Key>
+result<std::vector<State>> channel::dump_all(byte_span request, Decode decode, Key key) {
+    std::vector<State> out;
     for (int i = 0; i < dump_attempts; ++i) {
-        auto const whole = try_dump(request, receive_one);
+        out.clear();
+        auto const whole = try_dump(request, [&](byte_span message) -> result<> {
+            auto decoded = decode(message);
+            if (!decoded) {
+                return decoded.error();
+            }
+            out.push_back(std::move(*decoded));
+            return {};
+        });
         if (!whole) {
             return whole.error();
         }
         if (*whole) {
-            break;
+            return out;
         }
-        // Interrupted: entries may be missing or double. After the last attempt the next plan finds the difference.
     }
-    return {};
+    // Interrupted by changes each time: entries may be missing, which the next plan finds, or double.
+    std::vector<State> once;
+    for (auto& one : out) {
+        std::erase_if(once, [&](State const& other) { return key(other) == key(one); });
+        once.push_back(std::move(one));
+    }
+    return once;
 }
 
 result<std::vector<service_state>> channel::dump() {
-    std::vector<service_state> out;
-    auto services = dump_all(encode_service_dump(), [&](byte_span message) -> result<> {
-        auto decoded = decode_service(message);
-        if (!decoded) {
-            return decoded.error();
-        }
-        auto const same = [&](service_state const& s) { return s.config.key == decoded->config.key; };
-        std::erase_if(out, same);
-        out.push_back(std::move(*decoded));
-        return {};
-    });
-    if (!services) {
-        return services.error();
+    auto out = dump_all<service_state>(encode_service_dump(), decode_service,
+                                       [](service_state const& s) { return s.config.key; });
+    if (!out) {
+        return out.error();
     }
-    for (auto& s : out) {
-        auto destinations = dump_all(encode_destination_dump(s.config.key), [&](byte_span message) -> result<> {
-            auto decoded = decode_destination(message, s.config.key.v6);
-            if (!decoded) {
-                return decoded.error();
-            }
-            auto const same = [&](destination_state const& d) { return d.config.remote == decoded->config.remote; };
-            std::erase_if(s.destinations, same);
-            s.destinations.push_back(std::move(*decoded));
-            return {};
-        });
+    for (auto& s : *out) {
+        auto destinations = dump_all<destination_state>(
+            encode_destination_dump(s.config.key),
+            [&](byte_span message) { return decode_destination(message, s.config.key.v6); },
+            [](destination_state const& d) { return d.config.remote; });
         if (!destinations) {
             return destinations.error();
         }
+        s.destinations = std::move(*destinations);
     }
     return out;
 }

@@ -33,14 +33,18 @@ private:
 
     std::uint32_t append(bytes& out, byte_span message, std::uint16_t flags);
     result<> send(byte_span packet);
-    result<bytes> receive();
-    /// Absent: interrupted by a change, to be asked again.
+    /// The messages of one datagram, until the next call; none if it was not the kernel's.
+    result<byte_span> receive();
+    /// False: interrupted by a change, to be asked again.
     result<bool> try_dump(byte_span request, receiver const& receive_one);
-    result<> dump_all(byte_span request, receiver const& receive_one);
+    /// Asks again while changes interrupt it. `decode` makes a state of a message, `key` says which are the same.
+    template <class State, class Decode, class Key>
+    result<std::vector<State>> dump_all(byte_span request, Decode decode, Key key);
     result<> write_batch(std::span<bytes const> messages, std::vector<int>& out);
 
     socket socket_;
     int family_;
+    bytes buffer_;
     std::uint32_t sequence_ = 0;
 };
 

@@ -26,6 +26,10 @@ enum class command : std::uint8_t {
     remove_daemon = 10
 };
 
+/// Address families as the messages write them: AF_INET and AF_INET6.
+inline constexpr std::uint16_t ipv4_family = 2;
+inline constexpr std::uint16_t ipv6_family = 10;
+
 /// Numbers of linux/ip_vs.h: which of the two daemons that synchronise connections.
 enum class sync_role : std::uint8_t { master = 1, backup = 2 };
 
@@ -38,8 +42,8 @@ bytes encode_service_dump();
 /// Asks for the destinations of one service; sent with NLM_F_DUMP.
 bytes encode_destination_dump(service_key const& key);
 
-/// Starts a sync daemon on an interface that is up, with the kernel's own group and port; only daemons with the same `id`
-/// understand each other.
+/// Starts a sync daemon on an interface that is up, with the kernel's own group and port; only daemons with the same
+/// `id` understand each other.
 bytes encode_sync_start(sync_role role, std::string const& interface, std::uint8_t id);
 bytes encode_sync_stop(sync_role role);
 

@@ -14,8 +14,6 @@ namespace {
 using boost::asio::ip::address_v4;
 using boost::asio::ip::address_v6;
 
-constexpr std::uint16_t ipv6_family = 10; // AF_INET6
-
 error malformed(std::string_view what) {
     return make_error(errc::protocol_error, "the kernel's IPVS answer is malformed: " + std::string(what) +
                                                 "; is this program older than the kernel's IPVS?");

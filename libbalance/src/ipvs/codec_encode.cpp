@@ -10,9 +10,6 @@
 namespace balance::ipvs {
 namespace {
 
-constexpr std::uint16_t ipv4_family = 2;  // AF_INET
-constexpr std::uint16_t ipv6_family = 10; // AF_INET6
-
 std::uint16_t family(bool v6) { return v6 ? ipv6_family : ipv4_family; }
 
 std::uint16_t network_order(std::uint16_t v) {

@@ -25,8 +25,6 @@ constexpr std::array<std::uint32_t, 2> ends{0xa9fe'4279, 0xa9fe'427a}; // 169.25
 
 constexpr std::size_t longest_frame = 2048;
 
-constexpr std::chrono::milliseconds module_limit{10000};
-
 /// Both daemons, whatever ran before: one that was started for an interface that is gone sends nowhere.
 result<> run_daemons(std::string const& interface, std::uint8_t id) {
     auto const k = ipvs::channel::open();
@@ -92,8 +90,7 @@ result<connection_sync> connection_sync::start(settings s) {
     }
     address_v4 const local(s.first ? ends[0] : ends[1]);
     auto link = ipvs::tap::open(s.interface, local);
-    if (!link && link.error().code == errc::not_supported &&
-        firewall::run_program("modprobe", {"-q", "tun"}, {}, module_limit)) {
+    if (!link && link.error().code == errc::not_supported && firewall::load_module("tun")) {
         link = ipvs::tap::open(s.interface, local);
     }
     if (!link) {

@@ -13,8 +13,6 @@
 namespace balance {
 namespace {
 
-constexpr std::chrono::milliseconds module_limit{10000};
-
 bool has_nat(ipvs::desired_service const& s) {
     return std::any_of(s.destinations.begin(), s.destinations.end(),
                        [](auto const& d) { return d.config.method == ipvs::forwarding::masquerade; });
@@ -54,8 +52,7 @@ result<std::unique_ptr<ipvs::channel>> layer4::impl::open(bool needed) {
         return out;
     }
     asked_for_module = true;
-    if (auto const done = firewall::run_program("modprobe", {"-q", "ip_vs"}, {}, module_limit);
-        done && done->exit_code == 0) {
+    if (firewall::load_module("ip_vs")) {
         return ipvs::channel::open();
     }
     return out;

@@ -50,8 +50,8 @@ struct node_settings {
     /// mlockall covers the whole process.
     bool real_time = true;
     unsigned announce_rate = 1000; ///< gratuitous ARP/NA frames per second and interface
-    /// Written with CLOCK_MONOTONIC nanoseconds whenever the heartbeat thread is alive, for a parent that watches it
-    /// through shared memory; may be null; must outlive the node.
+    /// Written with CLOCK_MONOTONIC nanoseconds whenever the heartbeat thread is alive, and with 0 when it has stopped
+    /// in good order, for a parent that watches it through shared memory; may be null; must outlive the node.
     std::atomic<std::uint64_t>* liveness = nullptr;
 };
 
@@ -113,9 +113,9 @@ struct sealed_datagram {
 
 /// One node of a pair: heartbeats, the decision who is active, the floating IPs and their announcement.
 ///
-/// Owns two threads (real-time where permitted): one puts the addresses on and takes them off; on the other, the heartbeat
-/// thread, everything else happens and callbacks are called, which must
-/// not block. All other calls from any thread. Needs CAP_NET_ADMIN and CAP_NET_RAW.
+/// Owns two threads (real-time where permitted): one puts the addresses on and takes them off; on the other, the
+/// heartbeat thread, everything else happens and callbacks are called, which must not block. All other calls from any
+/// thread. Needs CAP_NET_ADMIN and CAP_NET_RAW.
 class [[gnu::visibility("default")]] node {
 public:
     explicit node(node_settings s);

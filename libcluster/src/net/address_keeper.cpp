@@ -14,7 +14,7 @@
 namespace cluster::net {
 namespace {
 
-constexpr int priority = 49; // one below the heartbeat thread
+constexpr int keeper_priority = 49; // one below the heartbeat thread
 constexpr std::chrono::milliseconds put_back_interval{100};
 constexpr unsigned put_back_burst = 10;
 
@@ -71,7 +71,7 @@ void address_keeper::stop() {
 void address_keeper::run() {
     if (settings_.real_time) {
         // The heartbeat thread has reported what is missing.
-        [[maybe_unused]] auto const missing = make_real_time(priority);
+        [[maybe_unused]] auto const missing = make_real_time(keeper_priority);
     }
     while (!stopping_) {
         pollfd sources[] = {{orders_.descriptor(), POLLIN, 0}, {monitor_->descriptor(), POLLIN, 0}};

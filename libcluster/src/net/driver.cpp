@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/driver.hpp"
 
-#include "net/quiet_thread.hpp"
 #include "net/capabilities.hpp"
+#include "net/quiet_thread.hpp"
 #include "net/real_time.hpp"
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 namespace cluster::net {
 namespace {
 
-constexpr int priority = 50;
+constexpr int driver_priority = 50;
 constexpr std::chrono::seconds ping_interval{1};
 constexpr std::chrono::seconds request_limit{5};
 constexpr int announcements_per_turn = 64;
@@ -125,7 +125,7 @@ void driver::set_floating(std::vector<floating_address> f) { keeper_.set_floatin
 
 void driver::run() {
     if (settings_.real_time) {
-        for (auto const& missing : {lock_memory(), make_real_time(priority)}) {
+        for (auto const& missing : {lock_memory(), make_real_time(driver_priority)}) {
             if (!missing.empty()) {
                 tell("error", missing, false);
             }
@@ -235,6 +235,9 @@ void driver::end() {
         w.done(balance::make_error(balance::errc::refused, "the node is stopping"));
     }
     publish();
+    if (settings_.liveness != nullptr) {
+        settings_.liveness->store(0, std::memory_order_relaxed); // nobody is to be missed
+    }
     std::lock_guard const lock{stopped_mutex_};
     stopped_ = true;
     stopped_changed_.notify_all();

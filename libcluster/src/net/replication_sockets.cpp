@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The half of replication_link that listens, accepts and connects.
 #include "net/replication_link.hpp"
+#include "net/socket_address.hpp"
 #include "net/system_error.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <openssl/rand.h>
 
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/rand.h>
 
 #include <algorithm>
 #include <sstream>
@@ -45,25 +46,24 @@ tcp::endpoint endpoint_of(address const& a, std::string const& interface, std::u
     return {scoped, port};
 }
 
-void set(int fd, int level, int option, int value) noexcept { ::setsockopt(fd, level, option, &value, sizeof value); }
-
 /// The node's address may come later than the daemon.
 void allow_absent_address(int fd, bool v4) noexcept {
-    set(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_FREEBIND : IPV6_FREEBIND, 1);
+    set_option(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_FREEBIND : IPV6_FREEBIND, 1);
 }
 
 void tune(tcp::socket& socket, milliseconds dead) {
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
-    set(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(dead.count()));
+    set_option(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(dead.count()));
 }
 
 } // namespace
 
 result<> replication_link::start() {
     if (settings_.self == node_id::none || settings_.paths.empty())
-        return balance::make_error(balance::errc::invalid_configuration,
-                                   "replication needs a role and at least one pair of addresses ([link.…] in node.toml)");
+        return balance::make_error(
+            balance::errc::invalid_configuration,
+            "replication needs a role and at least one pair of addresses ([link.…] in node.toml)");
     if (RAND_bytes(reinterpret_cast<unsigned char*>(&instance_), sizeof instance_) != 1)
         return balance::make_error(balance::errc::io_error, "the system's random generator does not answer");
     std::ostringstream identity;
@@ -79,9 +79,11 @@ result<> replication_link::start() {
         }
     auto const self = shared_from_this();
     for (std::size_t i = 0; i < acceptors_.size(); ++i)
-        asio::co_spawn(executor_, [self, i] { return self->accept(i); }, asio::detached);
+        asio::co_spawn(
+            executor_, [self, i] { return self->accept(i); }, asio::detached);
     for (auto const& p : settings_.paths)
-        asio::co_spawn(executor_, [self, p] { return self->connect(p); }, asio::detached);
+        asio::co_spawn(
+            executor_, [self, p] { return self->connect(p); }, asio::detached);
     return {};
 }
 
@@ -112,15 +114,15 @@ result<> replication_link::listen(path const& p) {
         return system_error(what, code.value());
     allow_absent_address(a.native_handle(), p.local.is_v4());
     if (p.local.is_v6())
-        set(a.native_handle(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    set(a.native_handle(), SOL_SOCKET, SO_REUSEADDR, 1);
+        set_option(a.native_handle(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    set_option(a.native_handle(), SOL_SOCKET, SO_REUSEADDR, 1);
     a.bind(local, code);
     if (!code)
         a.listen(asio::socket_base::max_listen_connections, code);
     if (code)
-        return system_error(what, code.value(),
-                            code == asio::error::address_in_use ? "is another dyadd running? `ss -ltnp` shows who has the port"
-                                                                : "");
+        return system_error(
+            what, code.value(),
+            code == asio::error::address_in_use ? "is another dyadd running? `ss -ltnp` shows who has the port" : "");
     acceptors_.push_back(std::move(a));
     return {};
 }
@@ -181,7 +183,8 @@ asio::awaitable<void> replication_link::attempt(path const& p) {
                                 ? "; is that address on this node?"
                                 : "";
         if (!current_ && !stopped_)
-            last_error_ = "connecting from " + p.local.to_string() + " to " + text_of(remote) + ": " + why.message() + remedy;
+            last_error_ =
+                "connecting from " + p.local.to_string() + " to " + text_of(remote) + ": " + why.message() + remedy;
     };
     auto const socket = std::make_shared<tcp::socket>(executor_);
     error_code code;
@@ -208,7 +211,8 @@ asio::awaitable<void> replication_link::attempt(path const& p) {
     }
     tune(*socket, settings_.dead);
     auto const ended = std::make_shared<asio::steady_timer>(executor_, asio::steady_timer::time_point::max());
-    adopt_socket(std::move(*socket), tls_engine::role::client, [ended] { ended->expires_at(asio::steady_timer::time_point::min()); });
+    adopt_socket(std::move(*socket), tls_engine::role::client,
+                 [ended] { ended->expires_at(asio::steady_timer::time_point::min()); });
     co_await ended->async_wait(asio::as_tuple(asio::use_awaitable));
 }
 

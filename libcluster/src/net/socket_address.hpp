@@ -11,6 +11,11 @@
 
 namespace cluster::net {
 
+/// Sets a socket option of type int. A kernel that does not know it leaves the socket as it was.
+inline void set_option(int fd, int level, int option, int value) noexcept {
+    ::setsockopt(fd, level, option, &value, sizeof value);
+}
+
 /// `sockaddr_in` or `sockaddr_in6`, whichever the address needs.
 union socket_address {
     sockaddr any;

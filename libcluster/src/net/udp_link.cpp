@@ -12,19 +12,17 @@
 namespace cluster::net {
 namespace {
 
-void set(int fd, int level, int option, int value) noexcept { ::setsockopt(fd, level, option, &value, sizeof value); }
-
 /// Options that make heartbeats safer, without which they work all the same.
 void tune(int fd, bool v4) noexcept {
     constexpr int buffer = 1 << 20;    // a burst of someone's junk must not push heartbeats out
     constexpr int control_traffic = 6; // TC_PRIO_CONTROL
-    set(fd, SOL_SOCKET, SO_RCVBUFFORCE, buffer);
-    set(fd, SOL_SOCKET, SO_PRIORITY, control_traffic);
+    set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, buffer);
+    set_option(fd, SOL_SOCKET, SO_PRIORITY, control_traffic);
     if (v4) {
-        set(fd, IPPROTO_IP, IP_TOS, IPTOS_CLASS_CS6);
+        set_option(fd, IPPROTO_IP, IP_TOS, IPTOS_CLASS_CS6);
     } else {
-        set(fd, IPPROTO_IPV6, IPV6_TCLASS, IPTOS_CLASS_CS6);
-        set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+        set_option(fd, IPPROTO_IPV6, IPV6_TCLASS, IPTOS_CLASS_CS6);
+        set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
     }
 }
 
@@ -78,7 +76,7 @@ result<udp_link> udp_link::open(link_settings const& s, std::uint16_t local_port
                                    static_cast<socklen_t>(s.interface.size() + 1)) != 0) {
         return system_error(where + "binding to interface " + s.interface, errno);
     }
-    set(fd.get(), s.local.is_v4() ? IPPROTO_IP : IPPROTO_IPV6, s.local.is_v4() ? IP_FREEBIND : IPV6_FREEBIND, 1);
+    set_option(fd.get(), s.local.is_v4() ? IPPROTO_IP : IPPROTO_IPV6, s.local.is_v4() ? IP_FREEBIND : IPV6_FREEBIND, 1);
     socket_address const local{endpoint{s.local, local_port}};
     if (::bind(fd.get(), &local.any, local.size()) != 0) {
         auto const remedy = errno == EADDRINUSE ? "is another dyadd running? `ss -lunp` shows who has the port" : "";

@@ -242,6 +242,8 @@ TEST_CASE("the liveness word moves while nothing happens") {
         worst = std::max(worst, std::chrono::duration_cast<milliseconds>(now - std::chrono::nanoseconds(word.load())));
     }
     CHECK(worst < s.timing.deadtime);
+    alone.node().leave();
+    CHECK(eventually([&] { return word == 0; })); // and is nobody's concern once the thread has ended
 }
 
 TEST_CASE("what keeps a node from starting is said in one sentence with the remedy") {

@@ -21,7 +21,7 @@ destination dest(char const* where, std::uint32_t weight = 100) {
     return {{make_address(where), 80}, forwarding::direct, weight, 0, 0};
 }
 
-service wrr(service_key key) { return {std::move(key), "wrr", 0, 0, 0xffffffff, {}}; }
+ipvs::service wrr(service_key key) { return {std::move(key), "wrr", 0, 0, 0xffffffff, {}}; }
 
 desired_table web() {
     desired_table out;

@@ -17,11 +17,12 @@ using namespace cluster;
 
 namespace {
 
-generation make(std::uint64_t number) {
-    return {{1, number},
-            {{"certificates/web.pem", std::string(3000, 'p')}, {"cluster.toml", "generation " + std::to_string(number)}},
-            "test",
-            0};
+generation numbered(std::uint64_t number) {
+    return {
+        {1, number},
+        {{"certificates/web.pem", std::string(3000, 'p')}, {"cluster.toml", "generation " + std::to_string(number)}},
+        "test",
+        0};
 }
 
 /// Runs `work` in a child that is killed at its stop number `stops` (a system call stops twice: before and after).
@@ -63,8 +64,8 @@ TEST_CASE("a process that is killed at any system call of a commit leaves the ol
         auto store = generation_store::open(directory);
         REQUIRE(store.has_value());
         store->keep(2);
-        REQUIRE(store->commit(make(number)));
-        REQUIRE(store->commit(make(++number)));
+        REQUIRE(store->commit(numbered(number)));
+        REQUIRE(store->commit(numbered(++number)));
     }
     unsigned old_ones = 0;
     unsigned new_ones = 0;
@@ -75,16 +76,16 @@ TEST_CASE("a process that is killed at any system call of a commit leaves the ol
             if (!store)
                 return false;
             store->keep(2); // so that pruning is interrupted too
-            return store->commit(make(number + 1)).has_value();
+            return store->commit(numbered(number + 1)).has_value();
         });
         auto const store = generation_store::open(directory);
         REQUIRE(store.has_value());
         CHECK(store->notice().empty());
         REQUIRE(store->current());
-        bool const is_new = store->current() == make(number + 1);
-        REQUIRE((is_new || store->current() == make(number)));
+        bool const is_new = store->current() == numbered(number + 1);
+        REQUIRE((is_new || store->current() == numbered(number)));
         for (auto const v : store->history())
-            CHECK(store->load(v).value() == make(v.generation));
+            CHECK(store->load(v).value() == numbered(v.generation));
         (is_new ? new_ones : old_ones) += 1;
         if (is_new)
             ++number;

@@ -15,7 +15,7 @@ namespace {
 
 bool same(key const& a, key const& b) { return std::equal(a.bytes().begin(), a.bytes().end(), b.bytes().begin()); }
 
-fs::path write(fs::path const& file, std::string const& text, fs::perms mode = fs::perms::owner_read) {
+fs::path write_key(fs::path const& file, std::string const& text, fs::perms mode = fs::perms::owner_read) {
     std::ofstream{file} << text;
     fs::permissions(file, mode);
     return file;
@@ -53,7 +53,7 @@ TEST_CASE("a key file is read as it is written by hand, in either case") {
     for (int i = 0; i < 16; ++i) {
         text += "0aBf";
     }
-    auto const loaded = key::load(write(directory.path() / "k", text + "\n"));
+    auto const loaded = key::load(write_key(directory.path() / "k", text + "\n"));
     REQUIRE(loaded.has_value());
     CHECK(loaded->bytes()[0] == 0x0a);
     CHECK(loaded->bytes()[31] == 0xbf);
@@ -69,14 +69,14 @@ TEST_CASE("a bad key file is refused with the remedy") {
         CHECK(e.detail.find("dyad keygen") != std::string::npos);
     }
     SECTION("readable by the group") {
-        auto const e = load_error(write(file, good + "\n", fs::perms::owner_read | fs::perms::group_read));
+        auto const e = load_error(write_key(file, good + "\n", fs::perms::owner_read | fs::perms::group_read));
         CHECK(e.code == balance::errc::not_permitted);
         CHECK(e.detail.find("chmod 600") != std::string::npos);
     }
     SECTION("too short, too long, without a line feed, with a letter that is no digit, empty") {
         for (auto const& text : {good.substr(1) + "\n", good + "7\n", good, good.substr(1) + "g\n", std::string{}}) {
             INFO("'" << text << "'");
-            CHECK(load_error(write(file, text)).code == balance::errc::invalid_configuration);
+            CHECK(load_error(write_key(file, text)).code == balance::errc::invalid_configuration);
             fs::remove(file);
         }
     }

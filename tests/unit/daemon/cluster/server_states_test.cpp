@@ -9,7 +9,7 @@ using cluster::node_id;
 
 namespace {
 
-balance::virtual_service service(std::string name, std::vector<std::string> servers) {
+balance::virtual_service service_with(std::string name, std::vector<std::string> servers) {
     balance::virtual_service s;
     s.name = std::move(name);
     for (auto& server : servers) {
@@ -22,11 +22,11 @@ balance::virtual_service service(std::string name, std::vector<std::string> serv
 
 TEST_CASE("a new server is unknown, and an unchanged one keeps its health over a new configuration") {
     dyad::server_states states;
-    states.set_services({service("a", {"one"})}, 0);
+    states.set_services({service_with("a", {"one"})}, 0);
     CHECK(states.find({"a", "one"})->state.health == health::unknown);
 
     CHECK(states.set_health({"a", "one"}, health::up, "200 OK", 3, 10));
-    states.set_services({service("a", {"one", "two"})}, 20);
+    states.set_services({service_with("a", {"one", "two"})}, 20);
     CHECK(states.find({"a", "one"})->state.health == health::up);
     CHECK(states.find({"a", "one"})->changed_at_ms == 10);
     CHECK(states.find({"a", "two"})->state.health == health::unknown);
@@ -34,7 +34,7 @@ TEST_CASE("a new server is unknown, and an unchanged one keeps its health over a
 
 TEST_CASE("only a change of health is reported") {
     dyad::server_states states;
-    states.set_services({service("a", {"one"})}, 0);
+    states.set_services({service_with("a", {"one"})}, 0);
     CHECK(states.set_health({"a", "one"}, health::down, "connection refused", 1, 5));
     CHECK_FALSE(states.set_health({"a", "one"}, health::down, "no answer", 2, 6));
     CHECK(states.find({"a", "one"})->reason == "no answer");
@@ -43,20 +43,20 @@ TEST_CASE("only a change of health is reported") {
 
 TEST_CASE("an operator's word outlives the server it speaks of") {
     dyad::server_states states;
-    states.set_services({service("a", {"one"})}, 0);
+    states.set_services({service_with("a", {"one"})}, 0);
     balance::server_key const key{"a", "one"};
     states.set_admin({&key, 1}, admin_state::drain, node_id::primary);
     states.set_services({}, 1);
     CHECK(states.find(key) == nullptr);
-    states.set_services({service("a", {"one"})}, 2);
+    states.set_services({service_with("a", {"one"})}, 2);
     CHECK(states.find(key)->state.admin == admin_state::drain);
 }
 
 TEST_CASE("words travel as a document, and the newest wins") {
     dyad::server_states here;
     dyad::server_states there;
-    here.set_services({service("a", {"one", "two"})}, 0);
-    there.set_services({service("a", {"one", "two"})}, 0);
+    here.set_services({service_with("a", {"one", "two"})}, 0);
+    there.set_services({service_with("a", {"one", "two"})}, 0);
     balance::server_key const one{"a", "one"};
     here.set_admin({&one, 1}, admin_state::halt, node_id::primary);
 
@@ -72,8 +72,8 @@ TEST_CASE("words travel as a document, and the newest wins") {
 TEST_CASE("with equal stamps the greater node wins on both sides") {
     dyad::server_states a;
     dyad::server_states b;
-    a.set_services({service("s", {"one"})}, 0);
-    b.set_services({service("s", {"one"})}, 0);
+    a.set_services({service_with("s", {"one"})}, 0);
+    b.set_services({service_with("s", {"one"})}, 0);
     balance::server_key const one{"s", "one"};
     a.set_admin({&one, 1}, admin_state::drain, node_id::primary);
     b.set_admin({&one, 1}, admin_state::halt, node_id::secondary);
@@ -87,7 +87,7 @@ TEST_CASE("with equal stamps the greater node wins on both sides") {
 
 TEST_CASE("a document that is not understood changes nothing") {
     dyad::server_states states;
-    states.set_services({service("a", {"one"})}, 0);
+    states.set_services({service_with("a", {"one"})}, 0);
     for (auto const* bytes :
          {"", "{}", "[1]", R"([{"service":"a"}])", R"([{"service":"a","server":"one","admin":"asleep"}])"}) {
         CHECK_FALSE(states.merge({"servers", 9, node_id::primary, bytes}));

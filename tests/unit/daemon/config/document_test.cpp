@@ -8,7 +8,7 @@ using namespace dyad::config;
 
 namespace {
 
-value parsed(std::string_view text) {
+value tree_of(std::string_view text) {
     auto got = parse_document(text, "x.toml");
     REQUIRE(got.value);
     return *got.value;
@@ -25,7 +25,7 @@ std::vector<std::string> names(value const& table) {
 } // namespace
 
 TEST_CASE("document: tables keep the order of the file, not of the alphabet") {
-    auto const root = parsed(R"(
+    auto const root = tree_of(R"(
 [service.zulu]
 mode = "dr"
 [service.alpha.server.second]
@@ -45,7 +45,7 @@ mike = { z = 1, a = 2 }
 }
 
 TEST_CASE("document: every value knows its place") {
-    auto const root = parsed("format = 1\n[service.\"Web\"]\n  mode = \"dr\"\n  ports = [80,\n    \"*\"]\n");
+    auto const root = tree_of("format = 1\n[service.\"Web\"]\n  mode = \"dr\"\n  ports = [80,\n    \"*\"]\n");
     CHECK(root.find("format")->content.at == place{1, 10});
     auto const& web = *root.find("service")->content.find("Web");
     CHECK(web.at == place{2, 10});
@@ -55,7 +55,7 @@ TEST_CASE("document: every value knows its place") {
 }
 
 TEST_CASE("document: a path is located as deep as it exists; a check may be a named one") {
-    auto const root = parsed(R"(format = 1
+    auto const root = tree_of(R"(format = 1
 [service.A]
 check = "page"
 [service.A.server.s]
