@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <cli/client.hpp>
 #include <cli/commands.hpp>
 #include <cli/document.hpp>
 #include <cli/realserver_script.hpp>
+
+#include <algorithm>
 #include <config/config.hpp>
 #include <config/directory_parts.hpp>
 #include <ostream>

@@ -32,7 +32,8 @@ config::surroundings surroundings_of(std::filesystem::path const& directory) {
 } // namespace
 
 core::core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self)
-    : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), layer4_(io.get_executor()), hold_timer_(io), tick_(io),
+    : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), layer4_(io.get_executor()),
+      observer_(io.get_executor(), layer4_, [this] { update_layer4(); }), hold_timer_(io), tick_(io),
       started_ms_(monotonic_ms()) {}
 
 balance::result<> core::start() {
@@ -217,7 +218,9 @@ void core::tick() {
     tick_.expires_after(reconcile_period);
     tick_.async_wait([this](boost::system::error_code ec) {
         if (!ec && !leaving_) {
-            update_layer4();
+            if (observer_.due()) {
+                update_layer4();
+            }
             tell_guardian();
             update_fitness();
             tick();
@@ -236,6 +239,7 @@ void core::leave(std::string why) {
     bool const tells_peer = relay_ && serves && replicator_->status().connected;
     node_->leave();
     tick_.cancel();
+    observer_.stop();
     // The kernel keeps for a while what it has to tell the peer of our connections.
     hold_timer_.expires_after(tells_peer ? connections_told : std::chrono::milliseconds(0));
     hold_timer_.async_wait([this](boost::system::error_code) {

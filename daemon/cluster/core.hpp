@@ -4,6 +4,7 @@
 #include "cluster/children.hpp"
 #include "cluster/connection_relay.hpp"
 #include "cluster/event_log.hpp"
+#include "cluster/layer4_observer.hpp"
 #include "cluster/layer4_worker.hpp"
 #include "cluster/persistence_copy.hpp"
 #include "cluster/process.hpp"
@@ -125,6 +126,7 @@ private:
     server_states servers_;
     persistence_copy tables_;
     layer4_worker layer4_;
+    layer4_observer observer_;
     std::unique_ptr<children> children_;
     std::unique_ptr<cluster::node> node_;
     std::unique_ptr<cluster::replicator> replicator_;
@@ -143,10 +145,10 @@ private:
     bool relay_starting_ = false;
     std::int64_t relay_retry_ms_ = 0;  ///< not before
     std::int64_t served_until_ms_ = 0; ///< when this node was active last, monotonic
-    bool holding_ = false; ///< packets of connections that nobody told us of
-    bool layer4_follows_ = false;   ///< the layer-4 services of the newest configuration are not programmed yet
-    bool listeners_follow_ = false; ///< its listening sockets are not open yet
-    std::string layer4_error_;      ///< the last one, so that each is told once
+    bool holding_ = false;             ///< packets of connections that nobody told us of
+    bool layer4_follows_ = false;      ///< the layer-4 services of the newest configuration are not programmed yet
+    bool listeners_follow_ = false;    ///< its listening sockets are not open yet
+    std::string layer4_error_;         ///< the last one, so that each is told once
     bool listeners_ready_ = false;
     bool leaving_ = false;
 };

@@ -144,8 +144,12 @@ void core::update_layer4() {
     }
     auto services = running_.cluster.services;
     std::erase_if(services.services, [](auto const& s) { return !balance::is_layer4(s.mode); });
-    layer4_.apply(std::move(services), servers_.list(), [this](auto outcome) {
+    bool const any = !services.services.empty();
+    layer4_.apply(std::move(services), servers_.list(), [this, any](auto outcome, std::chrono::microseconds cost) {
         layer4_busy_ = false;
+        if (!leaving_) {
+            observer_.looked(cost, any);
+        }
         auto const error = outcome ? std::string() : outcome.error().detail;
         if (error != std::exchange(layer4_error_, error) && !error.empty()) {
             events_.add("error", error, {}, true);
@@ -172,9 +176,9 @@ void core::follow_connections() {
         return; // leave() ends it, once the kernel has told all
     }
     auto const& c = running_.cluster.services;
-    bool const wanted = replicator_ && balance::can_synchronise(c) &&
-                        std::any_of(c.services.begin(), c.services.end(),
-                                    [](auto const& s) { return balance::is_layer4(s.mode); });
+    bool const wanted =
+        replicator_ && balance::can_synchronise(c) &&
+        std::any_of(c.services.begin(), c.services.end(), [](auto const& s) { return balance::is_layer4(s.mode); });
     if (!wanted) {
         end_relay();
         relay_error_.clear();

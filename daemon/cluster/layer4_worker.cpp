@@ -3,6 +3,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <sys/resource.h>
+
 #include <utility>
 
 namespace dyad {
@@ -12,13 +14,29 @@ namespace {
 /// Layer 4 waits meanwhile: rules that services need may come from the script.
 constexpr std::chrono::seconds script_limit{30};
 
+/// Processor time of this thread and of the programs it has waited for.
+std::chrono::microseconds spent() {
+    std::chrono::microseconds out{0};
+    for (int const who : {RUSAGE_THREAD, RUSAGE_CHILDREN}) {
+        rusage used{};
+        ::getrusage(who, &used);
+        for (auto const& t : {used.ru_utime, used.ru_stime}) {
+            out += std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_usec);
+        }
+    }
+    return out;
+}
+
 } // namespace
 
 void layer4_worker::apply(balance::configuration desired, std::vector<balance::server_state> states, applied done) {
     auto work = [this, desired = std::move(desired), states = std::move(states), done = std::move(done)]() mutable {
+        auto const before = spent();
         auto outcome = layer4_.apply(desired, states);
-        boost::asio::post(
-            home_, [done = std::move(done), outcome = std::move(outcome)]() mutable { done(std::move(outcome)); });
+        auto const cost = spent() - before;
+        boost::asio::post(home_, [done = std::move(done), outcome = std::move(outcome), cost]() mutable {
+            done(std::move(outcome), cost);
+        });
     };
     boost::asio::post(thread_, std::move(work));
 }
@@ -54,6 +72,22 @@ void layer4_worker::start_sync(balance::connection_sync::settings s, synced done
 
 void layer4_worker::end_sync(std::shared_ptr<balance::connection_sync> sync) {
     boost::asio::post(thread_, [sync = std::move(sync)]() mutable { sync.reset(); });
+}
+
+void layer4_worker::start_watch(watching done) {
+    boost::asio::post(thread_, [this, done = std::move(done)]() mutable {
+        auto opened = balance::layer4_watch::open({});
+        balance::result<std::shared_ptr<balance::layer4_watch>> outcome =
+            opened ? balance::result<std::shared_ptr<balance::layer4_watch>>(
+                         std::make_shared<balance::layer4_watch>(std::move(*opened)))
+                   : opened.error();
+        boost::asio::post(
+            home_, [done = std::move(done), outcome = std::move(outcome)]() mutable { done(std::move(outcome)); });
+    });
+}
+
+void layer4_worker::end_watch(std::shared_ptr<balance::layer4_watch> watch) {
+    boost::asio::post(thread_, [watch = std::move(watch)]() mutable { watch.reset(); });
 }
 
 void layer4_worker::run_script(std::string path, std::function<void(balance::result<>)> done) {

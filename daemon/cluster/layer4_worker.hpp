@@ -3,10 +3,12 @@
 
 #include <balance/connection_sync.hpp>
 #include <balance/layer4.hpp>
+#include <balance/layer4_watch.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,14 +16,16 @@
 
 namespace dyad {
 
-/// Runs `balance::layer4` and starts and ends `balance::connection_sync`, whose netlink calls block, on a thread of its
-/// own. Results come back on the caller's executor.
+/// Runs `balance::layer4` and starts and ends `balance::connection_sync` and `balance::layer4_watch`, whose netlink
+/// calls block, on a thread of its own. Results come back on the caller's executor.
 class layer4_worker {
 public:
     explicit layer4_worker(boost::asio::any_io_executor home) : home_(std::move(home)) {}
     ~layer4_worker() { thread_.join(); }
 
-    using applied = std::function<void(balance::result<std::vector<balance::layer4::change>>)>;
+    /// What was done, and the processor time that it took, programs included.
+    using applied =
+        std::function<void(balance::result<std::vector<balance::layer4::change>>, std::chrono::microseconds)>;
     using status_read = std::function<void(balance::result<std::vector<balance::service_status>>)>;
 
     void apply(balance::configuration desired, std::vector<balance::server_state> states, applied done);
@@ -34,6 +38,10 @@ public:
     void start_sync(balance::connection_sync::settings s, synced done);
     /// Lets go of it there.
     void end_sync(std::shared_ptr<balance::connection_sync> sync);
+    using watching = std::function<void(balance::result<std::shared_ptr<balance::layer4_watch>>)>;
+    void start_watch(watching done);
+    /// Lets go of it there.
+    void end_watch(std::shared_ptr<balance::layer4_watch> watch);
     void run_script(std::string path, std::function<void(balance::result<>)> done);
 
 private:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/status.hpp"
 
+#include "ipc/values.hpp"
+
 #include <balance/text.hpp>
 #include <balance/validate.hpp>
 
@@ -130,14 +132,6 @@ json::object connection_sync_json(overview const& o) {
             {"error", o.relay_error}};
 }
 
-json::object rates_json(balance::rates const& r) {
-    return {{"connections", r.connections},
-            {"in_packets", r.in_packets},
-            {"out_packets", r.out_packets},
-            {"in_bytes", r.in_bytes},
-            {"out_bytes", r.out_bytes}};
-}
-
 json::object server_json(balance::virtual_service const& service, balance::real_server const& server,
                          balance::service_status const* counted, overview const& o) {
     auto const* known = o.servers.find({service.name, server.name});
@@ -164,7 +158,7 @@ json::object server_json(balance::virtual_service const& service, balance::real_
             {"out_packets", numbers->counters.out_packets},
             {"in_bytes", numbers->counters.in_bytes},
             {"out_bytes", numbers->counters.out_bytes},
-            {"per_second", rates_json(numbers->counters.per_second)}};
+            {"per_second", ipc::pack(numbers->counters.per_second)}};
 }
 
 /// Why the first of the service's sockets that could not be opened was not.
@@ -218,7 +212,7 @@ json::object service_json(balance::virtual_service const& service, overview cons
             {"out_packets", counters.out_packets},
             {"in_bytes", counters.in_bytes},
             {"out_bytes", counters.out_bytes},
-            {"per_second", rates_json(counters.per_second)},
+            {"per_second", ipc::pack(counters.per_second)},
             {"servers", std::move(servers)}};
 }
 

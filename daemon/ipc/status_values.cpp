@@ -6,8 +6,6 @@ namespace dyad::ipc {
 
 namespace json = boost::json;
 
-namespace {
-
 json::object pack(balance::rates const& r) {
     return {{"connections", r.connections},
             {"in_packets", r.in_packets},
@@ -16,13 +14,11 @@ json::object pack(balance::rates const& r) {
             {"out_bytes", r.out_bytes}};
 }
 
+namespace {
+
 json::object pack(balance::counters const& c) {
-    return {{"connections", c.connections},
-            {"in_packets", c.in_packets},
-            {"out_packets", c.out_packets},
-            {"in_bytes", c.in_bytes},
-            {"out_bytes", c.out_bytes},
-            {"per_second", pack(c.per_second)}};
+    return {{"connections", c.connections}, {"in_packets", c.in_packets}, {"out_packets", c.out_packets},
+            {"in_bytes", c.in_bytes},       {"out_bytes", c.out_bytes},   {"per_second", ipc::pack(c.per_second)}};
 }
 
 balance::rates rates_of(fields& parent) {
@@ -40,7 +36,7 @@ balance::counters counters_of(fields& parent) {
     fields from(parent.any("counters"));
     balance::counters c{from.number<std::uint64_t>("connections"), from.number<std::uint64_t>("in_packets"),
                         from.number<std::uint64_t>("out_packets"), from.number<std::uint64_t>("in_bytes"),
-                        from.number<std::uint64_t>("out_bytes"), rates_of(from)};
+                        from.number<std::uint64_t>("out_bytes"),   rates_of(from)};
     if (!from.make(true)) {
         parent.wrong("counters", "an object of numbers");
     }
@@ -80,7 +76,8 @@ json::object pack(balance::service_status const& s) {
 template <>
 balance::result<balance::service_status> unpack(json::value const& v) {
     fields from(v);
-    balance::service_status s{from.text("name"), from.text("not_served"), from.truth("fallback_active"), counters_of(from), {}};
+    balance::service_status s{
+        from.text("name"), from.text("not_served"), from.truth("fallback_active"), counters_of(from), {}};
     if (auto const whole = from.make(true); !whole) {
         return whole.error();
     }

@@ -35,6 +35,8 @@ boost::json::object pack(balance::health_event const& e);
 boost::json::object pack(balance::health_snapshot const& s);
 /// {"service","client","server","sequence","remaining_ms"}
 boost::json::object pack(balance::persistence_entry const& e);
+/// {"connections","in_packets","out_packets","in_bytes","out_bytes"}
+boost::json::object pack(balance::rates const& r);
 /// {"name","not_served","fallback_active","counters":{…,"per_second":{…}},"servers":[{"name","active","inactive","counters":{…}}]}
 boost::json::object pack(balance::service_status const& s);
 /// {"address","interface"}

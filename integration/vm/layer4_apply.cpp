@@ -5,10 +5,13 @@
 //   auto_nat INTERFACE                             for the applies that follow; none: without
 //   status
 //   purge
+//   watch                                          from here on for changes
+//   changed                                        "yes" or "no", since the last time; "blind" when it cannot be said
 //
-// Answers are lines of fields with tabs between: "change SERVICE TEXT", "service NAME CONNECTIONS NOT_SERVED PER_SECOND",
-// "server SERVICE NAME ACTIVE INACTIVE CONNECTIONS", "error TEXT".
+// Answers are lines of fields with tabs between: "change SERVICE TEXT", "service NAME CONNECTIONS NOT_SERVED
+// PER_SECOND", "server SERVICE NAME ACTIVE INACTIVE CONNECTIONS", "error TEXT".
 #include <balance/layer4.hpp>
+#include <balance/layer4_watch.hpp>
 #include <balance/validate.hpp>
 
 #include <config/config.hpp>
@@ -102,6 +105,7 @@ void do_status(layer4 const& kernel) {
 int main() {
     layer4 kernel;
     std::string auto_nat;
+    std::optional<layer4_watch> watch;
     for (std::string line; std::getline(std::cin, line);) {
         std::istringstream words(line);
         std::string command;
@@ -113,6 +117,15 @@ int main() {
             words >> auto_nat;
         } else if (command == "status") {
             do_status(kernel);
+        } else if (command == "watch") {
+            if (auto opened = layer4_watch::open({})) {
+                watch = std::move(*opened);
+            } else {
+                say_error(opened.error().detail);
+            }
+        } else if (command == "changed") {
+            bool const any = watch && watch->changed();
+            std::cout << (!watch || watch->blind() ? "blind" : any ? "yes" : "no") << '\n';
         } else if (command == "purge") {
             if (auto const done = kernel.purge(); !done) {
                 say_error(done.error().detail);

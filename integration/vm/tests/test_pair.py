@@ -184,6 +184,15 @@ def unplug(node, *ports):
         node.host.ports[port].unplug()
 
 
+def test_what_somebody_changes_is_put_right_and_told(hospital):
+    active = hospital.pair.active
+    run(active.host, ["ipvsadm", "-d", "-t", f"{ARCHIVE}:104", "-r", "10.177.207.54:104"])
+    until(lambda: programmed(active.host) == expected(), WITHIN, "the server is back", describe=active.describe)
+    text = "server EA1 10.177.207.54:104 dr weight 100 added"
+    until(lambda: text in [event["text"] for event in active.events()], WITHIN, "an event tells of it",
+          describe=lambda: "\n".join(event["text"] for event in active.events()[-20:]))
+
+
 def freeze_for_ten_seconds(node):
     node.signal(signal.SIGSTOP)
     time.sleep(10)

@@ -45,18 +45,21 @@ error library_error(std::string const& what, int code) {
     return make_error(errc::io_error, what + ": " + nl_geterror(code));
 }
 
-/// Calls `each(header, payload)` for the messages of a datagram, until one returns false.
+/// Calls `each(header, payload)` for the messages of a datagram, until one returns false. Errors: `protocol_error`.
 template <class Each>
-void for_each_message(byte_span packet, Each each) {
-    while (packet.size() >= sizeof(nlmsghdr)) {
+result<> for_each_message(byte_span packet, Each each) {
+    while (!packet.empty()) {
         nlmsghdr header{};
-        std::memcpy(&header, packet.data(), sizeof(header));
-        if (header.nlmsg_len < sizeof(header) || header.nlmsg_len > packet.size() ||
-            !each(header, packet.subspan(sizeof(header), header.nlmsg_len - sizeof(header)))) {
-            return;
+        std::memcpy(&header, packet.data(), std::min(packet.size(), sizeof(header)));
+        if (header.nlmsg_len < sizeof(header) || header.nlmsg_len > packet.size()) {
+            return make_error(errc::protocol_error, "answer of IPVS: a datagram is cut off");
+        }
+        if (!each(header, packet.subspan(sizeof(header), header.nlmsg_len - sizeof(header)))) {
+            break;
         }
         packet = packet.subspan(std::min<std::size_t>(NLMSG_ALIGN(header.nlmsg_len), packet.size()));
     }
+    return {};
 }
 
 /// The errno that an NLMSG_ERROR or NLMSG_DONE begins with; 0 is success.
@@ -152,7 +155,7 @@ result<bool> channel::try_dump(byte_span request, receiver const& receive_one) {
             return answer.error();
         }
         result<> outcome;
-        for_each_message(*answer, [&](nlmsghdr const& header, byte_span payload) {
+        auto const read = for_each_message(*answer, [&](nlmsghdr const& header, byte_span payload) {
             if (header.nlmsg_seq != sequence) {
                 return true;
             }
@@ -167,8 +170,8 @@ result<bool> channel::try_dump(byte_span request, receiver const& receive_one) {
             outcome = receive_one(payload);
             return outcome.has_value();
         });
-        if (!outcome) {
-            return outcome.error();
+        if (!read || !outcome) {
+            return read ? outcome.error() : read.error();
         }
     }
     return !interrupted;
@@ -249,7 +252,7 @@ result<> channel::write_batch(std::span<bytes const> messages, std::vector<int>&
         if (!answer) {
             return answer.error();
         }
-        for_each_message(*answer, [&](nlmsghdr const& header, byte_span payload) {
+        auto const read = for_each_message(*answer, [&](nlmsghdr const& header, byte_span payload) {
             auto const place = header.nlmsg_seq - first;
             if (header.nlmsg_type == NLMSG_ERROR && place < answers.size() && answers[place] < 0) {
                 answers[place] = carried_errno(payload);
@@ -257,6 +260,9 @@ result<> channel::write_batch(std::span<bytes const> messages, std::vector<int>&
             }
             return true;
         });
+        if (!read) {
+            return read;
+        }
     }
     if (std::find(answers.begin(), answers.end(), EPERM) != answers.end()) {
         return system_error("writing the IPVS table", EPERM);
