@@ -2,6 +2,7 @@
 """A change touches what changed and nothing else; what somebody else changed is put back; what is somebody else's stays."""
 
 import texts
+from lab import Lab
 from topology import Caller, Driver, Watch, run, table, wait_for, who_of
 
 VIP = "10.77.0.120"
@@ -111,12 +112,17 @@ def test_a_restarted_process_takes_over_and_removes_what_the_next_configuration_
     assert not [line for line in table(town.balancer) if "10.77.0.122:80 " in line]
 
 
-def test_purge_leaves_nothing_of_ours(town, driver):
-    ready(town)
-    driver.apply(web(), texts.service("pacs", "10.77.0.121", "80, 443", SERVERS))
-    driver.ask("purge")
-    assert table(town.balancer) == []
-    assert run(town.balancer, ["nft", "list", "tables"]).stdout == ""
+def test_purge_leaves_nothing_of_ours():
+    settings = ["sysctl", "-ar", "^net[.]ipv4[.](vs[.]|ip_forward)"]
+    with Lab(heartbeat_links=0, nodes=1, clients=0, observers=0) as lab, Driver(lab.nodes[0]) as driver:
+        host = lab.nodes[0]
+        before = run(host, settings).stdout
+        driver.apply(web(), texts.service("pacs", "10.77.0.121", "80, 443", SERVERS))
+        assert run(host, settings).stdout != before
+        driver.ask("purge")
+        assert table(host) == []
+        assert run(host, ["nft", "list", "tables"]).stdout == ""
+        assert run(host, settings).stdout == before
 
 
 def test_a_wrong_configuration_changes_nothing(town, driver):

@@ -28,7 +28,7 @@ class [[gnu::visibility("default")]] layer4 {
 public:
     layer4();
     ~layer4();
-    layer4(layer4&&) noexcept;
+    layer4(layer4 &&) noexcept;
     layer4& operator=(layer4&&) noexcept;
 
     /// One thing that `apply` did, in the words of the log: "service EA_XDS_Service 10.0.0.1:80/tcp wrr added".
@@ -46,25 +46,26 @@ public:
     /// `protocol_error`; a kernel without IPVS is not an error.
     result<std::vector<change>> apply(configuration const& desired, std::span<server_state const> states);
 
-    /// From the next `apply` on: are TCP packets in mid-stream that belong to no known connection held (dropped without an
-    /// answer, to be sent again) instead of given to a server anew? For a node that is about to take over, and until the
-    /// last connections of its predecessor have been told of: a reset in between would end them. False at first.
+    /// From the next `apply` on: are TCP packets in mid-stream that belong to no known connection held (dropped without
+    /// an answer, to be sent again) instead of given to a server anew? For a node that is about to take over, and until
+    /// the last connections of its predecessor have been told of: a reset in between would end them. False at first.
     void hold_unknown(bool on);
 
-    /// From the next `apply` on: on this interface only the kernel may send (`connection_sync`, whose kernel believes every
-    /// datagram). Empty, as at first: none.
+    /// From the next `apply` on: on this interface only the kernel may send (`connection_sync`, whose kernel believes
+    /// every datagram). Empty, as at first: none.
     void guard_interface(std::string name);
 
     /// A snapshot read from the kernel, one entry for every layer-4 service of the last `apply`. The kernel adds up its
     /// counters every two seconds.
     [[nodiscard]] result<std::vector<service_status>> status() const;
 
-    /// Removes every IPVS service and rule that we made.
+    /// Removes every IPVS service and rule that we made, and gives the kernel's settings that this object changed their
+    /// former values.
     result<> purge();
 
     /// Runs the operator's own firewall script and waits for its end, `limit` at most; then it is killed. No shell, no
-    /// arguments, an environment with PATH alone. Errors: `not_found`, `timed_out`, `io_error` with its exit code and the
-    /// last line of what it said.
+    /// arguments, an environment with PATH alone. Errors: `not_found`, `timed_out`, `io_error` with its exit code and
+    /// the last line of what it said.
     static result<> run_script(std::string const& path, std::chrono::milliseconds limit);
 
 private:

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -115,21 +114,26 @@ std::vector<interface_network> local_networks() {
     return out;
 }
 
+std::string sysctl_writer::current(std::string const& name) const {
+    std::string out;
+    std::getline(std::ifstream(root_ / as_path(name)), out);
+    return out;
+}
+
 sysctl_writer::outcome sysctl_writer::apply(std::vector<sysctl> const& wanted) {
     outcome out;
     for (auto const& s : wanted) {
-        auto const path = root_ / as_path(s.name);
-        std::string current;
-        if (!std::getline(std::ifstream(path), current) || current == s.value) {
+        auto const is = current(s.name);
+        if (is.empty() || is == s.value) {
             continue;
         }
-        std::ofstream file(path);
-        errno = 0;
+        std::ofstream file(root_ / as_path(s.name));
         if (file << s.value << std::flush) {
-            out.done.push_back("sysctl " + s.name + " " + current + " -> " + s.value);
+            out.done.push_back("sysctl " + s.name + " " + is + " -> " + s.value);
+            written_.try_emplace(s.name, written{is, {}}).first->second.value = s.value;
             continue;
         }
-        auto text = "sysctl " + s.name + " is " + current + " and could not be set to " + s.value +
+        auto text = "sysctl " + s.name + " is " + is + " and could not be set to " + s.value +
                     ": set it with \"sysctl -w " + s.name + "=" + s.value + "\"";
         if (!s.without.empty()) {
             out.unserved = s.without + ": " + text;
@@ -139,6 +143,15 @@ sysctl_writer::outcome sysctl_writer::apply(std::vector<sysctl> const& wanted) {
         }
     }
     return out;
+}
+
+void sysctl_writer::reset() {
+    for (auto const& [name, w] : written_) {
+        if (current(name) == w.value) {
+            std::ofstream(root_ / as_path(name)) << w.before;
+        }
+    }
+    written_.clear();
 }
 
 } // namespace balance::firewall

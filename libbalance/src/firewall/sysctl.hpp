@@ -4,6 +4,7 @@
 #include "core/plan_desired.hpp"
 
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -47,8 +48,19 @@ public:
 
     outcome apply(std::vector<sysctl> const& wanted);
 
+    /// What this object has set is again as it was before, where nobody else has set it meanwhile.
+    void reset();
+
 private:
+    struct written {
+        std::string before;
+        std::string value;
+    };
+
+    [[nodiscard]] std::string current(std::string const& name) const;
+
     std::filesystem::path root_;
+    std::map<std::string, written> written_; ///< by name
     std::set<std::string> said_;
 };
 

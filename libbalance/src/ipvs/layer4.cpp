@@ -246,6 +246,7 @@ result<> layer4::impl::purge() {
     if (!removed->failed.empty()) {
         return make_error(errc::io_error, removed->failed.front().reason);
     }
+    sysctls.reset();
     desired = {};
     services.clear();
     reasons.clear();

@@ -83,6 +83,34 @@ TEST_CASE("only what differs is written, and what the kernel lacks is passed ove
     CHECK_FALSE(std::filesystem::exists(root.path() / "net/ipv4/vs/sloppy_tcp"));
 }
 
+TEST_CASE("what was set is given back, unless somebody else has set it since") {
+    test::temporary_directory const root;
+    std::filesystem::create_directories(root.path() / "net/ipv4/vs");
+    auto const forward = root.path() / "net/ipv4/ip_forward";
+    auto const sloppy = root.path() / "net/ipv4/vs/sloppy_tcp";
+    auto const conntrack = root.path() / "net/ipv4/vs/conntrack";
+    for (auto const& file : {forward, sloppy, conntrack}) {
+        std::ofstream(file) << "0\n";
+    }
+    auto const value_of = [](std::filesystem::path const& file) {
+        std::string out;
+        std::getline(std::ifstream(file), out);
+        return out;
+    };
+    sysctl_writer w(root.path());
+    w.apply(
+        {{"net.ipv4.ip_forward", "1", {}}, {"net.ipv4.vs.sloppy_tcp", "2", {}}, {"net.ipv4.vs.conntrack", "1", {}}});
+    w.apply({{"net.ipv4.vs.sloppy_tcp", "1", {}}});
+    std::ofstream(conntrack) << "7\n";
+    w.reset();
+    CHECK(value_of(forward) == "0");
+    CHECK(value_of(sloppy) == "0"); // as before the first time
+    CHECK(value_of(conntrack) == "7");
+    std::ofstream(forward) << "1\n";
+    w.reset(); // knows of nothing any more
+    CHECK(value_of(forward) == "1");
+}
+
 TEST_CASE("a setting that cannot be written is said once, and what it stops every time") {
     test::temporary_directory const root;
     std::filesystem::create_directories(root.path() / "net/ipv4");
