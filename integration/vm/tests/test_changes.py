@@ -113,7 +113,7 @@ def test_a_restarted_process_takes_over_and_removes_what_the_next_configuration_
 
 
 def test_purge_leaves_nothing_of_ours():
-    settings = ["sysctl", "-ar", "^net[.]ipv4[.](vs[.]|ip_forward)"]
+    settings = ["sysctl", "-ar", r"^net\.ipv4\.(vs\.|ip_forward)"]
     with Lab(heartbeat_links=0, nodes=1, clients=0, observers=0) as lab, Driver(lab.nodes[0]) as driver:
         host = lab.nodes[0]
         before = run(host, settings).stdout
