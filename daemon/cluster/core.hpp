@@ -148,6 +148,7 @@ private:
     bool holding_ = false;             ///< packets of connections that nobody told us of
     bool layer4_follows_ = false;      ///< the layer-4 services of the newest configuration are not programmed yet
     bool listeners_follow_ = false;    ///< its listening sockets are not open yet
+    std::string watch_error_;          ///< why changes by others are not told of
     std::string layer4_error_;         ///< the last one, so that each is told once
     bool listeners_ready_ = false;
     bool leaving_ = false;

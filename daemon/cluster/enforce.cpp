@@ -148,7 +148,10 @@ void core::update_layer4() {
     layer4_.apply(std::move(services), servers_.list(), [this, any](auto outcome, std::chrono::microseconds cost) {
         layer4_busy_ = false;
         if (!leaving_) {
-            observer_.looked(cost, any);
+            observer_.looked(cost, outcome && !outcome->empty(), any);
+            if (auto const& why = observer_.error(); why != std::exchange(watch_error_, why) && !why.empty()) {
+                events_.add("layer4", "nobody tells of changes by others, they are looked for every 1.5 s: " + why);
+            }
         }
         auto const error = outcome ? std::string() : outcome.error().detail;
         if (error != std::exchange(layer4_error_, error) && !error.empty()) {

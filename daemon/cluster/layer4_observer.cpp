@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/layer4_observer.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -12,24 +10,36 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds settle_period{
+constexpr milliseconds shortest_settling{
     250}; ///< what comes meanwhile is seen by the same look; what we did ourselves, too
-constexpr std::chrono::seconds open_period{30};
-constexpr int share = 100; ///< of a processor, for looks that nothing asked for
-constexpr std::chrono::minutes longest{1};
+constexpr milliseconds longest_settling{1500};
+constexpr std::chrono::seconds open_period{10};
+constexpr int share = 100;     ///< of a processor, for looks that nothing asked for
+constexpr int told_share = 10; ///< and for those that something did
+constexpr std::chrono::minutes longest_rest{1};
 
 } // namespace
 
 layer4_observer::layer4_observer(boost::asio::any_io_executor executor, layer4_worker& worker,
                                  std::function<void()> look)
-    : worker_(worker), look_(std::move(look)), events_(executor), settle_(executor) {}
+    : worker_(worker), look_(std::move(look)), events_(executor), settle_(executor), settle_period_(shortest_settling) {
+}
 
-void layer4_observer::looked(std::chrono::microseconds cost, bool wanted) {
-    again_ = clock::now() + std::min<clock::duration>(cost * share, longest);
+void layer4_observer::looked(std::chrono::microseconds cost, bool found, bool wanted) {
+    auto const now = clock::now();
+    bool const told = std::exchange(told_, false);
+    auto const least = std::chrono::ceil<milliseconds>(cost * told_share);
+    settle_period_ = told && !found ? settle_period_ * 2 : shortest_settling;
+    settle_period_ = std::clamp(std::max(settle_period_, least), shortest_settling, longest_settling);
+    // A request is told before it is carried out, so what a told look did not find may come yet.
+    again_ = now + (told || found ? clock::duration(longest_settling)
+                                  : std::min<clock::duration>(cost * share, longest_rest));
     if (watch_ && (!wanted || watch_->blind())) {
         end();
     }
-    if (wanted && !watch_ && !opening_ && clock::now() >= open_again_) {
+    if (!wanted) {
+        error_.clear();
+    } else if (!watch_ && !opening_ && now >= open_again_) {
         begin();
     }
 }
@@ -54,19 +64,25 @@ void layer4_observer::begin() {
         }
         opening_ = false;
         error_ = opened ? std::string() : opened.error().detail;
-        if (opened) {
-            watch_ = std::move(*opened);
-            events_.assign(::dup(watch_->descriptor()));
-            wait();
-            look_soon(); // for what was changed before
+        if (!opened) {
+            return;
         }
+        boost::system::error_code ec;
+        events_.assign((*opened)->descriptor(), ec);
+        if (ec) {
+            error_ = ec.message();
+            worker.end_watch(std::move(*opened));
+            return;
+        }
+        watch_ = std::move(*opened);
+        wait();
+        look_soon(); // for what was changed before
     });
 }
 
 void layer4_observer::end() {
-    boost::system::error_code ignored;
-    events_.close(ignored);
     if (watch_) {
+        events_.release(); // the watch's own
         worker_.end_watch(std::exchange(watch_, nullptr));
     }
 }
@@ -90,10 +106,15 @@ void layer4_observer::look_soon() {
     if (std::exchange(settling_, true)) {
         return;
     }
-    settle_.expires_after(settle_period);
+    auto const now = clock::now();
+    if (now - std::exchange(told_at_, now) > 2 * longest_settling) {
+        settle_period_ = shortest_settling; // it was quiet
+    }
+    settle_.expires_after(settle_period_);
     settle_.async_wait([this, alive = std::weak_ptr<bool>(alive_)](boost::system::error_code ec) {
         if (!ec && !alive.expired()) {
             settling_ = false;
+            told_ = true;
             look_();
         }
     });

@@ -18,6 +18,8 @@ namespace dyad {
 
 /// Decides when the kernel is looked at again for what somebody changed: soon after a change that is told of, and every
 /// now and then for those that are not. Where changes are told, the latter takes one hundredth of a processor at most.
+/// Telling that comes to nothing again and again (somebody's rules in motion, a service that the kernel refuses each
+/// time) is looked into more and more rarely, at last as often as where nothing is told.
 class layer4_observer {
 public:
     /// `look` compares the kernel with what is wanted, and puts it right.
@@ -26,8 +28,9 @@ public:
     layer4_observer& operator=(layer4_observer const&) = delete;
     ~layer4_observer() { stop(); }
 
-    /// After each look: what it cost, and is there anything to be told of? Without, nothing is listened to.
-    void looked(std::chrono::microseconds cost, bool wanted);
+    /// After each look: what it cost, did it find anything to put right, and is there anything to be told of? Without,
+    /// nothing is listened to.
+    void looked(std::chrono::microseconds cost, bool found, bool wanted);
     /// Is it time to look although nothing was told?
     [[nodiscard]] bool due() const;
     void stop();
@@ -51,6 +54,9 @@ private:
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true); ///< what the worker answers after our end is dropped
     bool opening_ = false;
     bool settling_ = false;
+    bool told_ = false; ///< the look that goes on was asked for by what was told
+    std::chrono::milliseconds settle_period_;
+    clock::time_point told_at_;    ///< last
     clock::time_point again_;      ///< when to look although nothing was told
     clock::time_point open_again_; ///< not before
     std::string error_;

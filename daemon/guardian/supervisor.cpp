@@ -119,6 +119,7 @@ void supervisor::on_cluster_started() {
 void supervisor::on_cluster_ended(child_end how) {
     stall_.forget();
     liveness_.get()->store(0);
+    stop_timer_.cancel();
     if (!how.clean() || !leaving_) {
         will_.execute();
     }
@@ -189,6 +190,11 @@ void supervisor::begin_stop() {
         return end_rest();
     }
     cluster_.send({{"type", "stop"}});
+    expect_cluster_end();
+}
+
+/// It is not watched any more once its heartbeat thread has ended.
+void supervisor::expect_cluster_end() {
     stop_timer_.expires_after(cluster_stop_limit);
     stop_timer_.async_wait([this](boost::system::error_code ec) {
         if (!ec) {

@@ -46,6 +46,7 @@ private:
     /// Gives the cluster process and a worker a connection of their own.
     void connect(supervised& worker);
     void begin_stop();
+    void expect_cluster_end();
     void end_rest();
     void leave_when_alone();
 

@@ -49,7 +49,12 @@ void supervisor::on_ready(boost::json::object const&) {
     notifier_.send("READY=1");
 }
 
-void supervisor::on_leaving(boost::json::object const&) { leaving_ = true; }
+void supervisor::on_leaving(boost::json::object const&) {
+    leaving_ = true;
+    if (phase_ == phase::running) { // a signal of somebody's, not our word
+        expect_cluster_end();
+    }
+}
 
 void supervisor::on_status(boost::json::object const& message) {
     auto text = ipc::fields(message).text("text");

@@ -18,7 +18,6 @@ COMMAND_LINE = "console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on
 PROCESSOR = "Nehalem-v1,+rdrand"   # its vector instructions are the widest that emulation does not slow down
 
 
-
 class MachineError(Exception):
     """The machine did not come up or did not end by itself."""
 

@@ -193,6 +193,15 @@ def test_what_somebody_changes_is_put_right_and_told(hospital):
           describe=lambda: "\n".join(event["text"] for event in active.events()[-20:]))
 
 
+def test_both_are_told_of_changes_also_after_their_interface_was_removed(hospital):
+    for node in hospital.pair.nodes:
+        def told(node=node):
+            return "dyad-watch" in run(node.host, ["ip", "link"]).stdout
+        until(told, WITHIN, "changes are listened to", describe=node.describe)
+        run(node.host, ["ip", "link", "del", "dyad-watch"])
+        until(told, WITHIN, "changes are listened to again", describe=node.describe)
+
+
 def freeze_for_ten_seconds(node):
     node.signal(signal.SIGSTOP)
     time.sleep(10)

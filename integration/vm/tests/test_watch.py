@@ -4,7 +4,7 @@
 import pytest
 
 import texts
-from topology import Driver, run
+from topology import Driver, run, wait_for
 
 VIP = "10.77.0.120"
 SERVERS = {"A": "10.77.0.41", "B": "10.77.0.42"}
@@ -16,8 +16,8 @@ def watching(town, driver):
     town.only_balancer(VIP)
     driver.apply(texts.service("web", VIP, "80", SERVERS))
     assert driver.ask("watch") == []
-    driver.ask("changed")   # the interface of the watch is a change
-    assert driver.ask("changed") == [["no"]]
+    # The interface of the watch is a change itself.
+    wait_for(lambda: driver.ask("changed") == [["no"]], "it is quiet")
     return driver
 
 
@@ -70,6 +70,15 @@ def test_the_interface_of_a_watch_that_was_killed_is_taken_over(town):
         run(town.balancer, f"ipvsadm -d {SERVICE} -r 10.77.0.41:80".split())
         assert other.ask("changed") == [["yes"]]
     assert "dyad-watch" not in run(town.balancer, ["ip", "link"]).stdout
+
+
+def test_an_interface_of_somebodys_is_left_alone(town, driver):
+    town.only_balancer(VIP)
+    driver.apply(texts.service("web", VIP, "80", SERVERS))
+    run(town.balancer, "ip link add dyad-watch type dummy".split())
+    assert driver.ask("watch") == [["error", 'interface dyad-watch is somebody\'s; rename it, or remove it with "ip link del dyad-watch"']]
+    assert "state DOWN" in run(town.balancer, "ip link show dyad-watch".split()).stdout
+    run(town.balancer, "ip link del dyad-watch".split())
 
 
 def test_without_the_privilege_it_says_so(town):

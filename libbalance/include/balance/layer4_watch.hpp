@@ -14,7 +14,7 @@ namespace balance {
 ///
 /// IPVS itself tells nobody of changes. They are seen on their way to the kernel, by an interface of type nlmon that is
 /// made here; a program that uses the kernel's interface from before 2008 (setsockopt) goes unseen, so go on calling
-/// `apply`, if more rarely.
+/// `apply`, if more rarely. A request is seen before the kernel has carried it out, and whether or not it may.
 ///
 /// Acts on the network namespace of the thread that opens it; destroy it there, too. Not thread-safe. Needs
 /// CAP_NET_ADMIN and CAP_NET_RAW.
@@ -24,7 +24,8 @@ public:
         std::string interface = "dyad-watch"; ///< made here, or taken over if it was left there; at most 15 bytes
     };
 
-    /// Errors: `not_supported` (no IPVS, or a kernel without nlmon), `not_permitted`, `io_error`.
+    /// Errors: `not_supported` (no IPVS, or a kernel without nlmon), `not_permitted`, `already_exists` (the interface
+    /// is somebody's), `io_error`.
     static result<layer4_watch> open(settings s);
     ~layer4_watch();
     layer4_watch(layer4_watch &&) noexcept;
@@ -33,8 +34,8 @@ public:
     /// Becomes readable when there may be news. Owned by this object.
     [[nodiscard]] int descriptor() const noexcept;
 
-    /// Reads all news. True when something was changed, or when there was too much to tell. An address that is only
-    /// renewed has not changed.
+    /// Reads the news; after very much of it the descriptor is still readable. True when something was changed, or when
+    /// there was too much to tell. An address that is only renewed has not changed.
     [[nodiscard]] bool changed();
 
     /// Was the interface taken away or down? Then it sees no more of IPVS; open another.

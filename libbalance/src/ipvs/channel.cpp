@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 namespace balance::ipvs {
 namespace {
@@ -179,9 +180,9 @@ result<bool> channel::try_dump(byte_span request, receiver const& receive_one) {
 
 template <class State, class Decode, class Key>
 result<std::vector<State>> channel::dump_all(byte_span request, Decode decode, Key key) {
-    std::vector<State> out;
+    std::vector<State> seen; // by attempts that changes interrupted
     for (int i = 0; i < dump_attempts; ++i) {
-        out.clear();
+        std::vector<State> out;
         auto const whole = try_dump(request, [&](byte_span message) -> result<> {
             auto decoded = decode(message);
             if (!decoded) {
@@ -196,10 +197,10 @@ result<std::vector<State>> channel::dump_all(byte_span request, Decode decode, K
         if (*whole) {
             return out;
         }
+        std::move(out.begin(), out.end(), std::back_inserter(seen));
     }
-    // Interrupted by changes each time: entries may be missing, which the next plan finds, or double.
-    std::vector<State> once;
-    for (auto& one : out) {
+    std::vector<State> once; // the newest of each; the next plan finds what is wrong
+    for (auto& one : seen) {
         std::erase_if(once, [&](State const& other) { return key(other) == key(one); });
         once.push_back(std::move(one));
     }

@@ -13,11 +13,14 @@
 #include <linux/if_packet.h>
 #include <linux/ip_vs.h>
 #include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -26,6 +29,9 @@ namespace balance::ipvs {
 namespace {
 
 using netlink_socket = std::unique_ptr<nl_sock, decltype(&nl_socket_free)>;
+
+constexpr unsigned short nlmon_hardware = 824; // ARPHRD_NETLINK of linux/if_arp.h, which does not go with net/if.h
+constexpr int most_at_once = 64;               ///< whoever floods us gets no more of the caller's time
 
 constexpr std::uint32_t bit(int command) { return std::uint32_t{1} << command; }
 constexpr std::uint32_t edits = bit(IPVS_CMD_NEW_SERVICE) | bit(IPVS_CMD_SET_SERVICE) | bit(IPVS_CMD_DEL_SERVICE) |
@@ -110,6 +116,12 @@ bool accept_edits_only(int fd, int family) {
     return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
 }
 
+bool is_nlmon(int fd, std::string const& interface) {
+    ifreq request{};
+    interface.copy(request.ifr_name, sizeof request.ifr_name - 1);
+    return ::ioctl(fd, SIOCGIFHWADDR, &request) == 0 && request.ifr_hwaddr.sa_family == nlmon_hardware;
+}
+
 bool bind_to(int fd, unsigned interface) {
     sockaddr_ll at{};
     at.sll_family = AF_PACKET;
@@ -125,13 +137,21 @@ result<edit_tap> edit_tap::open(std::string const& interface) {
     if (!family) {
         return family.error();
     }
+    edit_tap out(
+        ::socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)); // nothing arrives before it is bound
+    if (out.fd_ < 0) {
+        return watch_error("watching changes of IPVS", errno);
+    }
+    if (::if_nametoindex(interface.c_str()) != 0 && !is_nlmon(out.fd_, interface)) {
+        return make_error(errc::already_exists, "interface " + interface +
+                                                    " is somebody's; rename it, or remove it with \"ip link del " +
+                                                    interface + "\"");
+    }
     if (auto const made = make_interface(interface); !made) {
         return made.error();
     }
-    // Nothing arrives before it is bound.
-    edit_tap out(::socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
-                 ::if_nametoindex(interface.c_str()));
-    if (out.fd_ < 0 || !accept_edits_only(out.fd_, *family) || !bind_to(out.fd_, out.interface_)) {
+    out.interface_ = ::if_nametoindex(interface.c_str());
+    if (out.interface_ == 0 || !accept_edits_only(out.fd_, *family) || !bind_to(out.fd_, out.interface_)) {
         return watch_error("watching changes of IPVS", errno);
     }
     return out;
@@ -140,12 +160,14 @@ result<edit_tap> edit_tap::open(std::string const& interface) {
 edit_tap::~edit_tap() {
     if (fd_ >= 0) {
         ::close(fd_);
+    }
+    if (interface_ != 0) {
         remove_interface(interface_);
     }
 }
 
 edit_tap::edit_tap(edit_tap&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), interface_(other.interface_), blind_(other.blind_) {}
+    : fd_(std::exchange(other.fd_, -1)), interface_(std::exchange(other.interface_, 0)), blind_(other.blind_) {}
 
 edit_tap& edit_tap::operator=(edit_tap&& other) noexcept {
     std::swap(fd_, other.fd_);
@@ -156,15 +178,17 @@ edit_tap& edit_tap::operator=(edit_tap&& other) noexcept {
 
 bool edit_tap::drain() noexcept {
     bool any = false;
-    for (char one = 0;;) {
+    char one = 0;
+    for (int i = 0; i < most_at_once; ++i) {
         if (::recv(fd_, &one, sizeof one, 0) >= 0) {
             any = true;
         } else if (errno == EAGAIN) {
-            return any;
+            break;
         } else if (errno != EINTR) {
-            any = blind_ = true;
+            return blind_ = true;
         }
     }
+    return any;
 }
 
 } // namespace balance::ipvs

@@ -18,13 +18,13 @@ public:
     edit_tap& operator=(edit_tap&& other) noexcept;
 
     [[nodiscard]] int descriptor() const noexcept { return fd_; }
-    /// Forgets what was seen. False when that was nothing.
+    /// Forgets what was seen, or the oldest of very much. False when that was nothing.
     [[nodiscard]] bool drain() noexcept;
     /// Did the interface go down?
     [[nodiscard]] bool blind() const noexcept { return blind_; }
 
 private:
-    edit_tap(int fd, unsigned interface) noexcept : fd_(fd), interface_(interface) {}
+    explicit edit_tap(int fd) noexcept : fd_(fd) {}
 
     int fd_ = -1;
     unsigned interface_ = 0; ///< its number: another of the same name is not ours

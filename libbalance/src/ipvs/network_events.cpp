@@ -7,13 +7,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <initializer_list>
+#include <string>
 #include <utility>
 
 namespace balance::ipvs {
 namespace {
+
+constexpr int most_at_once = 256; ///< notices; whoever floods us gets no more of the caller's time
 
 int subscribe(int protocol, std::initializer_list<int> groups) {
     int const fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
@@ -24,7 +29,9 @@ int subscribe(int protocol, std::initializer_list<int> groups) {
         good = good && ::setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0;
     }
     if (!good && fd >= 0) {
+        int const why = errno;
         ::close(fd);
+        errno = why;
         return -1;
     }
     return fd;
@@ -32,9 +39,9 @@ int subscribe(int protocol, std::initializer_list<int> groups) {
 
 /// Calls `use(datagram)` for what has come; a full buffer, which loses notices, counts as one that says nothing.
 template <class Use>
-void read_all(int fd, Use use) {
+void read_some(int fd, Use use) {
     std::array<std::byte, 8192> buffer;
-    for (;;) {
+    for (int i = 0; i < most_at_once; ++i) {
         auto const size = ::recv(fd, buffer.data(), buffer.size(), 0);
         if (size >= 0) {
             use(byte_span(buffer).first(static_cast<std::size_t>(size)));
@@ -68,10 +75,14 @@ std::string key_of(byte_span payload) {
 
 bool address_ledger::take(byte_span datagram) {
     bool news = datagram.empty();
+    if (news) {
+        known_.clear(); // a removal may have been lost
+    }
     while (datagram.size() >= sizeof(nlmsghdr)) {
         nlmsghdr header{};
         std::memcpy(&header, datagram.data(), sizeof header);
         if (header.nlmsg_len < sizeof header || header.nlmsg_len > datagram.size()) {
+            known_.clear();
             return true;
         }
         auto const payload = datagram.subspan(sizeof header, header.nlmsg_len - sizeof header);
@@ -92,9 +103,13 @@ result<network_events> network_events::open() {
     network_events out;
     out.routes_ = subscribe(
         NETLINK_ROUTE, {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE});
-    out.rules_ = subscribe(NETLINK_NETFILTER, {NFNLGRP_NFTABLES});
-    if (out.routes_ < 0 || out.rules_ < 0) {
-        return make_error(errc::io_error, std::string("the kernel's notices cannot be had: ") + std::strerror(errno));
+    if (out.routes_ >= 0) {
+        out.rules_ = subscribe(NETLINK_NETFILTER, {NFNLGRP_NFTABLES});
+    }
+    if (out.rules_ < 0) {
+        bool const forbidden = errno == EPERM || errno == EACCES;
+        return make_error(forbidden ? errc::not_permitted : errc::io_error,
+                          std::string("the kernel's notices cannot be had: ") + std::strerror(errno));
     }
     return out;
 }
@@ -120,8 +135,8 @@ network_events& network_events::operator=(network_events&& other) noexcept {
 
 bool network_events::drain() {
     bool news = false;
-    read_all(routes_, [&](byte_span datagram) { news |= addresses_.take(datagram); });
-    read_all(rules_, [&](byte_span) { news = true; });
+    read_some(routes_, [&](byte_span datagram) { news |= addresses_.take(datagram); });
+    read_some(rules_, [&](byte_span) { news = true; });
     return news;
 }
 

@@ -31,7 +31,7 @@ public:
 
     [[nodiscard]] int routes() const noexcept { return routes_; }
     [[nodiscard]] int rules() const noexcept { return rules_; }
-    /// Reads what has come. False when that is nothing new.
+    /// Reads what has come, or the oldest of very much. False when that is nothing new.
     [[nodiscard]] bool drain();
 
 private:

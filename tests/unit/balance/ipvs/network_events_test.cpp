@@ -6,6 +6,7 @@
 #include <linux/rtnetlink.h>
 
 #include <array>
+#include <span>
 
 using namespace balance::ipvs;
 
@@ -52,7 +53,9 @@ TEST_CASE("several notices in one datagram are all looked at") {
 
 TEST_CASE("what is not understood, and a loss, are news") {
     address_ledger ledger;
+    ledger.take(notice(RTM_NEWADDR, 2, {10, 0, 0, 9}));
     CHECK(ledger.take({}));
+    CHECK(ledger.take(notice(RTM_NEWADDR, 2, {10, 0, 0, 9}))); // it may have been away
     CHECK(ledger.take(notice(RTM_NEWLINK, 2, {})));
     auto cut = notice(RTM_NEWADDR, 2, {10, 0, 0, 1});
     ledger.take(cut);
