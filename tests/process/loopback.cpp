@@ -1,28 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loopback.hpp"
 
-#include "guardian/listeners.hpp"
+#include "support/free_port.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 
-#include <sys/socket.h>
-
 #include <chrono>
 
 namespace test {
 
 std::vector<balance::endpoint> free_endpoints(std::size_t n) {
-    std::vector<dyad::ipc::descriptor> held;
-    std::vector<balance::endpoint> free;
-    while (free.size() < n) {
-        held.push_back(dyad::open_listener({boost::asio::ip::make_address("127.0.0.1"), 0}).value());
-        boost::asio::ip::tcp::endpoint local;
-        auto size = static_cast<socklen_t>(local.capacity());
-        ::getsockname(held.back().get(), local.data(), &size);
-        free.push_back({local.address(), local.port()});
+    std::vector<balance::endpoint> free(n);
+    for (auto& endpoint : free) {
+        endpoint = {boost::asio::ip::make_address("127.0.0.1"), free_port({"127.0.0.1"})};
     }
     return free;
 }

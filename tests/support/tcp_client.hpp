@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "support/free_port.hpp"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -128,16 +130,6 @@ private:
 };
 
 /// A port of our own address that nobody listens on for now.
-inline std::uint16_t free_port() {
-    int const fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in in{};
-    in.sin_family = AF_INET;
-    ::inet_pton(AF_INET, own_address().c_str(), &in.sin_addr);
-    socklen_t size = sizeof in;
-    ::bind(fd, reinterpret_cast<sockaddr const*>(&in), sizeof in);
-    ::getsockname(fd, reinterpret_cast<sockaddr*>(&in), &size);
-    ::close(fd);
-    return ntohs(in.sin_port);
-}
+inline std::uint16_t free_port() { return free_port({own_address().c_str()}); }
 
 } // namespace test

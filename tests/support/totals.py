@@ -3,7 +3,8 @@
 """Adds up what the stages of ./check left in a results folder, and prints the table and the closing line.
 
 totals.py FOLDER: FOLDER/stages has a line per stage, "NAME EXIT SECONDS TESTS": TESTS is "tests" where a stage must have run
-at least one. FOLDER/NAME/*.xml are its JUnit reports. Exit 1 on any failure, in CI also when a test was skipped.
+at least one. FOLDER/NAME/*.xml are its JUnit reports. Exit 1 on any failure, in CI also when a test was skipped. What the
+first failed tests said comes last: of a long log often only the end is kept.
 """
 
 import os
@@ -11,16 +12,20 @@ import pathlib
 import sys
 import xml.etree.ElementTree as ElementTree
 
+TOLD = 5     # failed tests whose words are shown
+LINES = 60   # of each, the last ones
+
 
 def count(report):
-    """(passed, failed, skipped, names of the failed) of a JUnit file, as ctest and pytest write them."""
+    """(passed, failed, skipped, names of the failed and what they said) of a JUnit file, as ctest and pytest write them."""
     passed = failed = skipped = 0
     names = []
     for case in ElementTree.parse(report).getroot().iter("testcase"):
         children = {child.tag for child in case}
         if children & {"failure", "error"} or case.get("status") == "fail":
             failed += 1
-            names.append(case.get("name"))
+            said = "\n".join(part.text or "" for part in case).strip().splitlines()[-LINES:]
+            names.append("\n    ".join([case.get("name"), *said]))
         elif "skipped" in children or case.get("status") in ("notrun", "disabled"):
             skipped += 1
             names.append(f"{case.get('name')} (skipped)")
@@ -59,8 +64,8 @@ def main():
         complaints += [f"{name}: {n}" for n in names]
         print(f"{name:<14} {numbers[0]:>7} {numbers[1]:>7} {numbers[2]:>8} {float(seconds) / 60:>8.1f}")
     print(f"{'all':<14} {total[0]:>7} {total[1]:>7} {total[2]:>8} {minutes:>8.1f}")
-    for complaint in complaints:
-        print(complaint)
+    for i, complaint in enumerate(complaints):
+        print(complaint if i < TOLD else complaint.splitlines()[0])
     print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped")
     return 1 if total[1] or not total[0] or (total[2] and os.environ.get("CI")) else 0
 

@@ -3,11 +3,10 @@
 // whole new generation, and then gets the newest.
 #include "replication_crash.hpp"
 
+#include "support/free_port.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <catch2/catch.hpp>
-
-#include <boost/asio/ip/tcp.hpp>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -78,12 +77,6 @@ generation make(std::uint64_t number) {
 
 std::string text_of(generation const& g) { return crash::text_of({g.version, hash_of(g)}) + " "; }
 
-std::uint16_t free_port() {
-    boost::asio::io_context io;
-    boost::asio::ip::tcp::acceptor const probe(io, {boost::asio::ip::make_address("127.0.0.1"), 0}, false);
-    return probe.local_endpoint().port();
-}
-
 struct primary {
     primary(std::filesystem::path const& directory, std::uint16_t port)
         : store(generation_store::open(directory).value()),
@@ -111,7 +104,7 @@ TEST_CASE("a secondary that is killed at random instants of 200 applies comes ba
     ::setenv("TMPDIR", "/dev/shm", 1); // a process dies here, no disk: memory will do, and it is fast
     test::temporary_directory const home;
     ::unsetenv("TMPDIR");
-    auto const port = free_port();
+    auto const port = test::free_port({"127.0.0.1", "127.0.0.2"});
     primary here(home.path() / "primary", port);
     secondary there(home.path() / "secondary", port);
     REQUIRE(there.start() == crash::text_of({}) + " ");

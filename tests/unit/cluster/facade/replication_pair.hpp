@@ -2,12 +2,14 @@
 // Two replicators in one process, on 127.0.0.1 (primary) and 127.0.0.2 (secondary), each with a store of its own.
 #pragma once
 
+#include "support/free_port.hpp"
 #include "support/temporary_directory.hpp"
 
 #include <cluster/replicator.hpp>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <catch2/catch.hpp>
 
 #include <chrono>
 #include <cstdlib>
@@ -25,21 +27,6 @@ inline key key_of(std::uint8_t fill) {
     std::array<std::uint8_t, key::size> bytes{};
     bytes.fill(fill);
     return key(bytes);
-}
-
-/// A port that is free on both addresses now.
-inline std::uint16_t free_port() {
-    asio::io_context io;
-    for (;;) {
-        asio::ip::tcp::acceptor first(io, {asio::ip::make_address("127.0.0.1"), 0}, false);
-        auto const port = first.local_endpoint().port();
-        asio::ip::tcp::acceptor second(io);
-        boost::system::error_code code;
-        second.open(asio::ip::tcp::v4());
-        second.bind({asio::ip::make_address("127.0.0.2"), port}, code);
-        if (!code)
-            return port;
-    }
 }
 
 inline generation make_generation(std::uint64_t number, std::string const& text = "format = 1\n", std::uint32_t term = 1) {
@@ -114,7 +101,7 @@ private:
 
 struct replication_pair {
     asio::io_context io{1};
-    std::uint16_t port = free_port();
+    std::uint16_t port = free_port({"127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.9"});
     replication_node a{io, node_id::primary, port};
     replication_node b{io, node_id::secondary, port};
 
@@ -136,7 +123,13 @@ struct replication_pair {
         io.run_for(t);
     }
     bool connect() {
-        return a.start() && b.start() && until([&] { return a.connected() && b.connected(); });
+        auto const first = a.start();
+        auto const second = first ? b.start() : first;
+        if (second && until([&] { return a.connected() && b.connected(); }))
+            return true;
+        UNSCOPED_INFO((second ? "the primary: " + a.unit->status().last_error + "; the secondary: " + b.unit->status().last_error
+                              : second.error().detail));
+        return false;
     }
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guardian/listeners.hpp"
 
+#include "support/free_port.hpp"
+
 #include <boost/asio/ip/tcp.hpp>
 #include <catch2/catch.hpp>
 
@@ -19,9 +21,6 @@ std::uint16_t port_of(ipc::descriptor const& socket) {
     REQUIRE(::getsockname(socket.get(), local.data(), &size) == 0);
     return local.port();
 }
-
-/// A port that was free a moment ago.
-std::uint16_t free_port() { return port_of(*open_listener(at("127.0.0.1", 0))); }
 
 int option_of(ipc::descriptor const& socket, int level, int name) {
     int value = -1;
@@ -85,7 +84,7 @@ TEST_CASE("what failed is tried again, and what stays is not touched") {
 }
 
 TEST_CASE("what is no longer wanted is closed and can be had again") {
-    auto const local = at("127.0.0.1", free_port());
+    auto const local = at("127.0.0.1", test::free_port({"127.0.0.1"}));
     listeners l;
     CHECK(l.apply({local}) == listener_change{{local}, {}});
     CHECK(l.apply({}) == listener_change{{}, {local}});
