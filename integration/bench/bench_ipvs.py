@@ -237,8 +237,9 @@ def told(lists, services, outside_us, without):
     report.add("resident memory", "MiB", 40, [kb / 1024 for kb in lists["first memory_kb"]])
     report.add(f"steady poll every {POLL_SECONDS} s, of a core", "%", 1, [us / 1e4 / POLL_SECONDS for us in lists["poll poll_us"]])
     for name in ("first", "same", "change"):
-        read, apply = (middle[f"{name} {part}_us"] / 1000 for part in ("read", "apply"))
-        report.notes.append(f"{name}: of {middle[name]:.0f} ms, {read:.0f} ms read the file and {apply:.0f} ms apply it")
+        read, apply, kernel = (middle[f"{name} {part}_us"] / 1000 for part in ("read", "apply", "kernel"))
+        report.notes.append(f"{name}: of {middle[name]:.0f} ms, {read:.0f} ms read the file and {apply:.0f} ms apply it, {kernel:.0f} ms "
+                            "of them in the kernel")
     factor = middle["first read_us"] / outside_us
     report.notes.append(f"outside the machine the file is read in {outside_us / 1000:.1f} ms, {factor:.1f} times as fast; at that "
                         f"pace the poll takes {middle['poll poll_us'] / 1e4 / POLL_SECONDS / factor:.2f} % of a core")

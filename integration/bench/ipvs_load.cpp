@@ -82,6 +82,13 @@ long spent_us() {
     return out;
 }
 
+/// The kernel's part of it, without what this process ran.
+long kernel_us() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_stime.tv_sec * 1'000'000 + usage.ru_stime.tv_usec;
+}
+
 /// The process's own word: what its parent is told counts the parent's memory before exec too.
 void say_memory() {
     std::ifstream file("/proc/self/status");
@@ -96,10 +103,12 @@ void load(std::string const& path, int polls) {
     auto const wanted = read(path);
     auto const states = all_up(wanted);
     layer4 kernel;
+    auto const in_kernel = kernel_us();
     {
         stopwatch const watch("apply_us");
         std::cout << "changes " << apply(kernel, wanted, states) << '\n';
     }
+    std::cout << "kernel_us " << kernel_us() - in_kernel << '\n';
     for (int i = 0; i < polls; ++i) {
         auto const before = spent_us();
         auto const copy = wanted; // the daemon's worker is handed copies
