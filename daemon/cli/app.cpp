@@ -21,6 +21,7 @@ constexpr auto footer = R"(Examples:
   dyad status                                   the pair, its links, every service and server
   dyad drain Web/web1                           no new clients for one server; `dyad online Web/web1` brings it back
   dyad halt --server 192.0.2.21                 a machine out of every service it serves
+  dyad doctor                                   what usually goes wrong, looked for, with remedies
   dyad takeover                                 make this node the active one
 
 Exit codes: 0 done, 1 refused or failed (the reason is on stderr), 2 wrong usage, 3 no daemon answers.
@@ -137,6 +138,12 @@ private:
         command("events", "What happened, in order, and who did it", [this] {
             return events(env_, a_.follow);
         })->add_flag("--follow", a_.follow, "Wait for more, until it is interrupted");
+        command("doctor",
+                "Look for what usually goes wrong, and say what to do about it: the kernel and its settings, the links, what "
+                "real servers do with packets for the service's address. Asks each real server a few packets; takes some "
+                "seconds. Exit code 1 when there is a fault",
+                [this] { return doctor(env_, a_.target); })
+            ->add_option("SERVICE", a_.target, "Only this service and its real servers");
     }
 
     void add_operation() {

@@ -33,7 +33,7 @@ config::surroundings surroundings_of(std::filesystem::path const& directory) {
 
 core::core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self)
     : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), layer4_(io.get_executor()),
-      observer_(io.get_executor(), layer4_, [this] { update_layer4(); }), hold_timer_(io), tick_(io),
+      observer_(io.get_executor(), layer4_, [this] { update_layer4(); }), examiner_(io.get_executor()), hold_timer_(io), tick_(io),
       started_ms_(monotonic_ms()) {}
 
 balance::result<> core::start() {

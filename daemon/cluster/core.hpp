@@ -4,6 +4,7 @@
 #include "cluster/children.hpp"
 #include "cluster/connection_relay.hpp"
 #include "cluster/event_log.hpp"
+#include "cluster/examiner.hpp"
 #include "cluster/layer4_observer.hpp"
 #include "cluster/layer4_worker.hpp"
 #include "cluster/persistence_copy.hpp"
@@ -60,6 +61,10 @@ public:
     /// Runs the operator's own script of node.toml; how it went is an event too.
     void run_firewall_script(std::string const& who, std::function<void(balance::result<>)> done);
     void status(std::function<void(boost::json::object)> done);
+    /// Looks for what usually goes wrong, with one service or, when `service` is empty, with all. Errors: `not_found`,
+    /// `refused` while another examination is under way.
+    void examine(std::string const& service,
+                 std::function<void(balance::result<std::vector<balance::finding>>)> done);
 
     [[nodiscard]] event_log& events() noexcept { return events_; }
     [[nodiscard]] config::cluster_config const& running() const noexcept { return running_.cluster; }
@@ -114,6 +119,8 @@ private:
     void peer_connected(bool connected);
 
     [[nodiscard]] std::string edited() const;
+    /// Gathers what the status shows; `done` is called with what lives as long as the call.
+    void survey(std::function<void(overview const&)> done);
     cluster::node::answer on_main(cluster::node::answer done);
 
     boost::asio::io_context& io_;
@@ -127,6 +134,7 @@ private:
     persistence_copy tables_;
     layer4_worker layer4_;
     layer4_observer observer_;
+    examiner examiner_; ///< of what operators ask the doctor
     std::unique_ptr<children> children_;
     std::unique_ptr<cluster::node> node_;
     std::unique_ptr<cluster::replicator> replicator_;

@@ -2,6 +2,7 @@
 #include "cluster/operations.hpp"
 
 #include "cluster/monotonic.hpp"
+#include "cluster/pair_findings.hpp"
 
 #include <balance/text.hpp>
 
@@ -116,6 +117,10 @@ public:
             core_.hand_over(r.who.text(), moved(done));
         } else if (!get && r.path == "/v1/maintenance") {
             maintenance(r, done);
+        } else if (!get && r.path == "/v1/doctor") {
+            core_.examine(text_of(r.body, "service"), [done](balance::result<std::vector<balance::finding>> found) {
+                done(found ? response{200, {{"findings", to_json(*found)}}} : refusal(found.error()));
+            });
         } else if (!get && r.path == "/v1/firewall") {
             core_.run_firewall_script(r.who.text(), [done](balance::result<> outcome) {
                 done(outcome ? response{200, {}} : refusal(outcome.error()));

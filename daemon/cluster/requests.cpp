@@ -2,9 +2,11 @@
 // What operators ask of a running node.
 #include "cluster/core.hpp"
 #include "cluster/monotonic.hpp"
+#include "cluster/pair_findings.hpp"
 
 #include <balance/text.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace dyad {
@@ -125,28 +127,54 @@ void core::run_firewall_script(std::string const& who, std::function<void(balanc
     });
 }
 
-void core::status(std::function<void(boost::json::object)> done) {
+void core::survey(std::function<void(overview const&)> done) {
     layer4_.status([this, done = std::move(done)](auto layer4) {
         auto const node = node_->status();
         auto const layer4_status = layer4 ? std::move(*layer4) : std::vector<balance::service_status>{};
         auto const replication = replicator_ ? replicator_->status() : cluster::replicator_status{};
-        done(to_json(overview{.self = self_,
-                              .node = node,
-                              .running = running_,
-                              .servers = servers_,
-                              .layer4 = layer4_status,
-                              .layer7 = layer7_status_,
-                              .not_listening = not_listening_,
-                              .processes = children_->processes(),
-                              .replication = replicator_ ? &replication : nullptr,
-                              .relay = relay_.get(),
-                              .relay_error = relay_error_,
-                              .ready = layer4_ready_ && listeners_ready_,
-                              .config_dir = ctx_.config_dir.string(),
-                              .edited = edited(),
-                              .started_ms = started_ms_,
-                              .now_ms = monotonic_ms()}));
+        done(overview{.self = self_,
+                      .node = node,
+                      .running = running_,
+                      .servers = servers_,
+                      .layer4 = layer4_status,
+                      .layer7 = layer7_status_,
+                      .not_listening = not_listening_,
+                      .processes = children_->processes(),
+                      .replication = replicator_ ? &replication : nullptr,
+                      .relay = relay_.get(),
+                      .relay_error = relay_error_,
+                      .ready = layer4_ready_ && listeners_ready_,
+                      .config_dir = ctx_.config_dir.string(),
+                      .edited = edited(),
+                      .started_ms = started_ms_,
+                      .now_ms = monotonic_ms()});
     });
+}
+
+void core::status(std::function<void(boost::json::object)> done) {
+    survey([done = std::move(done)](overview const& o) { done(to_json(o)); });
+}
+
+void core::examine(std::string const& service,
+                   std::function<void(balance::result<std::vector<balance::finding>>)> done) {
+    auto const& services = running_.cluster.services.services;
+    if (!service.empty() &&
+        std::none_of(services.begin(), services.end(), [&](auto const& s) { return s.name == service; })) {
+        done(balance::make_error(balance::errc::not_found, "there is no service " + balance::in_quotes(service) +
+                                                               "; 'dyad status' lists them"));
+        return;
+    }
+    if (examiner_.busy()) {
+        done(balance::make_error(balance::errc::refused, "an examination is under way already; try again in some seconds"));
+        return;
+    }
+    balance::examination how{.service = service, .active = state() == cluster::node_state::active, .hold = holding_};
+    examiner_.examine(running_.cluster.services, servers_.list(), std::move(how),
+                      [this, service, done = std::move(done)](std::vector<balance::finding> layer4) mutable {
+                          survey([service, layer4 = std::move(layer4), done = std::move(done)](overview const& o) {
+                              done(merged(pair_findings(o), layer4, service));
+                          });
+                      });
 }
 
 std::string core::edited() const {

@@ -15,6 +15,8 @@ _STANDARD = re.compile(r"^[a-z_0-9]+$")
 # the project's own headers. A codec may include the kernel header that defines its bytes.
 PURE = {
     "libbalance/src/core/": (),
+    "libbalance/src/doctor/frames": (),
+    "libbalance/src/doctor/judge": (),
     "libbalance/src/ipvs/codec": ("linux/ip_vs.h", "linux/netlink.h", "linux/genetlink.h", "netinet/in.h"),
     "libcluster/src/failover/": (),
     "libcluster/src/wire/": (),
@@ -28,11 +30,12 @@ _PUBLIC_BOOST = re.compile(r"^boost/(system/.*|asio/(ip/address|any_io_executor)
 
 # Folders of each library's src/ that a folder must not include: facade -> adapters -> pure core, never back.
 FORBIDDEN = {
-    "libbalance/src/core/": ("ipvs/", "firewall/", "probe/", "proxy/", "facade/"),
-    "libbalance/src/ipvs/": ("probe/", "proxy/", "facade/"),
-    "libbalance/src/firewall/": ("ipvs/", "probe/", "proxy/", "facade/"),
-    "libbalance/src/probe/": ("ipvs/", "firewall/", "proxy/", "facade/"),
-    "libbalance/src/proxy/": ("ipvs/", "firewall/", "probe/", "facade/"),
+    "libbalance/src/core/": ("ipvs/", "firewall/", "doctor/", "probe/", "proxy/", "facade/"),
+    "libbalance/src/ipvs/": ("doctor/", "probe/", "proxy/", "facade/"),
+    "libbalance/src/firewall/": ("ipvs/", "doctor/", "probe/", "proxy/", "facade/"),
+    "libbalance/src/doctor/": ("probe/", "proxy/", "facade/"),
+    "libbalance/src/probe/": ("ipvs/", "firewall/", "doctor/", "proxy/", "facade/"),
+    "libbalance/src/proxy/": ("ipvs/", "firewall/", "doctor/", "probe/", "facade/"),
     "libcluster/src/failover/": ("wire/", "replicate/", "net/", "facade/"),
     "libcluster/src/wire/": ("net/", "facade/"),
     "libcluster/src/replicate/": ("net/", "facade/"),

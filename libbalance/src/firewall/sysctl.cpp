@@ -17,6 +17,16 @@ using boost::asio::ip::address_v4;
 
 bool is_nat(ipvs::desired_destination const& d) { return d.config.method == ipvs::forwarding::masquerade; }
 
+/// A path turns the dots of the name into slashes and the slashes into dots, as sysctl(8) does.
+std::string as_path(std::string name) {
+    for (auto& c : name) {
+        c = c == '.' ? '/' : c == '/' ? '.' : c;
+    }
+    return name;
+}
+
+} // namespace
+
 bool contains(interface_network const& n, address const& a) {
     if (!n.address.is_v4() || !a.is_v4() || n.prefix == 0) {
         return false;
@@ -30,29 +40,19 @@ std::string as_sysctl(std::string interface) {
     return interface;
 }
 
-/// A path turns the dots of the name into slashes and the slashes into dots, as sysctl(8) does.
-std::string as_path(std::string name) {
-    for (auto& c : name) {
-        c = c == '.' ? '/' : c == '/' ? '.' : c;
-    }
-    return name;
-}
-
-} // namespace
-
 std::vector<sysctl> needed_sysctls(ipvs::desired_table const& desired, std::vector<interface_network> const& networks,
                                    bool hold) {
     std::vector<sysctl> out;
     if (desired.services.empty()) {
         return out;
     }
-    // A removed server's connections end at once; persistent clients leave a server of weight 0; after a take-over a
-    // packet in mid-stream may choose a server.
-    out.push_back({"net.ipv4.vs.expire_nodest_conn", "1", {}});
-    out.push_back({"net.ipv4.vs.expire_quiescent_template", "1", {}});
-    out.push_back({"net.ipv4.vs.sloppy_tcp", hold ? "0" : "1", {}});
-    // Both sync daemons run on both nodes; with this set, one that receives would not balance.
-    out.push_back({"net.ipv4.vs.backup_only", "0", {}});
+    out.push_back({"net.ipv4.vs.expire_nodest_conn", "1", "the connections of a removed server end at once"});
+    out.push_back({"net.ipv4.vs.expire_quiescent_template", "1", "persistent clients leave a server of weight 0"});
+    out.push_back({"net.ipv4.vs.sloppy_tcp", hold ? "0" : "1",
+                   hold ? "connections in mid-stream wait until the peer has told of them"
+                        : "after a take-over a connection in mid-stream may choose a server"});
+    // With this set, a sync daemon that receives would not balance, and both run on both nodes.
+    out.push_back({"net.ipv4.vs.backup_only", "0", "a node that hears of the peer's connections balances too"});
     bool nat4 = false;
     bool nat6 = false;
     std::set<std::string> one_armed; // interfaces with servers: replies may leave where they came in
@@ -70,25 +70,27 @@ std::vector<sysctl> needed_sysctls(ipvs::desired_table const& desired, std::vect
         }
     }
     if (!desired.rules.sources.empty()) {
-        out.push_back({"net.ipv4.vs.conntrack", "1", "the source address cannot be translated"});
+        out.push_back({"net.ipv4.vs.conntrack", "1", "connections of snat services get another source address",
+                       "the source address cannot be translated"});
     }
-    if (nat4 || nat6) { // clients of a connection that is gone hear of it
-        out.push_back({"net.ipv4.vs.nat_icmp_send", "1", {}});
+    if (nat4 || nat6) {
+        out.push_back({"net.ipv4.vs.nat_icmp_send", "1", "real servers of a connection that is gone hear of it"});
     }
-    auto const replies = "replies of the real servers are not forwarded to the clients";
+    auto const forwarded = "replies of real servers are forwarded to clients";
+    auto const lost = "replies of the real servers are not forwarded to the clients";
     if (nat4) {
-        out.push_back({"net.ipv4.ip_forward", "1", replies});
+        out.push_back({"net.ipv4.ip_forward", "1", forwarded, lost});
     }
     if (nat6) {
-        out.push_back({"net.ipv6.conf.all.forwarding", "1", replies});
+        out.push_back({"net.ipv6.conf.all.forwarding", "1", forwarded, lost});
     }
-    // Else the kernel tells servers on the clients' own network to answer them directly, past the translation.
+    auto const direct = "real servers are not told to answer clients of their own network directly, past the translation";
     // Redirects are sent when "all" or the interface says so.
     if (!one_armed.empty()) {
-        out.push_back({"net.ipv4.conf.all.send_redirects", "0", {}});
+        out.push_back({"net.ipv4.conf.all.send_redirects", "0", direct});
     }
     for (auto const& interface : one_armed) {
-        out.push_back({"net.ipv4.conf." + as_sysctl(interface) + ".send_redirects", "0", {}});
+        out.push_back({"net.ipv4.conf." + as_sysctl(interface) + ".send_redirects", "0", direct});
     }
     return out;
 }
@@ -114,16 +116,16 @@ std::vector<interface_network> local_networks() {
     return out;
 }
 
-std::string sysctl_writer::current(std::string const& name) const {
+std::string current_sysctl(std::string const& name, std::filesystem::path const& root) {
     std::string out;
-    std::getline(std::ifstream(root_ / as_path(name)), out);
+    std::getline(std::ifstream(root / as_path(name)), out);
     return out;
 }
 
 sysctl_writer::outcome sysctl_writer::apply(std::vector<sysctl> const& wanted) {
     outcome out;
     for (auto const& s : wanted) {
-        auto const is = current(s.name);
+        auto const is = current_sysctl(s.name, root_);
         if (is.empty() || is == s.value) {
             continue;
         }
@@ -147,7 +149,7 @@ sysctl_writer::outcome sysctl_writer::apply(std::vector<sysctl> const& wanted) {
 
 void sysctl_writer::reset() {
     for (auto const& [name, w] : written_) {
-        if (current(name) == w.value) {
+        if (current_sysctl(name, root_) == w.value) {
             std::ofstream(root_ / as_path(name)) << w.before;
         }
     }

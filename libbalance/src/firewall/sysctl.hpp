@@ -15,8 +15,9 @@ namespace balance::firewall {
 struct sysctl {
     std::string name; ///< "net.ipv4.ip_forward"; a dot in an interface's name is written as a slash
     std::string value;
+    std::string why{}; ///< what it is for, for people
     /// What does not work without it, for services in mode nat; empty for settings without which all is served.
-    std::string without;
+    std::string without{};
 
     bool operator==(sysctl const&) const = default;
 };
@@ -28,9 +29,17 @@ struct interface_network {
     unsigned prefix = 0;
 };
 
+/// Is an IPv4 address in that network? Pure.
+bool contains(interface_network const& n, address const& a);
+/// An interface's name as it stands in a setting's: "eth1/7" for eth1.7. Pure.
+std::string as_sysctl(std::string interface);
+
 /// The settings that the services need; `hold` as in `layer4::hold_unknown`. Pure.
 std::vector<sysctl> needed_sysctls(ipvs::desired_table const& desired, std::vector<interface_network> const& networks,
                                    bool hold = false);
+
+/// The value of a setting now; empty when this kernel does not have it.
+std::string current_sysctl(std::string const& name, std::filesystem::path const& root = "/proc/sys");
 
 /// The networks of this machine's interfaces.
 std::vector<interface_network> local_networks();
@@ -56,8 +65,6 @@ private:
         std::string before;
         std::string value;
     };
-
-    [[nodiscard]] std::string current(std::string const& name) const;
 
     std::filesystem::path root_;
     std::map<std::string, written> written_; ///< by name

@@ -116,7 +116,7 @@ TEST_CASE("a setting that cannot be written is said once, and what it stops ever
     std::filesystem::create_directories(root.path() / "net/ipv4");
     std::filesystem::create_symlink("/proc/version", root.path() / "net/ipv4/ip_forward"); // readable, never writable
     sysctl_writer w(root.path());
-    std::vector<sysctl> const wanted{{"net.ipv4.ip_forward", "1", "replies are not forwarded"}};
+    std::vector<sysctl> const wanted{{"net.ipv4.ip_forward", "1", "for replies", "replies are not forwarded"}};
     auto const first = w.apply(wanted);
     REQUIRE(first.failed.size() == 1);
     CHECK(first.failed[0].find("sysctl -w net.ipv4.ip_forward=1") != std::string::npos);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "run_dyad.hpp"
 #include "scripted_daemon.hpp"
 
 #include <catch2/catch.hpp>
-#include <cli/app.hpp>
 
 #include <sys/fsuid.h>
 #include <sys/stat.h>
@@ -10,29 +10,12 @@
 
 #include <fstream>
 #include <iterator>
-#include <sstream>
 
 using namespace dyad::cli;
+using test::dyad_in;
 using test::scripted_daemon;
 
 namespace {
-
-struct outcome {
-    int code = -1;
-    std::string out;
-    std::string err;
-};
-
-outcome dyad_in(std::filesystem::path const& run_dir, std::vector<std::string> arguments,
-                std::filesystem::path const& config_dir = "/nonexistent") {
-    std::ostringstream out;
-    std::ostringstream err;
-    environment env{out, err};
-    env.run_dir = run_dir;
-    env.config_dir = config_dir;
-    auto const code = run(std::move(arguments), env);
-    return {code, out.str(), err.str()};
-}
 
 std::string slurp(std::filesystem::path const& file) {
     std::ifstream in(file, std::ios::binary);
