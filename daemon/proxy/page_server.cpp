@@ -30,32 +30,10 @@ constexpr std::size_t longest_request = 8192; ///< its line and headers
 constexpr std::chrono::seconds patience{5}; ///< for a whole exchange
 constexpr std::chrono::milliseconds resting_time{50}; ///< when there is no descriptor left
 
-constexpr std::string_view page = R"(<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Service unavailable</title>
-<style>
-body { font-family: sans-serif; margin: 15vh auto; max-width: 34rem; padding: 0 1rem; color: #222; }
-h1 { font-size: 1.5rem; }
-</style>
-</head>
-<body>
-<h1>This service is unavailable at the moment</h1>
-<p>None of the servers behind this address can answer. Please try again in a few minutes; if this page stays, tell the
-people who look after the service.</p>
-</body>
-</html>
-)";
-
 /// Every request gets the same answer, so none needs to be understood.
 std::string const& answer_to(std::string_view request) {
-    static std::string const head = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html; charset=utf-8\r\n"
-                                    "Content-Length: " +
-                                    std::to_string(page.size()) +
-                                    "\r\nCache-Control: no-store\r\nRetry-After: 10\r\nConnection: close\r\n\r\n";
-    static std::string const whole = head + std::string(page);
+    static std::string const head = balance::unavailable_answer(true);
+    static std::string const whole = balance::unavailable_answer(false);
     return request.starts_with("HEAD ") ? head : whole;
 }
 

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace balance {
@@ -30,6 +31,10 @@ struct listener {
     int descriptor = -1;
 };
 
+/// What a client of HTTP gets when nobody else can answer: status 503 and a short page, after which the connection ends.
+/// `to_head`: without the page, as HEAD wants it.
+[[gnu::visibility("default")]] std::string unavailable_answer(bool to_head);
+
 /// The layer-7 relay: accepts on listeners, picks a real server, moves bytes both ways until both sides are done.
 ///
 /// Thread-safe. Owns `threads` threads, each with its own event loop; a connection never migrates.
@@ -41,6 +46,9 @@ public:
         std::size_t max_connections = 40000;        ///< of all services together; above it new ones wait in the listen queue
         milliseconds connect_timeout{5000};         ///< for one attempt at a real server
         milliseconds idle_timeout{12 * 3600 * 1000}; ///< no byte in either direction
+        milliseconds head_timeout{5000};            ///< mode http: for the whole head of a request
+        milliseconds keep_alive_timeout{60'000};    ///< mode http: a client between two requests
+        milliseconds server_keep_alive{30'000};     ///< mode http: a server's connection that nobody uses
         std::size_t table_size = 10240;             ///< entries of each service's persistence table
     };
 

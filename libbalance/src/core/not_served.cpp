@@ -8,9 +8,6 @@ namespace balance {
 
 std::string not_served(virtual_service const& s) {
     std::vector<std::string> missing;
-    if (s.mode == mode::http) {
-        missing.push_back("mode " + std::string(to_string(s.mode)));
-    }
     if (s.tls) {
         missing.emplace_back("TLS termination");
     }

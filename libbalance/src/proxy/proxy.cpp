@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/http_forward.hpp"
 #include "proxy/listener_book.hpp"
 
 #include <balance/proxy.hpp>
@@ -144,6 +145,8 @@ void proxy::impl::settle_early_entries(std::string const& name, service& s) {
         return true;
     });
 }
+
+std::string unavailable_answer(bool to_head) { return core::http::own_response(503, to_head); }
 
 proxy::proxy() : proxy(settings{}) {}
 proxy::proxy(settings s) : impl_(std::make_unique<impl>(s)) {}

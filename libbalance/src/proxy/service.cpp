@@ -35,7 +35,7 @@ bool contains(std::span<backend const* const> tried, backend const* server) noex
 
 service::service(virtual_service const& s, core::algorithm a, std::size_t threads, std::size_t table_size)
     : config_(s), algorithm_(a), fallback_(make_fallback(s, threads)), table_(table_settings(s, table_size)),
-      shares_(threads) {
+      shares_(threads), http_(s.mode == mode::http) {
     config_.servers.clear(); // `update` makes them
 }
 
@@ -78,6 +78,7 @@ bool service::update(virtual_service const& s, core::algorithm a, state_lookup c
     if (s.fallback != config_.fallback)
         fallback_ = make_fallback(s, shares_.size());
     config_ = s;
+    http_ = s.mode == mode::http;
     algorithm_ = a;
     warm_up(now);
     return cut;

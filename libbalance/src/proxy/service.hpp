@@ -10,6 +10,7 @@
 #include <balance/service.hpp>
 #include <balance/status.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -60,6 +61,7 @@ public:
     void merge(persistence_entry const& e, clock_time now);
     void persistence_snapshot(std::vector<persistence_entry>& out, clock_time now) const;
     [[nodiscard]] service_status status() const;
+    [[nodiscard]] bool is_http() const noexcept { return http_.load(std::memory_order_relaxed); }
 
     [[nodiscard]] traffic& share(std::size_t thread) noexcept { return shares_[thread]; }
 
@@ -89,6 +91,7 @@ private:
     core::persistence_table table_;
     std::vector<traffic> shares_;
     bool closed_ = false;
+    std::atomic<bool> http_; ///< mode http, else tcp
 };
 
 } // namespace balance::layer7

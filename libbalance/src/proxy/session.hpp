@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
+// What the sessions of all modes have in common.
 #pragma once
 
 #include "proxy/descriptor.hpp"
-#include "proxy/event_loop.hpp"
-#include "proxy/relay.hpp"
 #include "proxy/service.hpp"
 
-#include <array>
-#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace balance::layer7 {
-
-class worker;
 
 /// A client just accepted.
 struct arrival {
@@ -23,83 +20,24 @@ struct arrival {
     std::shared_ptr<layer7::service> service;
 };
 
-/// One client's connection and its server's: connect, relay, end. Lives on its worker's thread and is used again after
-/// its end.
-///
-/// Resets and half-closes of one side are passed on to the other. A server that cannot be connected counts as down for
-/// this connection alone, and another is tried.
-class session {
+/// Something whose turn was over though it had more to do.
+class resumable {
 public:
-    using clock_time = event_loop::clock::time_point;
+    virtual void resume() = 0;
 
-    explicit session(worker& owner);
-    session(session const&) = delete;
-    session& operator=(session const&) = delete;
-
-    void start(arrival a);
-
-    /// Ends it with a reset to both sides.
-    void cut() { finish(true); }
-    /// Cuts it if its server's life has ended; one that is not connected yet looks for another server instead.
-    void check_life();
-    void check_connect(clock_time now, std::chrono::milliseconds limit);
-    void check_idle(clock_time now, std::chrono::milliseconds limit);
-    /// Goes on where its turn was over.
-    void resume();
-
-private:
-    friend class session_list;
-
-    struct side final : watcher {
-        session* owner = nullptr;
-        relay_end end;
-        descriptor socket;
-        void ready(std::uint32_t events) override { owner->ready(*this, events); }
-    };
-    struct half {
-        relay_lane lane;
-        bool closed = false; ///< nothing more goes this way
-        bool deaf = false;   ///< because its receiver takes no more
-    };
-    enum class phase : std::uint8_t { idle, connecting, relaying };
-    enum class attempt : std::uint8_t { begun, failed, starved };
-    static constexpr std::size_t most_attempts = 4; // the first and three more
-
-    void ready(side& s, std::uint32_t events);
-    void connect_next();
-    [[nodiscard]] attempt connect_to(endpoint const& target);
-    void connect_failed();
-    void connected();
-    void join(half& h, side& from, side& to);
-    void move();
-    [[nodiscard]] bool move(half& h, half& reverse);
-    void leave_server();
-    void finish(bool reset);
-
-    worker& worker_;
-    phase phase_ = phase::idle;
-    bool more_ = false; ///< its turn was over: waits to be resumed
-    side client_;
-    side server_;
-    half up_;   ///< client to server
-    half down_; ///< server to client
-    arrival arrival_;
-    choice choice_;
-    std::array<backend const*, most_attempts> tried_{};
-    std::size_t attempts_ = 0;
-    clock_time active_at_{}; ///< last event; while connecting, the start of the attempt
-    bool starved_ = false;   ///< there was no descriptor for the server's socket since `active_at_`
-    std::size_t slot_ = 0;   ///< in its worker's list
+protected:
+    ~resumable() = default;
 };
 
 /// Sessions that their worker walks through; each knows its place, so that adding and taking out cost the same always.
+template <class Session>
 class session_list {
 public:
-    void add(session& s) {
+    void add(Session& s) {
         s.slot_ = sessions_.size();
         sessions_.push_back(&s);
     }
-    void remove(session const& s) noexcept {
+    void remove(Session const& s) noexcept {
         sessions_.back()->slot_ = s.slot_;
         sessions_[s.slot_] = sessions_.back();
         sessions_.pop_back();
@@ -114,7 +52,34 @@ public:
     }
 
 private:
-    std::vector<session*> sessions_;
+    std::vector<Session*> sessions_;
+};
+
+/// Sessions of one mode, used again and again. One that has ended may still be named by the running batch of events, so
+/// it is free only after that.
+template <class Session>
+class session_pool {
+public:
+    template <class Owner>
+    Session& take(Owner& owner) {
+        if (free_.empty()) {
+            all_.push_back(std::make_unique<Session>(owner));
+            free_.push_back(all_.back().get());
+        }
+        Session& s = *free_.back();
+        free_.pop_back();
+        return s;
+    }
+    void retire(Session& s) { retired_.push_back(&s); }
+    void after_batch() {
+        free_.insert(free_.end(), retired_.begin(), retired_.end());
+        retired_.clear();
+    }
+
+private:
+    std::vector<std::unique_ptr<Session>> all_;
+    std::vector<Session*> free_;
+    std::vector<Session*> retired_;
 };
 
 } // namespace balance::layer7

@@ -20,6 +20,9 @@ constexpr int accept_batch = 8;
 /// How long accepting rests when there is no room: descriptors or memory of the machine, or our own limit.
 constexpr auto resting_time = std::chrono::milliseconds(50);
 
+/// How often the time limits of mode http are looked at: they are seconds.
+constexpr auto http_period = std::chrono::milliseconds(250);
+
 /// Limits are kept to an eighth of their length.
 std::chrono::milliseconds precision(std::chrono::milliseconds limit) {
     return std::clamp(limit / 8, std::chrono::milliseconds(5), std::chrono::milliseconds(60'000));
@@ -50,8 +53,10 @@ void worker::stop() {
     loop_.stop();
     thread_.join();
     loop_.discard_tasks(); // they hold sockets
-    connecting_.for_each([](session& s) { s.cut(); });
-    relaying_.for_each([](session& s) { s.cut(); });
+    connecting_.for_each([](tcp_session& s) { s.cut(); });
+    relaying_.for_each([](tcp_session& s) { s.cut(); });
+    exchanging_.for_each([](http_session& s) { s.cut(); });
+    links_.close_all();
     acceptors_.clear();
 }
 
@@ -81,8 +86,9 @@ void worker::stop_accepting(std::shared_ptr<listening_socket> socket) {
 
 void worker::cut_the_dead() {
     loop_.post([this] {
-        connecting_.for_each([](session& s) { s.check_life(); });
-        relaying_.for_each([](session& s) { s.check_life(); });
+        connecting_.for_each([](tcp_session& s) { s.check_life(); });
+        relaying_.for_each([](tcp_session& s) { s.check_life(); });
+        exchanging_.for_each([](http_session& s) { s.check_life(); });
     });
 }
 
@@ -124,17 +130,23 @@ void worker::settle(arrival a) {
 }
 
 void worker::begin(arrival a) {
-    if (free_.empty()) {
-        sessions_.push_back(std::make_unique<session>(*this));
-        free_.push_back(sessions_.back().get());
-    }
-    session& s = *free_.back();
-    free_.pop_back();
-    s.start(std::move(a));
+    if (a.service->is_http())
+        http_sessions_.take(*this).start(std::move(a));
+    else
+        tcp_sessions_.take(*this).start(std::move(a));
 }
 
-void worker::retire(session& s) {
-    retired_.push_back(&s);
+void worker::retire(tcp_session& s) {
+    tcp_sessions_.retire(s);
+    left();
+}
+
+void worker::retire(http_session& s) {
+    http_sessions_.retire(s);
+    left();
+}
+
+void worker::left() {
     load_.fetch_sub(1, std::memory_order_relaxed);
     crew_.connections.fetch_sub(1, std::memory_order_relaxed);
 }
@@ -165,11 +177,12 @@ void worker::resume_accepting() {
 }
 
 std::chrono::milliseconds worker::after_batch() {
-    free_.insert(free_.end(), retired_.begin(), retired_.end());
-    retired_.clear();
+    tcp_sessions_.after_batch();
+    http_sessions_.after_batch();
+    links_.after_batch();
     old_acceptors_.clear();
     resuming_.swap(to_resume_);
-    for (session* const s : resuming_)
+    for (resumable* const s : resuming_)
         s->resume();
     resuming_.clear();
     if (loop_.now() >= next_tick_)
@@ -180,6 +193,8 @@ std::chrono::milliseconds worker::after_batch() {
         return resting_time;
     if (!connecting_.empty())
         return std::min(resting_time, precision(crew_.settings.connect_timeout));
+    if (!exchanging_.empty() || !links_.empty())
+        return http_period;
     if (!relaying_.empty())
         return precision(crew_.settings.idle_timeout);
     return std::chrono::milliseconds(-1);
@@ -190,11 +205,16 @@ void worker::tick() {
     next_tick_ = now + std::min(resting_time, precision(crew_.settings.connect_timeout));
     if (paused_ && crew_.connections.load(std::memory_order_relaxed) < crew_.settings.max_connections)
         resume_accepting();
-    connecting_.for_each([&](session& s) { s.check_connect(now, crew_.settings.connect_timeout); });
+    connecting_.for_each([&](tcp_session& s) { s.check_connect(now, crew_.settings.connect_timeout); });
+    if (now >= next_http_check_) {
+        next_http_check_ = now + http_period;
+        exchanging_.for_each([&](http_session& s) { s.check_time(now); });
+        links_.sweep(crew_.settings.server_keep_alive);
+    }
     if (now < next_idle_check_)
         return;
     next_idle_check_ = now + precision(crew_.settings.idle_timeout);
-    relaying_.for_each([&](session& s) { s.check_idle(now, crew_.settings.idle_timeout); });
+    relaying_.for_each([&](tcp_session& s) { s.check_idle(now, crew_.settings.idle_timeout); });
 }
 
 } // namespace balance::layer7

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/http_message.hpp"
 #include "proxy/buffer_pool.hpp"
 #include "proxy/event_loop.hpp"
 #include "proxy/listening_socket.hpp"
-#include "proxy/session.hpp"
+#include "proxy/http_session.hpp"
+#include "proxy/server_link.hpp"
+#include "proxy/tcp_session.hpp"
 
 #include <balance/proxy.hpp>
 
@@ -19,6 +22,12 @@
 namespace balance::layer7 {
 
 class worker;
+
+/// Heads are read into this and rewritten at once: no session keeps one.
+struct http_scratch {
+    core::http::request request;
+    core::http::response response;
+};
 
 /// What the threads of a proxy have in common.
 struct crew {
@@ -54,10 +63,17 @@ public:
     [[nodiscard]] event_loop& loop() noexcept { return loop_; }
     [[nodiscard]] buffer_pool& buffers() noexcept { return buffers_; }
     [[nodiscard]] std::size_t index() const noexcept { return index_; }
-    [[nodiscard]] session_list& connecting() noexcept { return connecting_; }
-    [[nodiscard]] session_list& relaying() noexcept { return relaying_; }
-    void resume_later(session& s) { to_resume_.push_back(&s); }
-    void retire(session& s);
+    [[nodiscard]] session_list<tcp_session>& connecting() noexcept { return connecting_; }
+    [[nodiscard]] session_list<tcp_session>& relaying() noexcept { return relaying_; }
+    [[nodiscard]] session_list<http_session>& exchanging() noexcept { return exchanging_; }
+    [[nodiscard]] link_pool& links() noexcept { return links_; }
+    [[nodiscard]] proxy::settings const& limits() const noexcept { return crew_.settings; }
+    [[nodiscard]] http_scratch& scratch() noexcept { return scratch_; }
+    /// Counts sessions, from 1.
+    [[nodiscard]] std::uint64_t next_number() noexcept { return ++number_; }
+    void resume_later(resumable& s) { to_resume_.push_back(&s); }
+    void retire(tcp_session& s);
+    void retire(http_session& s);
     void learnt(persistence_entry const& e);
     /// Accepts nothing for a moment: the machine has no room.
     void rest();
@@ -75,6 +91,7 @@ private:
     void begin(arrival a);
     bool listen(acceptor& a);
     void resume_accepting();
+    void left();
     std::chrono::milliseconds after_batch();
     void tick();
 
@@ -86,15 +103,19 @@ private:
     std::vector<std::unique_ptr<acceptor>> old_acceptors_; ///< until the batch that may name them is over
     bool paused_ = false;
 
-    std::vector<std::unique_ptr<session>> sessions_; ///< all there are, in use or not
-    std::vector<session*> free_;
-    std::vector<session*> retired_; ///< until the batch that may name them is over
-    std::vector<session*> to_resume_;
-    std::vector<session*> resuming_;
-    session_list connecting_;
-    session_list relaying_;
+    session_pool<tcp_session> tcp_sessions_;
+    session_pool<http_session> http_sessions_;
+    std::vector<resumable*> to_resume_;
+    std::vector<resumable*> resuming_;
+    session_list<tcp_session> connecting_;
+    session_list<tcp_session> relaying_;
+    session_list<http_session> exchanging_;
+    link_pool links_{loop_};
+    http_scratch scratch_;
+    std::uint64_t number_ = 0;
     event_loop::clock::time_point next_tick_{};
     event_loop::clock::time_point next_idle_check_{};
+    event_loop::clock::time_point next_http_check_{};
     std::atomic<std::size_t> load_{0};
     std::thread thread_;
 };

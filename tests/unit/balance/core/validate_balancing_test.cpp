@@ -253,9 +253,11 @@ TEST_CASE("validate: not_served names what is not built") {
     auto s = service("S", mode::tcp, "192.0.2.100", {{80, 80}});
     CHECK(not_served(s).empty());
     s.mode = mode::http;
-    CHECK(not_served(s) == "mode http is not built yet; this version keeps the service in the configuration only");
+    CHECK(not_served(s).empty());
+    s.transparent = true;
+    CHECK(not_served(s) == "transparent proxying is not built yet; this version keeps the service in the configuration only");
     s.tls = tls_termination{{{443, 443}}, "c"};
     s.re_encrypt = true;
-    CHECK(not_served(s) == "mode http, TLS termination and re-encryption are not built yet; this version keeps the "
+    CHECK(not_served(s) == "TLS termination, re-encryption and transparent proxying are not built yet; this version keeps the "
                            "service in the configuration only");
 }

@@ -226,7 +226,7 @@ TEST_CASE("conf: services whose features are not built say so, the others do not
     };
     using names = std::vector<std::string>;
     auto const served_later =
-        names{"Dakota",      "WFM_Play_Group",   "WFM_tomcat_Group", "CCG_IB_2101",
+        names{"Dakota",      "WFM_Play_Group",   "CCG_IB_2101",
               "CCG_IB_2102", "PORT_CCG_IB_2103", "PORT_CCG_IB_2104"};
     CHECK(unserved("centricity-sp1") == served_later);
     CHECK(unserved("centricity-sp2") == names{"Dakota", "WFM_Play_Group", "CCG_IB_2101", "CCG_IB_2102",

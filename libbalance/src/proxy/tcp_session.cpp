@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "proxy/session.hpp"
+#include "proxy/tcp_session.hpp"
 
 #include "proxy/listening_socket.hpp"
 #include "proxy/worker.hpp"
@@ -26,9 +26,9 @@ void reset_on_close(int fd) noexcept {
 
 } // namespace
 
-session::session(worker& owner) : worker_(owner) { client_.owner = server_.owner = this; }
+tcp_session::tcp_session(worker& owner) : worker_(owner) { client_.owner = server_.owner = this; }
 
-void session::start(arrival a) {
+void tcp_session::start(arrival a) {
     arrival_ = std::move(a);
     client_.socket = std::move(arrival_.socket);
     client_.end = {.fd = client_.socket.get()};
@@ -46,7 +46,7 @@ void session::start(arrival a) {
         finish(true);
 }
 
-void session::connect_next() {
+void tcp_session::connect_next() {
     while (attempts_ < most_attempts) {
         std::span<backend const* const> const tried(tried_.data(), attempts_);
         auto chosen = arrival_.service->pick(arrival_.client, tried, worker_.loop().now());
@@ -75,7 +75,7 @@ void session::connect_next() {
     finish(true);
 }
 
-session::attempt session::connect_to(endpoint const& target) {
+tcp_session::attempt tcp_session::connect_to(endpoint const& target) {
     sockaddr_storage name;
     socklen_t const size = to_sockaddr(target, name);
     server_.socket = descriptor(::socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -92,14 +92,14 @@ session::attempt session::connect_to(endpoint const& target) {
     return attempt::failed;
 }
 
-void session::connect_failed() {
+void tcp_session::connect_failed() {
     server_.socket.reset();
     server_.end = {};
     leave_server();
     connect_next();
 }
 
-void session::ready(side& s, std::uint32_t events) {
+void tcp_session::ready(side& s, std::uint32_t events) {
     if (!s.socket.is_open() || phase_ == phase::idle)
         return; // of a socket closed earlier in this batch
     s.end.note(events);
@@ -122,7 +122,7 @@ void session::ready(side& s, std::uint32_t events) {
     move();
 }
 
-void session::connected() {
+void tcp_session::connected() {
     worker_.connecting().remove(*this);
     worker_.relaying().add(*this);
     phase_ = phase::relaying;
@@ -135,7 +135,7 @@ void session::connected() {
     move();
 }
 
-void session::move() {
+void tcp_session::move() {
     if (!move(up_, down_) || !move(down_, up_))
         return;
     if (more_)
@@ -143,7 +143,7 @@ void session::move() {
 }
 
 /// False when the session has ended.
-bool session::move(half& h, half& reverse) {
+bool tcp_session::move(half& h, half& reverse) {
     if (h.closed)
         return true;
     switch (relay(h.lane, worker_.buffers())) {
@@ -177,13 +177,13 @@ bool session::move(half& h, half& reverse) {
     return true;
 }
 
-void session::resume() {
+void tcp_session::resume() {
     if (!std::exchange(more_, false) || phase_ != phase::relaying)
         return;
     move();
 }
 
-void session::check_life() {
+void tcp_session::check_life() {
     if (phase_ == phase::idle || starved_ || choice_.server->life.load(std::memory_order_relaxed) == choice_.life)
         return;
     if (phase_ == phase::connecting)
@@ -192,7 +192,7 @@ void session::check_life() {
         cut();
 }
 
-void session::check_connect(clock_time now, std::chrono::milliseconds limit) {
+void tcp_session::check_connect(clock_time now, std::chrono::milliseconds limit) {
     if (phase_ != phase::connecting)
         return;
     bool const over = now - active_at_ >= limit;
@@ -202,18 +202,18 @@ void session::check_connect(clock_time now, std::chrono::milliseconds limit) {
         connect_failed();
 }
 
-void session::check_idle(clock_time now, std::chrono::milliseconds limit) {
+void tcp_session::check_idle(clock_time now, std::chrono::milliseconds limit) {
     if (phase_ == phase::relaying && now - active_at_ >= limit)
         cut();
 }
 
-void session::leave_server() {
+void tcp_session::leave_server() {
     if (choice_.server && !choice_.fallback)
         arrival_.service->leave(*choice_.server);
     choice_ = {};
 }
 
-void session::finish(bool reset) {
+void tcp_session::finish(bool reset) {
     if (phase_ == phase::idle)
         return;
     (phase_ == phase::connecting ? worker_.connecting() : worker_.relaying()).remove(*this);

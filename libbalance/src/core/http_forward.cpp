@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/http_forward.hpp"
+
+#include <utility>
+
+namespace balance::core::http {
+namespace {
+
+constexpr std::string_view crlf = "\r\n";
+
+void put(writer& out, std::string_view name, std::string_view value) noexcept {
+    out << name << ": " << value << crlf;
+}
+
+/// A field of this connection alone. An upgrade concerns both, and is said anew.
+template <class Facts>
+bool is_of_connection(head<Facts> const& m, field const& f) noexcept {
+    for (std::string_view const name :
+         {"connection", "keep-alive", "proxy-connection", "te", "upgrade", "proxy-authenticate", "proxy-authorization"})
+        if (same(f.name, name))
+            return true;
+    return m.drops_named && named_by_connection(m.fields, f.name);
+}
+
+void put_upgrade(writer& out, field_list const& fields) noexcept {
+    put(out, "Connection", "upgrade");
+    put(out, "Upgrade", find(fields, "upgrade")->value);
+}
+
+std::string_view text_of(std::uint16_t status) noexcept {
+    switch (status) {
+    case 400:
+        return "Bad Request";
+    case 408:
+        return "Request Timeout";
+    case 414:
+        return "URI Too Long";
+    case 417:
+        return "Expectation Failed";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 502:
+        return "Bad Gateway";
+    case 503:
+        return "Service Unavailable";
+    case 504:
+        return "Gateway Timeout";
+    case 505:
+        return "HTTP Version Not Supported";
+    default:
+        return "Error";
+    }
+}
+
+constexpr std::string_view unavailable_page = R"(<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Service unavailable</title>
+<style>
+body { font-family: sans-serif; margin: 15vh auto; max-width: 34rem; padding: 0 1rem; color: #222; }
+h1 { font-size: 1.5rem; }
+</style>
+</head>
+<body>
+<h1>This service is unavailable at the moment</h1>
+<p>None of the servers behind this address can answer. Please try again in a few minutes; if this page stays, tell the
+people who look after the service.</p>
+</body>
+</html>
+)";
+
+std::string page_of(std::uint16_t status, std::string const& title) {
+    return status == 503 ? std::string(unavailable_page)
+                         : "<!DOCTYPE html>\n<html lang=\"en\"><head><title>" + title + "</title></head><body><h1>" + title +
+                               "</h1></body></html>\n";
+}
+
+} // namespace
+
+bool asks_upgrade(request const& r) noexcept {
+    auto const* to = find(r.fields, "upgrade");
+    // h2c would hide all that follows from us.
+    return r.upgrade && to != nullptr && r.framing == framing::none && !same(to->value.substr(0, 3), "h2c");
+}
+
+void write(writer& out, request const& r, onward_request const& how) noexcept {
+    out << r.method << " " << r.target << (r.minor == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
+    if (r.host_in_target)
+        put(out, "Host", r.host);
+    for (auto const& f : r.fields.all())
+        if (!is_of_connection(r, f) && !(r.host_in_target && same(f.name, "host")))
+            put(out, f.name, f.value);
+    if (!how.forwarded_for.empty())
+        put(out, "X-Forwarded-For", how.forwarded_for);
+    if (asks_upgrade(r))
+        put_upgrade(out, r.fields);
+    else if (how.close)
+        put(out, "Connection", "close");
+    out << crlf;
+}
+
+void write(writer& out, response const& r, onward_response const& how) noexcept {
+    // A length beside chunks, or of a body that cannot be, is not passed on.
+    bool const no_length = r.framing == framing::chunked || r.status < 200 || r.status == 204;
+    char const status[3] = {static_cast<char>('0' + r.status / 100), static_cast<char>('0' + r.status / 10 % 10),
+                            static_cast<char>('0' + r.status % 10)};
+    out << "HTTP/1.1 " << std::string_view(status, 3) << " " << r.reason << crlf;
+    bool length_told = false;
+    for (auto const& f : r.fields.all()) {
+        bool const length = same(f.name, "content-length");
+        if (is_of_connection(r, f) || (length && (no_length || std::exchange(length_told, true))))
+            continue;
+        put(out, f.name, f.value);
+    }
+    if (r.status == 101 && r.upgrade)
+        put_upgrade(out, r.fields);
+    else if (r.status >= 200 && how.close)
+        put(out, "Connection", "close");
+    else if (r.status >= 200 && how.client_minor == 0)
+        put(out, "Connection", "keep-alive");
+    out << crlf;
+}
+
+std::string own_response(std::uint16_t status, bool to_head) {
+    auto const title = std::to_string(status) + " " + std::string(text_of(status));
+    auto const body = page_of(status, title);
+    return "HTTP/1.1 " + title + "\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: " + std::to_string(body.size()) +
+           "\r\nCache-Control: no-store\r\n" + (status == 503 ? "Retry-After: 10\r\n" : "") + "Connection: close\r\n\r\n" +
+           (to_head ? std::string() : body);
+}
+
+} // namespace balance::core::http

@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/http_session.hpp"
+
+#include "core/http_forward.hpp"
+#include "proxy/listening_socket.hpp"
+#include "proxy/worker.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace balance::layer7 {
+namespace {
+
+namespace http = core::http;
+using progress = http_stream::progress;
+
+constexpr std::uint32_t every_edge = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+/// Requests and chunks of one turn, so that one fast client does not starve the others of its thread.
+constexpr unsigned longest_turn = 16;
+constexpr std::chrono::milliseconds last_words_limit{2000};
+
+/// A head and what we add to it must fit into a buffer.
+constexpr std::size_t room_to_add = 512;
+
+void reset_when_closed(int fd) noexcept {
+    linger const at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+} // namespace
+
+http_session::http_session(worker& owner) : worker_(owner), up_(owner.buffers()), down_(owner.buffers()) {
+    client_.owner = this;
+}
+
+void http_session::start(arrival a) {
+    arrival_ = std::move(a);
+    client_.socket = std::move(arrival_.socket);
+    client_.end = {.fd = client_.socket.get()};
+    client_text_ = arrival_.client.to_string();
+    number_ = worker_.next_number();
+    turn_ = 0;
+    half_closed_ = false;
+    finder_.reset();
+    enter(phase::head); // a client that says nothing has as long as one that is slow
+    worker_.exchanging().add(*this);
+    if (!worker_.loop().watch(client_.end.fd, client_, every_edge))
+        finish(true);
+}
+
+void http_session::enter(phase p) {
+    phase_ = p;
+    ++steps_;
+    phase_since_ = active_at_ = worker_.loop().now();
+}
+
+void http_session::client_ready(std::uint32_t events) {
+    if (phase_ == phase::ended)
+        return; // closed earlier in this batch
+    client_.end.note(events);
+    if ((events & (EPOLLERR | EPOLLHUP)) != 0 && phase_ != phase::tunnel)
+        return finish(true); // nobody is left to answer
+    run();
+}
+
+void http_session::server_ready(std::uint32_t events) {
+    if (phase_ == phase::connecting) {
+        if ((events & (EPOLLERR | EPOLLHUP)) != 0)
+            connect_failed();
+        else if (link_->end.writable)
+            enter(phase::answer);
+    }
+    run();
+}
+
+void http_session::resume() { run(); }
+
+void http_session::run() {
+    active_at_ = worker_.loop().now();
+    turn_ = 0;
+    for (auto before = steps_ - 1; before != steps_ && phase_ != phase::ended;) {
+        before = steps_;
+        step();
+    }
+}
+
+void http_session::step() {
+    auto const before = steps_;
+    switch (phase_) {
+    case phase::ended:
+    case phase::connecting:
+        break;
+    case phase::idle:
+    case phase::head:
+        read_request();
+        break;
+    case phase::answer:
+        send_request();
+        if (before == steps_)
+            read_answer();
+        break;
+    case phase::exchange:
+        send_request();
+        if (before == steps_)
+            send_answer();
+        break;
+    case phase::tunnel:
+        move_tunnel();
+        break;
+    case phase::last_words:
+        say_last_words();
+        break;
+    }
+}
+
+bool http_session::turn_is_over() {
+    if (++turn_ <= longest_turn)
+        return false;
+    worker_.resume_later(*this);
+    return true;
+}
+
+// ---- the request ----
+
+void http_session::read_request() {
+    while (true) {
+        auto const bytes = up_.unread();
+        if (!bytes.empty() && phase_ == phase::idle)
+            enter(phase::head);
+        auto const found = finder_.look(bytes);
+        if (found == http::head_finder::outcome::complete) {
+            if (!turn_is_over())
+                take_request(bytes.substr(finder_.begin(), finder_.end() - finder_.begin()));
+            return;
+        }
+        if (found == http::head_finder::outcome::malformed)
+            return refuse(400);
+        if (bytes.size() + room_to_add > worker_.buffers().buffer_size())
+            return refuse(431);
+        auto const got = up_.receive(client_.end);
+        if (got == progress::blocked) {
+            up_.release();
+            return down_.release();
+        }
+        if (got != progress::done)
+            return finish(got == progress::failed);
+    }
+}
+
+void http_session::take_request(std::string_view head) {
+    auto& r = worker_.scratch().request;
+    auto const status = http::parse(head, r);
+    method_ = r.method;
+    if (status != 0)
+        return refuse(status);
+    client_minor_ = r.minor;
+    asks_upgrade_ = http::asks_upgrade(r);
+    repeatable_ = http::is_idempotent(r.method);
+    gave_up_ = false;
+    client_stays_ = r.minor == 1 ? !r.close : r.keep_alive && !r.close;
+    server_stays_ = r.minor == 1;
+    http::writer out(up_.head_space());
+    http::write(out, r, {.forwarded_for = client_text_, .close = !server_stays_});
+    if (out.overflow())
+        return refuse(431);
+    up_.body.start(r);
+    up_.take_head(finder_.end());
+    up_.set_head(out.size());
+    finder_.reset();
+    if (!up_.take_body())
+        return refuse(400);
+    add(arrival_.service->share(worker_.index()).connections, 1);
+    attempts_ = 0;
+    connect_next();
+}
+
+/// Passes on what has come of the request.
+void http_session::send_request() {
+    if (gave_up_)
+        return;
+    auto& mine = arrival_.service->share(worker_.index());
+    auto& servers = choice_.server->shares[worker_.index()];
+    while (true) {
+        auto const sent = up_.send(link_->end, {&mine.in_bytes, &servers.in_bytes});
+        if (sent == progress::failed) { // it may have said why before it went
+            gave_up_ = link_->end.readable = link_->end.last_words = true;
+            return;
+        }
+        if (sent == progress::blocked || up_.body.complete())
+            return;
+        auto const got = up_.receive(client_.end);
+        if (got == progress::blocked)
+            return;
+        if (got != progress::done)
+            return finish(true); // the rest of it will never come
+        if (!up_.take_body())
+            return phase_ == phase::answer ? refuse(400) : finish(true);
+        if (turn_is_over())
+            return;
+    }
+}
+
+// ---- the server ----
+
+void http_session::connect_next() {
+    while (attempts_ < tried_.size()) {
+        std::span<backend const* const> const tried(tried_.data(), attempts_);
+        auto chosen = arrival_.service->pick(arrival_.client, tried, worker_.loop().now());
+        if (!chosen)
+            break;
+        choice_ = std::move(*chosen);
+        if (choice_.learnt)
+            worker_.learnt(*choice_.learnt);
+        tried_[attempts_++] = choice_.server.get();
+        auto target = choice_.server->target;
+        if (target.port == 0)
+            target.port = arrival_.port;
+        link_ = worker_.links().take(*choice_.server, target.port, repeatable_ ? 0 : number_);
+        if (link_) {
+            use_link();
+            return enter(phase::answer);
+        }
+        if (connect_to(target))
+            return enter(phase::connecting);
+        leave_server(false);
+    }
+    refuse(503);
+}
+
+bool http_session::connect_to(endpoint const& target) {
+    sockaddr_storage name;
+    socklen_t const size = to_sockaddr(target, name);
+    link_ = std::make_unique<server_link>(worker_.links(), choice_.server);
+    link_->socket = descriptor(::socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    int const fd = link_->socket.get();
+    if (fd < 0) {
+        if (is_shortage(errno))
+            worker_.rest();
+        return false;
+    }
+    int const one = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    link_->end = {.fd = fd};
+    link_->life = choice_.life;
+    link_->port = target.port;
+    use_link();
+    return (::connect(fd, reinterpret_cast<sockaddr const*>(&name), size) == 0 || errno == EINPROGRESS) &&
+           worker_.loop().watch(fd, *link_, every_edge);
+}
+
+void http_session::use_link() {
+    link_->user = this;
+    link_->last_user = number_;
+    add(choice_.server->shares[worker_.index()].connections, 1);
+}
+
+void http_session::connect_failed() {
+    leave_server(false);
+    connect_next();
+}
+
+/// Its connection ended before anything of the answer came.
+void http_session::server_failed() {
+    bool const again = link_->used_before && repeatable_ && up_.can_rewind();
+    leave_server(false);
+    if (!again)
+        return refuse(502);
+    up_.rewind();
+    gave_up_ = false;
+    --attempts_; // the server itself may be well
+    connect_next();
+}
+
+// ---- the answer ----
+
+void http_session::read_answer() {
+    if (down_.send(client_.end, {}) != progress::done) // an interim answer
+        return;
+    while (true) {
+        auto const bytes = down_.unread();
+        auto const found = finder_.look(bytes);
+        if (found == http::head_finder::outcome::complete)
+            return take_answer(bytes.substr(finder_.begin(), finder_.end() - finder_.begin()));
+        if (found == http::head_finder::outcome::malformed || bytes.size() + room_to_add > worker_.buffers().buffer_size())
+            return refuse(502);
+        auto const got = down_.receive(link_->end);
+        if (got == progress::blocked)
+            return;
+        if (got != progress::done)
+            return bytes.empty() ? server_failed() : refuse(502);
+    }
+}
+
+void http_session::take_answer(std::string_view head) {
+    auto& r = worker_.scratch().response;
+    bool good = http::parse(head, method_ == "HEAD", r);
+    bool const upgraded = r.status == 101;
+    good = good && (!upgraded || (asks_upgrade_ && r.upgrade));
+    good = good && !(client_minor_ == 0 && (r.framing == http::framing::chunked || r.status < 200));
+    if (!good)
+        return refuse(502);
+    server_stays_ = server_stays_ && !r.close && r.minor == 1 && r.framing != http::framing::to_the_end;
+    client_stays_ = client_stays_ && r.framing != http::framing::to_the_end && !gave_up_;
+    http::writer out(down_.head_space());
+    http::write(out, r, {.client_minor = client_minor_, .close = !client_stays_});
+    if (out.overflow())
+        return refuse(502);
+    down_.body.start(r);
+    down_.take_head(finder_.end());
+    down_.forget();
+    down_.set_head(out.size());
+    finder_.reset();
+    if (r.status < 200 && !upgraded)
+        return enter(phase::answer);
+    up_.forget();
+    if (upgraded) {
+        up_.take_all();
+        down_.take_all();
+        return enter(phase::tunnel);
+    }
+    enter(phase::exchange);
+    if (!down_.take_body())
+        finish(true);
+}
+
+void http_session::send_answer() {
+    auto& mine = arrival_.service->share(worker_.index());
+    auto& servers = choice_.server->shares[worker_.index()];
+    while (true) {
+        auto const sent = down_.send(client_.end, {&mine.out_bytes, &servers.out_bytes});
+        if (sent == progress::failed)
+            return finish(true);
+        if (sent == progress::blocked)
+            return;
+        bool const over = down_.ended && down_.body.ends_with_connection();
+        if (over || down_.body.complete())
+            return end_exchange();
+        auto const got = down_.receive(link_->end);
+        if (got == progress::blocked)
+            return;
+        if (got == progress::ended && down_.body.ends_with_connection())
+            continue;
+        if (got != progress::done || !down_.take_body())
+            return finish(true); // a reset, so that nobody takes half of it for all
+        if (turn_is_over())
+            return;
+    }
+}
+
+void http_session::end_exchange() {
+    bool const all_sent = up_.body.complete() && !up_.has_to_send() && !gave_up_;
+    leave_server(all_sent && server_stays_ && down_.unread().empty() && !link_->end.last_words);
+    down_.clear();
+    if (all_sent && client_stays_)
+        enter(phase::idle);
+    else
+        enter(phase::last_words);
+}
+
+// ---- another protocol ----
+
+void http_session::move_tunnel() {
+    auto const before = steps_;
+    move_tunnel(up_, client_.end, link_->end);
+    if (before == steps_)
+        move_tunnel(down_, link_->end, client_.end);
+    if (before == steps_ && up_.ended && down_.ended && !up_.has_to_send() && !down_.has_to_send())
+        finish(false);
+}
+
+void http_session::move_tunnel(http_stream& from_to, relay_end& from, relay_end& to) {
+    auto& mine = arrival_.service->share(worker_.index());
+    auto& servers = choice_.server->shares[worker_.index()];
+    bool const up = &from_to == &up_;
+    while (true) {
+        auto const sent = from_to.send(to, {up ? &mine.in_bytes : &mine.out_bytes,
+                                            up ? &servers.in_bytes : &servers.out_bytes});
+        if (sent == progress::failed)
+            return finish(true);
+        if (sent == progress::blocked || from_to.ended)
+            return;
+        auto const got = from_to.receive(from);
+        if (got == progress::failed)
+            return finish(true);
+        if (got == progress::ended) {
+            ::shutdown(to.fd, SHUT_WR);
+            return;
+        }
+        from_to.take_all();
+        if (got == progress::blocked || turn_is_over())
+            return;
+    }
+}
+
+// ---- the end ----
+
+/// What goes out is not lost because more came in that nobody reads: closing at once would reset the connection.
+void http_session::say_last_words() {
+    if (down_.has_to_send()) {
+        auto& mine = arrival_.service->share(worker_.index());
+        auto const sent = down_.send(client_.end, {&mine.out_bytes, nullptr});
+        if (sent != progress::done)
+            return sent == progress::failed ? finish(true) : void();
+    }
+    if (!std::exchange(half_closed_, true)) // each call would be an event again
+        ::shutdown(client_.end.fd, SHUT_WR);
+    while (client_.end.readable) {
+        constexpr std::size_t much = 1 << 20;
+        auto const got = ::recv(client_.end.fd, nullptr, much, MSG_TRUNC);
+        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+            return finish(false);
+        if (got < 0)
+            client_.end.readable = errno == EINTR;
+        else if (turn_is_over())
+            return;
+    }
+}
+
+/// Answers in the server's place; nothing of an answer has gone out yet.
+void http_session::refuse(std::uint16_t status) {
+    leave_server(false);
+    up_.clear();
+    down_.clear();
+    down_.say(http::own_response(status, method_ == "HEAD"));
+    enter(phase::last_words);
+}
+
+void http_session::check_life() {
+    if (!link_ || link_->life == link_->server->life.load(std::memory_order_relaxed))
+        return;
+    if (phase_ == phase::connecting)
+        connect_failed();
+    else if (phase_ == phase::answer)
+        refuse(502);
+    else
+        return finish(true);
+    run();
+}
+
+void http_session::check_time(clock_time now) {
+    auto const& limits = worker_.limits();
+    auto const in_phase = now - phase_since_;
+    auto const silent = now - active_at_;
+    switch (phase_) {
+    case phase::ended:
+        return;
+    case phase::idle:
+        if (in_phase >= limits.keep_alive_timeout)
+            finish(false);
+        return;
+    case phase::head:
+        if (in_phase < limits.head_timeout)
+            return;
+        if (up_.unread().empty())
+            return finish(false);
+        refuse(408);
+        break;
+    case phase::connecting:
+        if (in_phase < limits.connect_timeout)
+            return;
+        connect_failed();
+        break;
+    case phase::answer:
+        if (silent < limits.idle_timeout)
+            return;
+        refuse(504);
+        break;
+    case phase::exchange:
+    case phase::tunnel:
+        if (silent >= limits.idle_timeout)
+            finish(true);
+        return;
+    case phase::last_words:
+        if (in_phase >= last_words_limit)
+            finish(false);
+        return;
+    }
+    run();
+}
+
+void http_session::leave_server(bool keep) {
+    if (link_ && keep)
+        worker_.links().keep(std::move(link_));
+    else if (link_)
+        worker_.links().close(std::move(link_));
+    if (choice_.server && !choice_.fallback)
+        arrival_.service->leave(*choice_.server);
+    choice_ = {};
+}
+
+void http_session::finish(bool reset) {
+    if (phase_ == phase::ended)
+        return;
+    enter(phase::ended);
+    worker_.exchanging().remove(*this);
+    if (reset)
+        reset_when_closed(client_.end.fd);
+    leave_server(false);
+    up_.clear();
+    down_.clear();
+    client_.socket.reset();
+    arrival_.service.reset();
+    worker_.retire(*this);
+}
+
+} // namespace balance::layer7

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/http_message.hpp"
+#include "proxy/event_loop.hpp"
+#include "proxy/http_stream.hpp"
+#include "proxy/server_link.hpp"
+#include "proxy/session.hpp"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace balance::layer7 {
+
+class worker;
+
+/// One client's connection in mode http: request after request, each to a server of its own choice.
+///
+/// A request that a server did not answer is sent again when that can do no harm: nothing was connected, or a kept
+/// connection ended without a word and the request may be repeated (RFC 9110 9.2.2) and is still here as a whole.
+/// Requests that may not be repeated never go over another client's connection.
+class http_session final : public resumable, private link_user {
+public:
+    using clock_time = event_loop::clock::time_point;
+
+    explicit http_session(worker& owner);
+    http_session(http_session const&) = delete;
+    http_session& operator=(http_session const&) = delete;
+
+    void start(arrival a);
+    void cut() { finish(true); }
+    /// Ends what goes on with a server whose life has ended.
+    void check_life();
+    void check_time(clock_time now);
+    void resume() override;
+
+private:
+    friend class session_list<http_session>;
+
+    struct side final : watcher {
+        http_session* owner = nullptr;
+        relay_end end;
+        descriptor socket;
+        void ready(std::uint32_t events) override { owner->client_ready(events); }
+    };
+    enum class phase : std::uint8_t {
+        ended,
+        idle,       ///< between requests: nothing of the next has come
+        head,       ///< some of a request's head has come
+        connecting, ///< to a server
+        answer,     ///< the request goes on, nothing of the answer has come
+        exchange,   ///< the answer goes on
+        tunnel,     ///< both sides speak another protocol
+        last_words  ///< what is left of an answer goes out, then the connection ends
+    };
+
+    void client_ready(std::uint32_t events);
+    void server_ready(std::uint32_t events) override;
+
+    /// Goes on until nothing more can be done without waiting.
+    void run();
+    void step();
+
+    void read_request();
+    void take_request(std::string_view head);
+    void send_request();
+    void connect_next();
+    [[nodiscard]] bool connect_to(endpoint const& target);
+    void use_link();
+    void connect_failed();
+    void server_failed();
+    void read_answer();
+    void take_answer(std::string_view head);
+    void send_answer();
+    void end_exchange();
+    void move_tunnel();
+    void move_tunnel(http_stream& from_to, relay_end& from, relay_end& to);
+    void say_last_words();
+
+    void refuse(std::uint16_t status);
+    void leave_server(bool keep);
+    void enter(phase p);
+    void finish(bool reset);
+    [[nodiscard]] bool turn_is_over();
+
+    worker& worker_;
+    phase phase_ = phase::ended;
+    std::uint64_t number_ = 0; ///< of this session in its worker
+    side client_;
+    std::unique_ptr<server_link> link_;
+    arrival arrival_;
+    std::string client_text_; ///< the client's address
+    choice choice_;
+    std::array<backend const*, 4> tried_{};
+    std::size_t attempts_ = 0;
+
+    http_stream up_;   ///< client to server
+    http_stream down_; ///< server to client
+    core::http::head_finder finder_;
+
+    // Of the request that goes on:
+    std::string method_;
+    unsigned client_minor_ = 1;
+    bool repeatable_ = false;   ///< may be sent twice
+    bool asks_upgrade_ = false;
+    bool gave_up_ = false;      ///< the server takes no more of it
+    bool client_stays_ = false; ///< the client's connection outlives the answer
+    bool server_stays_ = false; ///< and the server's too
+
+    bool half_closed_ = false; ///< the client was told that no more comes
+    clock_time phase_since_{};
+    clock_time active_at_{};
+    std::uint64_t steps_ = 0; ///< changes of phase, so that `run` sees them
+    unsigned turn_ = 0;       ///< requests and chunks of this turn
+    std::size_t slot_ = 0;    ///< in its worker's list
+};
+
+} // namespace balance::layer7

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/server_link.hpp"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace balance::layer7 {
+
+void server_link::ready(std::uint32_t events) {
+    if (!socket.is_open())
+        return; // closed earlier in this batch
+    bool const news = (events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0;
+    end.note(events);
+    if (user != nullptr)
+        user->server_ready(events);
+    else if (news)
+        home_.broken(*this);
+}
+
+std::unique_ptr<server_link> link_pool::take(backend const& server, std::uint16_t port, std::uint64_t only_of) {
+    auto const found = idle_.find(&server);
+    if (found == idle_.end())
+        return nullptr;
+    auto& list = found->second;
+    auto const life = server.life.load(std::memory_order_relaxed);
+    auto const fits = std::find_if(list.rbegin(), list.rend(), [&](auto const& l) {
+        return l->port == port && l->life == life && (only_of == 0 || l->last_user == only_of);
+    });
+    if (fits == list.rend())
+        return nullptr;
+    auto out = std::move(*fits);
+    list.erase(std::next(fits).base());
+    if (list.empty())
+        idle_.erase(found);
+    return out;
+}
+
+void link_pool::keep(std::unique_ptr<server_link> link) {
+    link->user = nullptr;
+    link->used_before = true;
+    link->idle_since_ = loop_.now();
+    auto& list = idle_[link->server.get()];
+    if (list.size() == most_idle) {
+        closed_.push_back(std::move(list.front()));
+        closed_.back()->socket.reset();
+        list.erase(list.begin());
+    }
+    list.push_back(std::move(link));
+}
+
+void link_pool::close(std::unique_ptr<server_link> link) {
+    link->user = nullptr;
+    link->socket.reset();
+    closed_.push_back(std::move(link));
+}
+
+void link_pool::broken(server_link& link) {
+    auto const found = idle_.find(link.server.get());
+    if (found == idle_.end())
+        return;
+    auto& list = found->second;
+    auto const at = std::find_if(list.begin(), list.end(), [&](auto const& l) { return l.get() == &link; });
+    if (at == list.end())
+        return;
+    close(std::move(*at));
+    list.erase(at);
+    if (list.empty())
+        idle_.erase(found);
+}
+
+void link_pool::sweep(std::chrono::milliseconds longest) {
+    for (auto it = idle_.begin(); it != idle_.end();) {
+        auto& list = it->second;
+        auto const life = it->first->life.load(std::memory_order_relaxed);
+        auto const old = std::stable_partition(list.begin(), list.end(), [&](auto const& l) {
+            return l->life == life && loop_.now() - l->idle_since_ < longest;
+        });
+        std::for_each(old, list.end(), [this](auto& l) { close(std::move(l)); });
+        list.erase(old, list.end());
+        it = list.empty() ? idle_.erase(it) : std::next(it);
+    }
+}
+
+void link_pool::close_all() {
+    idle_.clear();
+    closed_.clear();
+}
+
+} // namespace balance::layer7

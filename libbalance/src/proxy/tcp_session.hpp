@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "proxy/event_loop.hpp"
+#include "proxy/relay.hpp"
+#include "proxy/session.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+namespace balance::layer7 {
+
+class worker;
+
+/// One client's connection and its server's: connect, relay, end. Lives on its worker's thread and is used again after
+/// its end.
+///
+/// Resets and half-closes of one side are passed on to the other. A server that cannot be connected counts as down for
+/// this connection alone, and another is tried.
+class tcp_session final : public resumable {
+public:
+    using clock_time = event_loop::clock::time_point;
+
+    explicit tcp_session(worker& owner);
+    tcp_session(tcp_session const&) = delete;
+    tcp_session& operator=(tcp_session const&) = delete;
+
+    void start(arrival a);
+
+    /// Ends it with a reset to both sides.
+    void cut() { finish(true); }
+    /// Cuts it if its server's life has ended; one that is not connected yet looks for another server instead.
+    void check_life();
+    void check_connect(clock_time now, std::chrono::milliseconds limit);
+    void check_idle(clock_time now, std::chrono::milliseconds limit);
+    void resume() override;
+
+private:
+    friend class session_list<tcp_session>;
+
+    struct side final : watcher {
+        tcp_session* owner = nullptr;
+        relay_end end;
+        descriptor socket;
+        void ready(std::uint32_t events) override { owner->ready(*this, events); }
+    };
+    struct half {
+        relay_lane lane;
+        bool closed = false; ///< nothing more goes this way
+        bool deaf = false;   ///< because its receiver takes no more
+    };
+    enum class phase : std::uint8_t { idle, connecting, relaying };
+    enum class attempt : std::uint8_t { begun, failed, starved };
+    static constexpr std::size_t most_attempts = 4; // the first and three more
+
+    void ready(side& s, std::uint32_t events);
+    void connect_next();
+    [[nodiscard]] attempt connect_to(endpoint const& target);
+    void connect_failed();
+    void connected();
+    void join(half& h, side& from, side& to);
+    void move();
+    [[nodiscard]] bool move(half& h, half& reverse);
+    void leave_server();
+    void finish(bool reset);
+
+    worker& worker_;
+    phase phase_ = phase::idle;
+    bool more_ = false; ///< its turn was over: waits to be resumed
+    side client_;
+    side server_;
+    half up_;   ///< client to server
+    half down_; ///< server to client
+    arrival arrival_;
+    choice choice_;
+    std::array<backend const*, most_attempts> tried_{};
+    std::size_t attempts_ = 0;
+    clock_time active_at_{}; ///< last event; while connecting, the start of the attempt
+    bool starved_ = false;   ///< there was no descriptor for the server's socket since `active_at_`
+    std::size_t slot_ = 0;   ///< in its worker's list
+};
+
+} // namespace balance::layer7
