@@ -42,8 +42,7 @@ std::vector<diagnostic> across_faults(node_config const& node, cluster_config co
             judge(*s.address, s.network, {"service", s.name}, "address");
         }
     }
-    auto const* tables = document.value->find("floating_ip");
-    for (auto const& e : tables == nullptr ? std::vector<entry>{} : tables->content.entries) {
+    for (auto const& e : document.value->below("floating_ip")) {
         auto const a = balance::parse_address(e.key);
         auto const* network = e.content.find("network");
         if (a) {
