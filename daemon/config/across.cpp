@@ -9,6 +9,17 @@ namespace dyad::config {
 
 std::vector<diagnostic> across_faults(node_config const& node, cluster_config const& cluster,
                                       std::string_view cluster_text) {
+    auto const is_unknown = [&](std::string const& network) {
+        return !network.empty() && !node.networks.contains(network);
+    };
+    auto const floating = cluster.all_floating();
+    bool const good = std::none_of(floating.begin(), floating.end(), [&](floating_ip const& f) {
+        auto const fixes = [&](auto const& l) { return l.local == f.address || l.peer == f.address; };
+        return is_unknown(f.network) || std::any_of(node.links.begin(), node.links.end(), fixes);
+    });
+    if (good) {
+        return {}; // the text is read for the places of faults alone
+    }
     auto const document = parse_document(cluster_text, {});
     if (!document.value) {
         return {};
@@ -16,7 +27,7 @@ std::vector<diagnostic> across_faults(node_config const& node, cluster_config co
     fault_list faults({});
     auto const judge = [&](balance::address const& a, std::string const& network, key_path const& path,
                            std::string_view address_key) {
-        if (!network.empty() && !node.networks.contains(network)) {
+        if (is_unknown(network)) {
             auto at = path;
             at.emplace_back("network");
             faults.add(at, locate(*document.value, at),
@@ -42,8 +53,7 @@ std::vector<diagnostic> across_faults(node_config const& node, cluster_config co
             judge(*s.address, s.network, {"service", s.name}, "address");
         }
     }
-    auto const* tables = document.value->find("floating_ip");
-    for (auto const& e : tables == nullptr ? std::vector<entry>{} : tables->content.entries) {
+    for (auto const& e : document.value->below("floating_ip")) {
         auto const a = balance::parse_address(e.key);
         auto const* network = e.content.find("network");
         if (a) {

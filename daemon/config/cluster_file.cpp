@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <config/cluster_parts.hpp>
 #include <config/words.hpp>
+#include <set>
 
 namespace dyad::config {
 
@@ -29,6 +30,7 @@ void check_timing(section const& s, cluster::timing const& t) {
 }
 
 void read_floating(section const& root, cluster_config& out) {
+    std::set<balance::address> seen;
     for (auto const& [text, s] : root.named("floating_ip", tables::floating_ip)) {
         auto const network = s.text("network").value_or("");
         auto const a = balance::parse_address(text);
@@ -37,8 +39,7 @@ void read_floating(section const& root, cluster_config& out) {
                            "floating_ip: " + a.error().detail + "; write it in quotes: [floating_ip.\"192.0.2.1\"]");
         } else if (a->is_unspecified() || a->is_multicast()) {
             s.faults().add(s.path(), s.at(), "floating_ip " + a->to_string() + " is no machine's address");
-        } else if (std::any_of(out.floating.begin(), out.floating.end(),
-                               [&](auto const& f) { return f.address == *a; })) {
+        } else if (!seen.insert(*a).second) {
             s.faults().add(s.path(), s.at(),
                            "floating_ip " + a->to_string() + " is there twice, written differently; keep one");
         } else {
@@ -111,7 +112,9 @@ outcome<cluster_config> parse_cluster(std::string_view text, std::string const& 
     auto checks = read_named_checks(root);
     service_context const context{read_layer(root, "layer4", tables::layer4),
                                   read_layer(root, "layer7", tables::layer7), &checks};
-    for (auto const& [name, s] : root.named("service", tables::service)) {
+    auto const services = root.named("service", tables::service);
+    out.services.services.reserve(services.size());
+    for (auto const& [name, s] : services) {
         out.services.services.push_back(read_service(name, s, context));
     }
     for (auto const& [name, check] : checks) {

@@ -82,8 +82,7 @@ void check_networks(value const& root, cluster_config const& c, fault_list& faul
             check(*s.address, s.network, "service " + in_quotes(s.name), {"service", s.name});
         }
     }
-    auto const* tables = root.find("floating_ip");
-    for (auto const& e : tables == nullptr ? std::vector<entry>{} : tables->content.entries) {
+    for (auto const& e : root.below("floating_ip")) {
         auto const a = balance::parse_address(e.key);
         auto const* network = e.content.find("network");
         if (a && network != nullptr) {

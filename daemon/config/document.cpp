@@ -6,19 +6,55 @@
 #include <config/words.hpp>
 #include <new>
 #include <numeric>
+#include <utility>
 
 namespace dyad::config {
 namespace {
 
 place place_of(toml::source_region const& r) { return {r.begin.line, r.begin.column}; }
 
-value convert(toml::node const& n) {
-    value out;
+/// Up to so many entries are looked through quicker than searched.
+constexpr std::size_t small_table = 16;
+
+void convert(toml::node& n, value& out);
+
+void convert_entries(toml::table& t, value& out) {
+    struct item {
+        place at;
+        toml::key const* key;
+        toml::node* content;
+    };
+    std::vector<item> items;
+    items.reserve(t.size());
+    for (auto&& [key, content] : t) {
+        items.push_back({place_of(key.source()), &key, &content});
+    }
+    // toml++ sorts by name; the order of the keys in the file is the order of servers and services.
+    std::sort(items.begin(), items.end(), [](item const& a, item const& b) {
+        return a.at == b.at ? a.key->str() < b.key->str() : a.at < b.at;
+    });
+    out.entries.reserve(items.size());
+    for (auto const& i : items) {
+        auto& e = out.entries.emplace_back();
+        e.key = i.key->str();
+        e.at = i.at;
+        convert(*i.content, e.content);
+    }
+    if (out.entries.size() > small_table) {
+        out.by_name.resize(out.entries.size());
+        std::iota(out.by_name.begin(), out.by_name.end(), std::size_t{0});
+        std::sort(out.by_name.begin(), out.by_name.end(),
+                  [&](std::size_t a, std::size_t b) { return out.entries[a].key < out.entries[b].key; });
+    }
+}
+
+/// Takes the texts out of `n`.
+void convert(toml::node& n, value& out) {
     out.at = place_of(n.source());
     switch (n.type()) {
     case toml::node_type::string:
         out.type = value::kind::text;
-        out.text = n.as_string()->get();
+        out.text = std::move(n.as_string()->get());
         break;
     case toml::node_type::integer:
         out.type = value::kind::integer;
@@ -33,27 +69,18 @@ value convert(toml::node const& n) {
         break;
     case toml::node_type::array:
         out.type = value::kind::list;
-        for (auto const& item : *n.as_array()) {
-            out.items.push_back(convert(item));
+        out.items.resize(n.as_array()->size());
+        for (std::size_t i = 0; i < out.items.size(); ++i) {
+            convert(*n.as_array()->get(i), out.items[i]);
         }
         break;
     case toml::node_type::table:
-        for (auto const& [key, item] : *n.as_table()) {
-            out.entries.push_back({std::string(key.str()), place_of(key.source()), convert(item)});
-        }
-        // toml++ sorts by name; the order of the keys in the file is the order of servers and services.
-        std::stable_sort(out.entries.begin(), out.entries.end(),
-                         [](auto const& a, auto const& b) { return a.at < b.at; });
-        out.by_name.resize(out.entries.size());
-        std::iota(out.by_name.begin(), out.by_name.end(), std::size_t{0});
-        std::sort(out.by_name.begin(), out.by_name.end(),
-                  [&](std::size_t a, std::size_t b) { return out.entries[a].key < out.entries[b].key; });
+        convert_entries(*n.as_table(), out);
         break;
     default:
         out.type = value::kind::date;
         break;
     }
-    return out;
 }
 
 /// toml++ names the token; what the reader probably meant is added here.
@@ -88,9 +115,18 @@ outcome<value> refused(std::string const& file, place at, std::string_view messa
 } // namespace
 
 entry const* value::find(std::string_view key) const noexcept {
+    if (by_name.empty()) {
+        auto const it = std::find_if(entries.begin(), entries.end(), [key](entry const& e) { return e.key == key; });
+        return it == entries.end() ? nullptr : &*it;
+    }
     auto const it = std::lower_bound(by_name.begin(), by_name.end(), key,
                                      [this](std::size_t i, std::string_view k) { return entries[i].key < k; });
     return it == by_name.end() || entries[*it].key != key ? nullptr : &entries[*it];
+}
+
+std::span<entry const> value::below(std::string_view key) const noexcept {
+    auto const* e = find(key);
+    return e == nullptr ? std::span<entry const>() : e->content.entries;
 }
 
 std::string_view describe(value::kind k) noexcept {
@@ -123,7 +159,9 @@ outcome<value> parse_document(std::string_view text, std::string const& file) {
         return refused(file, r.at, r.message);
     }
     try {
-        auto root = convert(toml::parse(text));
+        auto parsed = toml::parse(text);
+        value root;
+        convert(parsed, root);
         if (root.entries.empty()) {
             return refused(file, {1, 1}, "the file is empty; it must at least say format = 1");
         }

@@ -3,6 +3,7 @@
 
 #include <config/config.hpp>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,10 +31,12 @@ struct value {
     bool boolean = false;             ///< of a boolean
     std::vector<value> items;         ///< of a list
     std::vector<entry> entries;       ///< of a table, in the file's order
-    std::vector<std::size_t> by_name; ///< places in `entries`, sorted by key
+    std::vector<std::size_t> by_name; ///< of a table that is not small: places in `entries`, sorted by key
 
     /// The entry of a table, or null.
     [[nodiscard]] entry const* find(std::string_view key) const noexcept;
+    /// The entries of the table at `key`; none when there is no table.
+    [[nodiscard]] std::span<entry const> below(std::string_view key) const noexcept;
 };
 
 struct entry {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
 #include <config/document.hpp>
 #include <cstdio>
 
@@ -9,12 +10,25 @@ namespace {
 constexpr unsigned max_brackets = 12;
 constexpr unsigned max_dots = 64; ///< in one line, outside of texts and comments
 
+/// Means nothing here wherever it stands: letters, digits, blanks and most signs of ASCII.
+constexpr bool is_dull(char c) {
+    return c >= ' ' && c <= '~' && std::string_view("#\"'[]{}.\\").find(c) == std::string_view::npos;
+}
+
+constexpr auto dull = [] {
+    std::array<bool, 256> out{};
+    for (unsigned i = 0; i < out.size(); ++i) {
+        out[i] = is_dull(static_cast<char>(i));
+    }
+    return out;
+}();
+
 class scanner {
 public:
     explicit scanner(std::string_view text) : text_(text) {}
 
     refusal run() {
-        while (at_ < text_.size()) {
+        while (skip_dull()) {
             if (!step()) {
                 return {here_, std::move(message_)};
             }
@@ -24,6 +38,16 @@ public:
 
 private:
     [[nodiscard]] bool looking_at(std::string_view token) const { return text_.substr(at_, token.size()) == token; }
+
+    /// False at the end.
+    bool skip_dull() {
+        auto const start = at_;
+        while (at_ < text_.size() && dull[static_cast<unsigned char>(text_[at_])]) {
+            ++at_;
+        }
+        here_.column += static_cast<unsigned>(at_ - start);
+        return at_ < text_.size();
+    }
 
     bool refuse(std::string message) {
         message_ = std::move(message);

@@ -41,7 +41,8 @@ std::vector<diagnostic> fault_list::sorted() const {
     return out;
 }
 
-section::section(value const& table, place at, key_path path, table_schema const& schema, fault_list& faults)
+section::section(value const& table, place at, std::vector<std::string_view> path, table_schema const& schema,
+                 fault_list& faults)
     : table_(&table), at_(at), path_(std::move(path)), schema_(&schema), faults_(&faults) {
     for (auto const& e : table.entries) {
         if (std::find(schema.keys.begin(), schema.keys.end(), e.key) != schema.keys.end()) {
@@ -61,8 +62,16 @@ entry const* section::find(std::string_view key) const {
 }
 
 key_path section::path_to(std::string_view key) const {
-    auto out = path_;
+    auto out = path();
     out.emplace_back(key);
+    return out;
+}
+
+std::vector<std::string_view> section::names_to(std::string_view key) const {
+    std::vector<std::string_view> out;
+    out.reserve(path_.size() + 2);
+    out = path_;
+    out.push_back(key);
     return out;
 }
 
@@ -78,15 +87,19 @@ void section::missing(std::string_view key, std::string example) const {
 entry const* section::typed(std::string_view key, value::kind kind, std::string_view expected) const {
     auto const* e = find(key);
     if (e != nullptr && e->content.type != kind) {
-        wrong(key, std::string(key) + " is " + std::string(describe(e->content.type)) + ", but must be " +
-                       std::string(expected));
+        wrong_type(key, expected);
         return nullptr;
     }
     return e;
 }
 
+void section::wrong_type(std::string_view key, std::string_view expected) const {
+    wrong(key, std::string(key) + " is " + std::string(describe(find(key)->content.type)) + ", but must be " +
+                   std::string(expected));
+}
+
 std::optional<std::string> section::text(std::string_view key) const {
-    auto const* e = typed(key, value::kind::text, "a text in quotes");
+    auto const* e = text_at(key);
     return e == nullptr ? std::nullopt : std::optional(e->content.text);
 }
 
@@ -96,16 +109,21 @@ std::optional<bool> section::flag(std::string_view key) const {
 }
 
 std::optional<std::int64_t> section::integer(std::string_view key, std::int64_t least, std::int64_t most) const {
-    auto const range = "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
-    auto const* e = typed(key, value::kind::integer, range + ", without quotes");
+    auto const* e = find(key);
     if (e == nullptr) {
         return std::nullopt;
     }
-    if (e->content.integer < least || e->content.integer > most) {
-        wrong(key, std::string(key) + " is " + std::to_string(e->content.integer) + ", but must be " + range);
-        return std::nullopt;
+    bool const is_integer = e->content.type == value::kind::integer;
+    if (is_integer && e->content.integer >= least && e->content.integer <= most) {
+        return e->content.integer;
     }
-    return e->content.integer;
+    auto const range = "a whole number from " + std::to_string(least) + " to " + std::to_string(most);
+    if (is_integer) {
+        wrong(key, std::string(key) + " is " + std::to_string(e->content.integer) + ", but must be " + range);
+    } else {
+        wrong_type(key, range + ", without quotes");
+    }
+    return std::nullopt;
 }
 
 std::optional<std::uint16_t> section::port(std::string_view key) const {
@@ -159,6 +177,7 @@ std::vector<balance::port_range> section::port_list(std::string_view key) const 
 
 std::vector<balance::address> section::address_list(std::string_view key) const {
     std::vector<balance::address> out;
+    std::set<balance::address> seen;
     auto const* e = typed(key, value::kind::list, "a list, like [\"192.0.2.1\"]");
     if (e == nullptr) {
         return out;
@@ -170,7 +189,7 @@ std::vector<balance::address> section::address_list(std::string_view key) const 
                              "; it must hold addresses in quotes");
         } else if (auto const a = balance::parse_address(item.text); !a) {
             faults_->add(path_to(key), item.at, std::string(key) + ": " + a.error().detail);
-        } else if (std::find(out.begin(), out.end(), *a) != out.end()) {
+        } else if (!seen.insert(*a).second) {
             faults_->add(path_to(key), item.at,
                          std::string(key) + " holds " + a->to_string() + " twice; leave one out");
         } else {
@@ -199,26 +218,35 @@ std::vector<std::string> section::text_list(std::string_view key) const {
 }
 
 std::optional<section> section::table(std::string_view key, table_schema const& schema) const {
-    auto const* e = typed(key, value::kind::table, "a table with " + join(schema.keys));
+    auto const* e = find(key);
     if (e == nullptr) {
         return std::nullopt;
     }
-    return section(e->content, e->at, path_to(key), schema, *faults_);
+    if (e->content.type != value::kind::table) {
+        wrong_type(key, "a table with " + join(schema.keys));
+        return std::nullopt;
+    }
+    return section(e->content, e->at, names_to(key), schema, *faults_);
 }
 
 std::vector<std::pair<std::string, section>> section::named(std::string_view key, table_schema const& schema) const {
     std::vector<std::pair<std::string, section>> out;
-    auto const* e = typed(key, value::kind::table, "named tables, like " + std::string(schema.table));
+    auto const* e = find(key);
     if (e == nullptr) {
         return out;
     }
+    if (e->content.type != value::kind::table) {
+        wrong_type(key, "named tables, like " + std::string(schema.table));
+        return out;
+    }
+    out.reserve(e->content.entries.size());
     for (auto const& child : e->content.entries) {
-        auto path = path_to(key);
+        auto path = names_to(key);
         path.push_back(child.key);
         if (child.content.type == value::kind::table) {
             out.emplace_back(child.key, section(child.content, child.at, std::move(path), schema, *faults_));
         } else {
-            faults_->add(path, child.content.at,
+            faults_->add({path.begin(), path.end()}, child.content.at,
                          std::string(key) + ' ' + in_quotes(child.key) + " is " +
                              std::string(describe(child.content.type)) + ", but must be a table, like " +
                              std::string(schema.table));

@@ -41,13 +41,15 @@ private:
 /// One table of a file: typed access to its keys. What is wrong goes to the list; the reader goes on without the value.
 class section {
 public:
-    /// Reports every key that `schema` does not know. `table` must be a table and outlive the section, like `faults`.
-    section(value const& table, place at, key_path path, table_schema const& schema, fault_list& faults);
+    /// Reports every key that `schema` does not know. `table` must be a table and outlive the section, like `faults`
+    /// and the names in `path`.
+    section(value const& table, place at, std::vector<std::string_view> path, table_schema const& schema,
+            fault_list& faults);
 
     [[nodiscard]] entry const* find(std::string_view key) const;
     [[nodiscard]] bool has(std::string_view key) const { return find(key) != nullptr; }
     [[nodiscard]] key_path path_to(std::string_view key) const;
-    [[nodiscard]] key_path const& path() const noexcept { return path_; }
+    [[nodiscard]] key_path path() const { return {path_.begin(), path_.end()}; }
     [[nodiscard]] place at() const noexcept { return at_; }
     [[nodiscard]] fault_list& faults() const noexcept { return *faults_; }
 
@@ -66,11 +68,11 @@ public:
     /// A text that one of balance's parsers understands.
     template <class T>
     std::optional<T> word(std::string_view key, balance::result<T> (*parse)(std::string_view)) const {
-        auto const t = text(key);
-        if (!t) {
+        auto const* e = text_at(key);
+        if (e == nullptr) {
             return std::nullopt;
         }
-        auto const r = parse(*t);
+        auto const r = parse(e->content.text);
         if (!r) {
             wrong(key, std::string(key) + ": " + r.error().detail);
             return std::nullopt;
@@ -90,10 +92,14 @@ public:
 
 private:
     entry const* typed(std::string_view key, value::kind kind, std::string_view expected) const;
+    entry const* text_at(std::string_view key) const { return typed(key, value::kind::text, "a text in quotes"); }
+    void wrong_type(std::string_view key, std::string_view expected) const;
+    /// The path of what is below, with room for one name more.
+    [[nodiscard]] std::vector<std::string_view> names_to(std::string_view key) const;
 
     value const* table_;
     place at_;
-    key_path path_;
+    std::vector<std::string_view> path_; ///< into the document and the schema: made texts of when there is a fault
     table_schema const* schema_;
     fault_list* faults_;
 };

@@ -178,7 +178,9 @@ balance::virtual_service read_service(std::string const& name, section const& s,
     out.fallback = read_fallback(s, out.mode);
     out.transparent = s.flag("transparent").value_or(false);
     out.slow_start = s.duration("slow_start", 0s, 1h).value_or(layer4 ? 0ms : defaults.slow_start);
-    for (auto const& [server_name, server] : s.named("server", tables::server)) {
+    auto const servers = s.named("server", tables::server);
+    out.servers.reserve(servers.size());
+    for (auto const& [server_name, server] : servers) {
         out.servers.push_back(read_server(server_name, server));
     }
     if (!out.network.empty() && !out.address && !s.has("address")) {

@@ -6,6 +6,7 @@
 #include <balance/validate.hpp>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace balance::ipvs {
@@ -13,32 +14,80 @@ namespace {
 
 using kind = change::kind;
 
+service_key const& key_of(service_state const& s) { return s.config.key; }
+endpoint const& key_of(destination_state const& d) { return d.config.remote; }
+
+/// What the kernel holds, to be taken out by its keys. Of several with one key the first counts.
+template <class State, class Key>
+class stock {
+public:
+    explicit stock(std::span<State const> held) {
+        places_.reserve(held.size());
+        for (auto const& s : held) {
+            places_.push_back({&s});
+        }
+        std::stable_sort(places_.begin(), places_.end(),
+                         [](place const& a, place const& b) { return key_of(*a.state) < key_of(*b.state); });
+        auto const same = [](place const& a, place const& b) { return key_of(*a.state) == key_of(*b.state); };
+        places_.erase(std::unique(places_.begin(), places_.end(), same), places_.end());
+    }
+
+    /// Null when there is none, or no more.
+    State const* take(Key const& key) {
+        auto const found = std::lower_bound(places_.begin(), places_.end(), key,
+                                            [](place const& p, Key const& k) { return key_of(*p.state) < k; });
+        if (found == places_.end() || found->taken || key_of(*found->state) != key) {
+            return nullptr;
+        }
+        found->taken = true;
+        return found->state;
+    }
+
+    /// In the order of their keys.
+    [[nodiscard]] std::vector<State const*> left() const {
+        std::vector<State const*> out;
+        for (auto const& p : places_) {
+            if (!p.taken) {
+                out.push_back(p.state);
+            }
+        }
+        return out;
+    }
+
+private:
+    struct place {
+        State const* state;
+        bool taken = false;
+    };
+
+    std::vector<place> places_;
+};
+
 class planner {
 public:
     planner(desired_table const& desired, std::span<service_state const> actual, known_services const& known)
-        : desired_(desired), known_(known) {
-        for (auto const& s : actual) {
-            actual_.emplace(s.config.key, &s);
-        }
-    }
+        : desired_(desired), known_(known), actual_(actual) {}
 
     changes run() {
         for (auto const& wanted : desired_.services) {
-            auto const found = actual_.find(wanted.config.key);
-            if (found == actual_.end()) {
-                add(wanted);
+            if (auto const* held = actual_.take(wanted.config.key)) {
+                compare(wanted, *held);
             } else {
-                compare(wanted, *found->second);
-                actual_.erase(found);
+                add(wanted);
             }
         }
-        for (auto const& [key, left] : actual_) {
+        auto const left = actual_.left();
+        if (!left.empty()) {
+            addresses_.insert(desired_.addresses.begin(), desired_.addresses.end());
+        }
+        for (auto const* s : left) {
+            auto const& key = s->config.key;
             if (!is_ours(key)) {
                 out_.strangers.push_back(key);
                 continue;
             }
             auto const name = name_of(key);
-            out_.remove.push_back({kind::remove_service, name, left->config, {}, text_of_removed(name, key)});
+            out_.remove.push_back({kind::remove_service, name, s->config, {}, text_of_removed(name, key)});
         }
         return std::move(out_);
     }
@@ -68,23 +117,32 @@ private:
             auto text = text_of_changed(wanted.name, actual.config, wanted.config);
             out_.build.push_back({kind::set_service, wanted.name, wanted.config, {}, std::move(text)});
         }
-        std::map<endpoint, destination const*> left;
-        for (auto const& d : actual.destinations) {
-            left.emplace(d.config.remote, &d.config);
+        auto const& held = actual.destinations;
+        auto const same = [](desired_destination const& d, destination_state const& h) {
+            return d.config.remote == h.config.remote;
+        };
+        if (std::equal(wanted.destinations.begin(), wanted.destinations.end(), held.begin(), held.end(), same)) {
+            for (std::size_t i = 0; i < held.size(); ++i) {
+                compare(wanted, wanted.destinations[i], held[i].config);
+            }
+            return;
         }
+        stock<destination_state, endpoint> there(held);
         for (auto const& d : wanted.destinations) {
-            auto const found = left.find(d.config.remote);
-            if (found == left.end()) {
+            if (auto const* h = there.take(d.config.remote)) {
+                compare(wanted, d, h->config);
+            } else {
                 build(kind::add_destination, wanted, d.config, text_of_added(d));
-                continue;
             }
-            if (*found->second != d.config) {
-                build(kind::set_destination, wanted, d.config, text_of_changed(d, *found->second));
-            }
-            left.erase(found);
         }
-        for (auto const& [remote, d] : left) {
-            build(kind::remove_destination, wanted, *d, text_of_removed(*d));
+        for (auto const* h : there.left()) {
+            build(kind::remove_destination, wanted, h->config, text_of_removed(h->config));
+        }
+    }
+
+    void compare(desired_service const& s, desired_destination const& wanted, destination const& actual) {
+        if (wanted.config != actual) {
+            build(kind::set_destination, s, wanted.config, text_of_changed(wanted, actual));
         }
     }
 
@@ -99,8 +157,7 @@ private:
         if (key.mark != 0) {
             return key.mark >= first_reserved_mark && key.mark <= last_reserved_mark;
         }
-        return std::find(desired_.addresses.begin(), desired_.addresses.end(), key.local.address) !=
-               desired_.addresses.end();
+        return addresses_.contains(key.local.address);
     }
 
     [[nodiscard]] std::string name_of(service_key const& key) const {
@@ -110,7 +167,8 @@ private:
 
     desired_table const& desired_;
     known_services const& known_;
-    std::map<service_key, service_state const*> actual_;
+    stock<service_state, service_key> actual_;
+    std::set<address> addresses_; ///< of `desired_`, once something is left to be judged by them
     changes out_;
 };
 

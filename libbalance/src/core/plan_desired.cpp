@@ -7,13 +7,52 @@
 #include <balance/validate.hpp>
 
 #include <algorithm>
+#include <bit>
+#include <functional>
 #include <map>
 #include <set>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
 
 namespace balance::ipvs {
 namespace {
 
-using states_by_key = std::map<server_key, server_state const*>;
+/// States by service and server, whatever their order: a hash table of places. Of several for one server the last counts.
+class states_by_key {
+public:
+    explicit states_by_key(std::span<server_state const> states)
+        : states_(states), places_(std::bit_ceil(2 * states.size() + 1), nobody) {
+        for (std::size_t i = 0; i < states.size(); ++i) {
+            place_of(states[i].key.service, states[i].key.server) = i;
+        }
+    }
+
+    [[nodiscard]] server_state const* find(std::string_view service, std::string_view server) {
+        auto const i = place_of(service, server);
+        return i == nobody ? nullptr : &states_[i];
+    }
+
+private:
+    static constexpr auto nobody = static_cast<std::size_t>(-1);
+
+    /// Where the server's place stands, or would.
+    std::size_t& place_of(std::string_view service, std::string_view server) {
+        std::hash<std::string_view> const hash;
+        for (auto at = hash(service) * 31 + hash(server);; ++at) {
+            auto& place = places_[at % places_.size()];
+            if (place == nobody || (states_[place].key.server == server && states_[place].key.service == service)) {
+                return place;
+            }
+        }
+    }
+
+    std::span<server_state const> states_;
+    std::vector<std::size_t> places_; ///< more than states
+};
+
+/// Of marks for the same service the first counts.
+using marks_by_name = std::unordered_map<std::string_view, std::uint32_t>;
 
 /// IP_VS_SCHEDNAME_MAXLEN of linux/ip_vs.h, without the terminating zero.
 constexpr std::size_t longest_scheduler_name = 15;
@@ -22,12 +61,12 @@ constexpr std::size_t longest_scheduler_name = 15;
 constexpr std::chrono::seconds longest_timeout{31 * 24 * 3600};
 
 /// The mark that selects the service; 0 when address, protocol and port do.
-std::uint32_t mark_of(virtual_service const& s, configuration const& c) {
+std::uint32_t mark_of(virtual_service const& s, marks_by_name const& marks) {
     if (s.firewall_mark != 0 || !needs_mark(s)) {
         return s.firewall_mark;
     }
-    auto const found = std::find_if(c.marks.begin(), c.marks.end(), [&](auto const& m) { return m.first == s.name; });
-    return found == c.marks.end() ? 0 : found->second;
+    auto const found = marks.find(s.name);
+    return found == marks.end() ? 0 : found->second;
 }
 
 /// Why the kernel could not hold the service although this version could serve it, or empty.
@@ -116,7 +155,7 @@ forwarding method_of(mode m) {
 }
 
 /// Why a server gets no new connections; empty when it does.
-std::string idle_reason(server_state const* state) {
+std::string_view idle_reason(server_state const* state) {
     if (state == nullptr) {
         return "not checked yet";
     }
@@ -136,7 +175,7 @@ std::string idle_reason(server_state const* state) {
 
 desired_destination destination_of(virtual_service const& s, real_server const& v, service_key const& key,
                                    server_state const* state) {
-    desired_destination out{v.name, {}, idle_reason(state)};
+    desired_destination out{v.name, {}, std::string(idle_reason(state))};
     // Only masquerading can translate a port: the other methods deliver the client's packet as it is.
     bool const translates = s.mode == mode::nat || s.mode == mode::snat;
     auto const port = translates && v.port != 0 ? v.port : key.local.port;
@@ -146,13 +185,9 @@ desired_destination destination_of(virtual_service const& s, real_server const& 
     return out;
 }
 
-/// Is every server known to be out of service? One that is not checked yet may be up.
-bool nobody_left(virtual_service const& s, states_by_key const& states) {
-    return std::all_of(s.servers.begin(), s.servers.end(), [&](real_server const& v) {
-        auto const found = states.find({s.name, v.name});
-        return found != states.end() &&
-               (found->second->health == health::down || found->second->admin != admin_state::online);
-    });
+/// Is a server known to be out of service? One that is not checked yet may be up.
+bool is_out(server_state const* state) {
+    return state != nullptr && (state->health == health::down || state->admin != admin_state::online);
 }
 
 /// Where clients go when no server is left. The page is on the service's own address, where the kernel keeps it local.
@@ -174,28 +209,34 @@ bool needs_page_rule(virtual_service const& s, service_key const& key) {
     return s.fallback.mode == fallback::kind::local && key.mark != 0 && s.persistence.mode != persistence::kind::none;
 }
 
-void add_destinations(virtual_service const& s, configuration const& c, states_by_key const& states,
-                      desired_service& out) {
+/// Of destinations with the same address and port the first stays: the kernel holds one.
+void drop_repeated(std::vector<desired_destination>& list) {
+    auto const out_of_order = [](auto const& a, auto const& b) { return !(a.config.remote < b.config.remote); };
+    if (std::adjacent_find(list.begin(), list.end(), out_of_order) == list.end()) {
+        return; // as people number their servers: each once
+    }
     std::set<endpoint> taken;
+    std::erase_if(list, [&](auto const& d) { return !taken.insert(d.config.remote).second; });
+}
+
+void add_destinations(virtual_service const& s, configuration const& c, states_by_key& states,
+                      desired_service& out) {
+    bool nobody_left = true;
+    out.destinations.reserve(s.servers.size() + 1);
     for (auto const& v : s.servers) {
-        auto const found = states.find({s.name, v.name});
-        auto const* state = found == states.end() ? nullptr : found->second;
-        if (state != nullptr && state->admin == admin_state::halt) {
-            continue;
-        }
-        auto d = destination_of(s, v, out.config.key, state);
-        if (taken.insert(d.config.remote).second) {
-            out.destinations.push_back(std::move(d));
+        auto const* state = states.find(s.name, v.name);
+        nobody_left = nobody_left && is_out(state);
+        if (state == nullptr || state->admin != admin_state::halt) {
+            out.destinations.push_back(destination_of(s, v, out.config.key, state));
         }
     }
-    auto const last_resort = fallback_of(s, c.page_port);
-    if (!last_resort || !nobody_left(s, states)) {
-        return;
+    if (auto const last_resort = fallback_of(s, c.page_port); last_resort && nobody_left) {
+        out.fallback_active = true;
+        if (!needs_page_rule(s, out.config.key)) {
+            out.destinations.push_back({"fallback", {*last_resort, method_of(s.mode), 1, 0, 0, s.tunnel}, {}, true});
+        }
     }
-    out.fallback_active = true;
-    if (!needs_page_rule(s, out.config.key) && taken.insert(*last_resort).second) {
-        out.destinations.push_back({"fallback", {*last_resort, method_of(s.mode), 1, 0, 0, s.tunnel}, {}, true});
-    }
+    drop_repeated(out.destinations);
 }
 
 std::vector<port_range> sorted(std::vector<port_range> ports) {
@@ -205,8 +246,11 @@ std::vector<port_range> sorted(std::vector<port_range> ports) {
 
 /// Which ports of which address get the mark; none when the operator's script sets it.
 void add_mark_rule(virtual_service const& s, std::uint32_t mark, packet_rules& out) {
+    if (mark == 0 || !s.address) {
+        return;
+    }
     auto ports = sorted(rules::client_ports(s));
-    if (mark == 0 || !s.address || ports.empty()) {
+    if (ports.empty()) {
         return;
     }
     out.marks.push_back({s.name, *s.address, s.protocol, std::move(ports), mark});
@@ -285,12 +329,10 @@ masquerade_rule masquerade_of(configuration const& c) {
 } // namespace
 
 desired_table desire(configuration const& c, std::span<server_state const> states, bool hold) {
-    states_by_key by_key;
-    for (auto const& s : states) {
-        by_key.insert_or_assign(s.key, &s);
-    }
+    states_by_key by_key(states);
+    marks_by_name const marks(c.marks.begin(), c.marks.end());
     desired_table out;
-    std::map<service_key, std::string> taken;
+    std::map<service_key, std::string_view> taken;
     for (auto const& s : c.services) {
         if (s.address) {
             out.addresses.push_back(*s.address);
@@ -298,7 +340,7 @@ desired_table desire(configuration const& c, std::span<server_state const> state
         if (!is_layer4(s.mode)) {
             continue;
         }
-        auto const mark = mark_of(s, c);
+        auto const mark = mark_of(s, marks);
         auto reason = not_served(s);
         if (reason.empty()) {
             reason = cannot_express(s, mark);
@@ -308,8 +350,11 @@ desired_table desire(configuration const& c, std::span<server_state const> state
             continue;
         }
         desired_service wanted{s.name, service_of(s, mark), {}};
-        if (auto const [other, is_new] = taken.emplace(wanted.config.key, s.name); !is_new) {
-            out.refused.push_back({s.name, to_string(wanted.config.key) + " belongs to service " + other->second +
+        auto const known = taken.size();
+        auto const first = taken.emplace_hint(taken.end(), wanted.config.key, s.name); // services are often in order
+        if (taken.size() == known) {
+            out.refused.push_back({s.name, to_string(wanted.config.key) + " belongs to service " +
+                                               std::string(first->second) +
                                                " already; give one of the two another address, port or mark"});
             continue;
         }

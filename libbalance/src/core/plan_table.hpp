@@ -32,13 +32,15 @@ struct service_key {
     std::uint16_t protocol = 0;
     endpoint local;
 
-    bool operator==(service_key const& other) const { return fields() == other.fields(); }
-    bool operator<(service_key const& other) const { return fields() < other.fields(); }
-
-private:
-    [[nodiscard]] std::tuple<bool, std::uint32_t, std::uint16_t, address, std::uint16_t> fields() const {
-        return mark != 0 ? std::tuple{v6, mark, std::uint16_t{0}, address{}, std::uint16_t{0}}
-                         : std::tuple{v6, mark, protocol, local.address, local.port};
+    bool operator==(service_key const& other) const {
+        return v6 == other.v6 && mark == other.mark &&
+               (mark != 0 || (protocol == other.protocol && local == other.local));
+    }
+    bool operator<(service_key const& other) const {
+        if (std::tie(v6, mark) != std::tie(other.v6, other.mark)) {
+            return std::tie(v6, mark) < std::tie(other.v6, other.mark);
+        }
+        return mark == 0 && std::tie(protocol, local) < std::tie(other.protocol, other.local);
     }
 };
 

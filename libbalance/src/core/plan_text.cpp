@@ -9,7 +9,9 @@ namespace balance::ipvs {
 namespace {
 
 std::string with_name(std::string_view kind, std::string_view name, std::string_view key) {
-    std::string out(kind);
+    std::string out;
+    out.reserve(80); // most texts are shorter
+    out += kind;
     for (auto const& word : {name, key}) {
         if (!word.empty()) {
             out += ' ';

@@ -50,11 +50,13 @@ std::string_view word_of(words<Enum, N> const& table, Enum value) noexcept {
 
 template <class Enum, std::size_t N>
 result<Enum> value_of(words<Enum, N> const& table, std::string_view word, std::string_view what) {
+    for (auto const& [known, value] : table) {
+        if (known == word) {
+            return value;
+        }
+    }
     std::string list;
     for (std::size_t i = 0; i < N; ++i) {
-        if (table[i].first == word) {
-            return table[i].second;
-        }
         list += i == 0 ? "" : i + 1 == N ? " or " : ", ";
         list += table[i].first;
     }
@@ -117,8 +119,16 @@ std::string to_string(port_range r) {
 }
 
 std::string to_string(endpoint const& e) {
-    auto const host = e.address.to_string();
-    return (e.address.is_v6() ? '[' + host + ']' : host) + ':' + std::to_string(e.port);
+    std::string out;
+    if (e.address.is_v6()) {
+        out = '[' + e.address.to_string() + "]:";
+    } else { // as address::to_string, which asks printf: a first apply says ten thousand of them
+        for (unsigned const byte : e.address.to_v4().to_bytes()) {
+            out += std::to_string(byte) + '.';
+        }
+        out.back() = ':';
+    }
+    return out + std::to_string(e.port);
 }
 
 result<mode> parse_mode(std::string_view word) { return value_of(mode_words, word, "mode"); }
@@ -163,7 +173,9 @@ result<address> parse_address(std::string_view text) {
         return wrong(" that can be used here; leave out the interface after \"%\"");
     }
     boost::system::error_code ec;
-    auto const a = boost::asio::ip::make_address(std::string(text.substr(0, 64)), ec);
+    std::string const whole(text.substr(0, 64));
+    auto const a = text.find(':') == std::string_view::npos ? address(boost::asio::ip::make_address_v4(whole, ec))
+                                                            : address(boost::asio::ip::make_address_v6(whole, ec));
     if (ec || text.size() > 64 || text.find('\0') != std::string_view::npos) {
         return wrong("; it must look like 192.0.2.1 or 2001:db8::1");
     }

@@ -57,7 +57,7 @@ bool is_v6(virtual_service const& s) {
 std::vector<fault> validate(configuration const& c) {
     std::vector<fault> out;
     for (auto const& s : c.services) {
-        rules::report const r(out, {"service", s.name});
+        rules::report const r(out, s.name);
         rules::check_service(s, r);
         rules::check_balancing(s, r);
         rules::check_health_check(s, r);

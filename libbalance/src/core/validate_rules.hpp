@@ -4,6 +4,7 @@
 #include <balance/validate.hpp>
 
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,12 +12,12 @@
 
 namespace balance::rules {
 
-/// Collects faults below one place of the configuration.
+/// Collects faults below one place of the configuration: a service, or a server of it.
 class report {
 public:
-    report(std::vector<fault>& out, std::vector<std::string> base) : out_(&out), base_(std::move(base)) {}
+    report(std::vector<fault>& out, std::string_view service) : out_(&out), service_(service) {}
 
-    /// `tail` is the path below the base; the message says what is wrong and what would be right.
+    /// `tail` is the path below the place; the message says what is wrong and what would be right.
     void wrong(std::initializer_list<std::string_view> tail, std::string message) {
         add(tail, std::move(message), false);
     }
@@ -24,22 +25,25 @@ public:
         add(tail, std::move(message), true);
     }
 
-    [[nodiscard]] report below(std::string_view a, std::string_view b) const {
-        auto base = base_;
-        base.emplace_back(a);
-        base.emplace_back(b);
-        return {*out_, std::move(base)};
+    [[nodiscard]] report of_server(std::string_view name) const {
+        auto out = *this;
+        out.server_ = name;
+        return out;
     }
 
 private:
     void add(std::initializer_list<std::string_view> tail, std::string message, bool warning) {
-        auto path = base_;
+        std::vector<std::string> path{"service", std::string(service_)};
+        if (server_) {
+            path.insert(path.end(), {"server", std::string(*server_)});
+        }
         path.insert(path.end(), tail.begin(), tail.end());
         out_->push_back({std::move(path), std::move(message), warning});
     }
 
     std::vector<fault>* out_;
-    std::vector<std::string> base_;
+    std::string_view service_;
+    std::optional<std::string_view> server_;
 };
 
 /// A name that can stand in a path, a command and a table: no slash, no control character, 1 to 64 bytes. Empty when it

@@ -3,6 +3,8 @@
 
 #include <balance/text.hpp>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -71,6 +73,16 @@ void check_limits(virtual_service const& s, real_server const& v, report& r) {
     }
 }
 
+/// Have two of the servers the same `key`? Seldom, so that it is asked before they are looked for.
+template <class Key>
+bool repeat(std::vector<real_server> const& servers, Key key) {
+    std::vector<decltype(key(servers.front()))> all;
+    all.reserve(servers.size());
+    std::transform(servers.begin(), servers.end(), std::back_inserter(all), key);
+    std::sort(all.begin(), all.end());
+    return std::adjacent_find(all.begin(), all.end()) != all.end();
+}
+
 } // namespace
 
 void check_servers(virtual_service const& s, report r) {
@@ -79,14 +91,16 @@ void check_servers(virtual_service const& s, report r) {
                            "[service.NAME.server.NAME] with its "
                            "address");
     }
+    bool const names_repeat = repeat(s.servers, [](auto const& v) { return std::string_view(v.name); });
+    bool const endpoints_repeat = repeat(s.servers, [](auto const& v) { return endpoint{v.address, v.port}; });
     std::set<std::string_view> names;
     std::map<endpoint, std::string_view> endpoints;
     for (auto const& v : s.servers) {
-        auto below = r.below("server", v.name);
+        auto below = r.of_server(v.name);
         if (auto const bad = bad_name(v.name); !bad.empty()) {
             below.wrong({}, bad);
         }
-        if (!names.insert(v.name).second) {
+        if (names_repeat && !names.insert(v.name).second) {
             below.wrong({}, "two servers of the service are named " + in_quotes(v.name) +
                                 "; give one of them another name");
         }
@@ -94,6 +108,9 @@ void check_servers(virtual_service const& s, report r) {
         check_port(s, v, below);
         check_translation(s, v, below);
         check_limits(s, v, below);
+        if (!endpoints_repeat) {
+            continue;
+        }
         auto const [other, is_new] = endpoints.emplace(endpoint{v.address, v.port}, v.name);
         if (!is_new && !v.address.is_unspecified()) {
             below.wrong({"address"}, "server " + in_quotes(other->second) +

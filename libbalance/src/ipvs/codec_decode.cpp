@@ -80,44 +80,24 @@ std::uint64_t number(attribute const& a) {
 }
 
 counters decode_counters(byte_span nest) {
-    counters out;
+    std::array<std::uint64_t, IPVS_STATS_ATTR_MAX + 1> seen{};
     attribute_reader reader(nest);
     while (auto const a = reader.next()) {
-        switch (a->type) {
-        case IPVS_STATS_ATTR_CONNS:
-            out.connections = number(*a);
-            break;
-        case IPVS_STATS_ATTR_INPKTS:
-            out.in_packets = number(*a);
-            break;
-        case IPVS_STATS_ATTR_OUTPKTS:
-            out.out_packets = number(*a);
-            break;
-        case IPVS_STATS_ATTR_INBYTES:
-            out.in_bytes = number(*a);
-            break;
-        case IPVS_STATS_ATTR_OUTBYTES:
-            out.out_bytes = number(*a);
-            break;
-        case IPVS_STATS_ATTR_CPS:
-            out.per_second.connections = number(*a);
-            break;
-        case IPVS_STATS_ATTR_INPPS:
-            out.per_second.in_packets = number(*a);
-            break;
-        case IPVS_STATS_ATTR_OUTPPS:
-            out.per_second.out_packets = number(*a);
-            break;
-        case IPVS_STATS_ATTR_INBPS:
-            out.per_second.in_bytes = number(*a);
-            break;
-        case IPVS_STATS_ATTR_OUTBPS:
-            out.per_second.out_bytes = number(*a);
-            break;
-        default:
-            break;
+        if (a->type < seen.size()) {
+            seen[a->type] = number(*a);
         }
     }
+    counters out;
+    out.connections = seen[IPVS_STATS_ATTR_CONNS];
+    out.in_packets = seen[IPVS_STATS_ATTR_INPKTS];
+    out.out_packets = seen[IPVS_STATS_ATTR_OUTPKTS];
+    out.in_bytes = seen[IPVS_STATS_ATTR_INBYTES];
+    out.out_bytes = seen[IPVS_STATS_ATTR_OUTBYTES];
+    out.per_second.connections = seen[IPVS_STATS_ATTR_CPS];
+    out.per_second.in_packets = seen[IPVS_STATS_ATTR_INPPS];
+    out.per_second.out_packets = seen[IPVS_STATS_ATTR_OUTPPS];
+    out.per_second.in_bytes = seen[IPVS_STATS_ATTR_INBPS];
+    out.per_second.out_bytes = seen[IPVS_STATS_ATTR_OUTBPS];
     return out;
 }
 

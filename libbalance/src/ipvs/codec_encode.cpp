@@ -31,10 +31,9 @@ std::array<unsigned char, 16> packed(address const& a) {
     return out;
 }
 
-bytes start(command c) {
+attribute_writer start(command c) {
     genlmsghdr const header{static_cast<std::uint8_t>(c), IPVS_GENL_VERSION, 0};
-    auto const raw = std::as_bytes(std::span(&header, 1));
-    return {raw.begin(), raw.end()};
+    return attribute_writer(std::as_bytes(std::span(&header, 1)));
 }
 
 // The order of attributes is ipvsadm's, so that a recording of one can be laid beside the other.
@@ -62,20 +61,18 @@ void put_settings(attribute_writer& out, service const& s) {
 } // namespace
 
 bytes encode(command c, service const& s) {
-    auto out = start(c);
-    attribute_writer writer(out);
+    auto writer = start(c);
     writer.put_nest(IPVS_CMD_ATTR_SERVICE, [&] {
         put_key(writer, s.key);
         if (c != command::remove_service) {
             put_settings(writer, s);
         }
     });
-    return out;
+    return writer.take();
 }
 
 bytes encode(command c, service_key const& key, destination const& d) {
-    auto out = start(c);
-    attribute_writer writer(out);
+    auto writer = start(c);
     writer.put_nest(IPVS_CMD_ATTR_SERVICE, [&] { put_key(writer, key); });
     writer.put_nest(IPVS_CMD_ATTR_DEST, [&] {
         writer.put_value(IPVS_DEST_ATTR_ADDR_FAMILY, family(d.remote.address.is_v6()));
@@ -95,35 +92,32 @@ bytes encode(command c, service_key const& key, destination const& d) {
             writer.put_value(IPVS_DEST_ATTR_TUN_FLAGS, static_cast<std::uint16_t>(d.tunnel.sum));
         }
     });
-    return out;
+    return writer.take();
 }
 
-bytes encode_service_dump() { return start(command::get_service); }
+bytes encode_service_dump() { return start(command::get_service).take(); }
 
 bytes encode_destination_dump(service_key const& key) {
-    auto out = start(command::get_destination);
-    attribute_writer writer(out);
+    auto writer = start(command::get_destination);
     writer.put_nest(IPVS_CMD_ATTR_SERVICE, [&] { put_key(writer, key); });
-    return out;
+    return writer.take();
 }
 
 bytes encode_sync_start(sync_role role, std::string const& interface, std::uint8_t id) {
-    auto out = start(command::new_daemon);
-    attribute_writer writer(out);
+    auto writer = start(command::new_daemon);
     writer.put_nest(IPVS_CMD_ATTR_DAEMON, [&] {
         writer.put_value(IPVS_DAEMON_ATTR_STATE, static_cast<std::uint32_t>(role));
         writer.put_string(IPVS_DAEMON_ATTR_MCAST_IFN, interface);
         writer.put_value(IPVS_DAEMON_ATTR_SYNC_ID, std::uint32_t{id});
     });
-    return out;
+    return writer.take();
 }
 
 bytes encode_sync_stop(sync_role role) {
-    auto out = start(command::remove_daemon);
-    attribute_writer writer(out);
+    auto writer = start(command::remove_daemon);
     writer.put_nest(IPVS_CMD_ATTR_DAEMON,
                     [&] { writer.put_value(IPVS_DAEMON_ATTR_STATE, static_cast<std::uint32_t>(role)); });
-    return out;
+    return writer.take();
 }
 
 } // namespace balance::ipvs

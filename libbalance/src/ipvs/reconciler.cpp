@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
+#include <utility>
 
 namespace balance::ipvs {
 namespace {
@@ -46,14 +48,6 @@ std::string explain(change const& c, int code) {
     return "the kernel refused \"" + c.text + "\": " + std::strerror(code);
 }
 
-/// The first failure of a service is its reason; what follows from it is not said.
-void add_failure(std::vector<refusal>& out, change const& c, int code) {
-    auto const same = [&](refusal const& r) { return r.service == c.service; };
-    if (std::none_of(out.begin(), out.end(), same)) {
-        out.push_back({c.service, explain(c, code)});
-    }
-}
-
 } // namespace
 
 result<reconciler::outcome> reconciler::build(kernel& k, desired_table const& desired) {
@@ -86,18 +80,19 @@ result<reconciler::outcome> reconciler::run(kernel& k, desired_table const& desi
         if (!actual) {
             return actual.error();
         }
-        auto const planned = plan(desired, *actual, known_);
+        auto planned = plan(desired, *actual, known_);
         for (auto const& key : planned.strangers) {
             if (said_.insert(key).second) {
                 out.strangers.push_back(key);
             }
         }
         out.removals = !planned.remove.empty();
-        auto const& todo = planned.*part;
+        auto& todo = planned.*part;
         if (todo.empty()) {
             break;
         }
         std::vector<bytes> messages;
+        messages.reserve(todo.size());
         std::transform(todo.begin(), todo.end(), std::back_inserter(messages),
                        [](change const& c) { return encode(c); });
         auto const answers = k.write(messages);
@@ -105,11 +100,12 @@ result<reconciler::outcome> reconciler::run(kernel& k, desired_table const& desi
             return answers.error();
         }
         out.failed.clear();
+        std::set<std::string_view> failed; // the first failure of a service is its reason; what follows is not said
         for (std::size_t i = 0; i < todo.size(); ++i) {
-            if ((*answers)[i] == 0) {
-                out.done.push_back(todo[i]);
-            } else {
-                add_failure(out.failed, todo[i], (*answers)[i]);
+            if (int const code = (*answers)[i]; code == 0) {
+                out.done.push_back(std::move(todo[i]));
+            } else if (failed.insert(todo[i].service).second) {
+                out.failed.push_back({todo[i].service, explain(todo[i], code)});
             }
         }
         if (out.failed.empty()) {

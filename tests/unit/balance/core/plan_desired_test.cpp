@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 using namespace balance;
 using namespace balance::ipvs;
 using boost::asio::ip::make_address;
@@ -126,6 +128,33 @@ TEST_CASE("a server that is not to be used has weight 0 and says why, a halted o
     CHECK(t.services[0].destinations[0].why == "not checked yet"); // no state at all
 }
 
+TEST_CASE("states may come in any order, and of two for one server the last counts") {
+    configuration c;
+    for (int i = 0; i < 40; ++i) { // servers of one name in many services
+        c.services.push_back(service_at("s" + std::to_string(i), ("192.0.2." + std::to_string(i + 1)).c_str(), {{80, 80}}));
+    }
+    auto states = all_up(c);
+    for (std::size_t i = 0; i < states.size(); i += 3) {
+        states[i].health = health::down;
+    }
+    auto const in_order = desire(c, states);
+    for (std::size_t i = 0; i < states.size(); ++i) {
+        CHECK(in_order.services[i / 2].destinations[i % 2].why == (i % 3 == 0 ? "down" : ""));
+    }
+    auto shuffled = states;
+    std::reverse(shuffled.begin(), shuffled.end());
+    std::swap(shuffled[3], shuffled[70]);
+    shuffled.push_back({{"s1", "nobody"}, health::down, admin_state::halt});
+    shuffled.push_back({{"nowhere", "A"}, health::down, admin_state::halt});
+    CHECK(desire(c, shuffled) == in_order);
+
+    auto twice = states;
+    twice.insert(twice.begin(), {{"s0", "A"}, health::up, admin_state::halt});
+    CHECK(desire(c, twice) == in_order);
+    twice.push_back({{"s0", "A"}, health::up, admin_state::drain});
+    CHECK(desire(c, twice).services[0].destinations[0].why == "drained");
+}
+
 TEST_CASE("weights, thresholds and ports of servers") {
     configuration c;
     c.services = {service_at("web", "192.0.2.1", {{80, 80}}, mode::nat)};
@@ -202,6 +231,21 @@ TEST_CASE("two servers with one address and port are one destination, the first"
     auto const t = desire_up(c);
     REQUIRE(t.services.at(0).destinations.size() == 1);
     CHECK(t.services[0].destinations[0].name == "A");
+
+    auto& servers = c.services[0].servers;
+    servers = {server("C", "198.51.100.3"), server("A", "198.51.100.1"), server("B", "198.51.100.3", 80)};
+    auto const names = [&] {
+        std::string out;
+        auto const wanted = desire_up(c);
+        for (auto const& d : wanted.services.at(0).destinations) {
+            out += d.name;
+        }
+        return out;
+    };
+    CHECK(names() == "CA");
+    std::swap(servers[0], servers[2]);
+    CHECK(names() == "BA");
+    CHECK(desire(c, {{{{"web", "B"}, health::up, admin_state::halt}}}).services[0].destinations[1].name == "C");
 }
 
 TEST_CASE("a snat service masquerades and its connections get a source, by mark or by address") {

@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 using namespace balance;
 using namespace balance::ipvs;
 using boost::asio::ip::make_address;
@@ -86,6 +88,40 @@ TEST_CASE("what is as it should be gets no message, whatever its counters and th
     std::swap(actual[0], actual[1]);
     std::swap(actual[1].destinations[0], actual[1].destinations[1]);
     CHECK(plan(t, actual, {}).empty());
+}
+
+TEST_CASE("what the kernel says twice, because its list changed while it was read, is there once") {
+    auto const t = web();
+    auto actual = held(t);
+    auto& servers = actual[0].destinations;
+    servers.push_back(servers[0]);
+    CHECK(plan(t, actual, {}).empty());
+    servers.back().config.weight = 0; // the first counts
+    CHECK(plan(t, actual, {}).empty());
+    std::swap(servers[0], servers[1]);
+    CHECK(plan(t, actual, {}).empty());
+    actual.push_back(actual[0]);
+    CHECK(plan(t, actual, {}).empty());
+
+    desired_table nothing;
+    nothing.addresses = t.addresses;
+    CHECK(plan(nothing, actual, {}).remove.size() == 1);
+}
+
+TEST_CASE("servers are compared by address and port, wherever the kernel's list has them") {
+    auto t = web();
+    for (int i = 3; i < 10; ++i) {
+        t.services[0].destinations.push_back({"S", dest(("198.51.100." + std::to_string(i)).c_str()), {}});
+    }
+    auto actual = held(t);
+    std::reverse(actual[0].destinations.begin(), actual[0].destinations.end());
+    CHECK(plan(t, actual, {}).empty());
+    t.services[0].destinations.erase(t.services[0].destinations.begin() + 4);
+    t.services[0].destinations[2].config.weight = 1;
+    auto const p = plan(t, actual, {});
+    CHECK(kinds(p.build) == std::vector{kind::set_destination, kind::remove_destination});
+    CHECK(p.build[0].server.remote.address == make_address("198.51.100.3"));
+    CHECK(p.build[1].server.remote.address == make_address("198.51.100.5"));
 }
 
 TEST_CASE("a changed server is one message and its neighbours none") {

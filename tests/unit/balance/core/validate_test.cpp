@@ -33,6 +33,20 @@ TEST_CASE("validate: names are identities") {
     CHECK(after([](auto& s) { s.servers.push_back({"a", ip("192.0.2.2")}); }) == paths{"service.Web.server.a"});
 }
 
+TEST_CASE("servers that repeat a name or an endpoint are named wherever they stand in the list") {
+    auto s = web();
+    s.servers = {{"c", ip("192.0.2.3")}, {"a", ip("192.0.2.1")}, {"b", ip("192.0.2.3"), 80}, {"d", ip("192.0.2.3")},
+                 {"a", ip("192.0.2.4")}, {"e", ip("192.0.2.3"), 80}};
+    CHECK(faults_of({s}) ==
+          paths{"service.Web.server.d.address", "service.Web.server.a", "service.Web.server.e.address"});
+    auto const all = validate({{s}, {}});
+    CHECK(all.at(0).message.starts_with("server \"c\" of the service has the same address and port"));
+    CHECK(all.at(2).message.starts_with("server \"b\" of the service has the same address and port"));
+
+    auto other = service("Other", mode::nat, "192.0.2.101", {{80, 80}}); // has a server "a" as well
+    CHECK(faults_of({web(), other}).empty());
+}
+
 TEST_CASE("validate: address, ports and mark belong together") {
     CHECK(after([](auto& s) { s.address.reset(); }) == paths{"service.Web.address"});
     CHECK(after([](auto& s) { s.ports.clear(); }) == paths{"service.Web.ports"});

@@ -232,14 +232,15 @@ TEST_CASE("the kernel's recorded answers say what ipvsadm showed") {
 
 TEST_CASE("counters come from the 64-bit nest, and from the old one where it is absent") {
     service const s{tcp("192.0.2.1", 80), "wrr", 0, 0, 128, {}};
-    auto message = encode(command::new_service, s);
+    auto const message = encode(command::new_service, s);
     bytes more;
-    attribute_writer writer(more);
     auto const put = [&](std::uint16_t type, auto connections, std::uint64_t in_bytes) {
+        attribute_writer writer(more);
         writer.put_nest(type, [&] {
             writer.put_value(IPVS_STATS_ATTR_CONNS, connections);
             writer.put_value(IPVS_STATS_ATTR_INBYTES, in_bytes);
         });
+        more = writer.take();
     };
     put(IPVS_SVC_ATTR_STATS, std::uint32_t{7}, 1000);
     auto const decoded = [&] {
@@ -276,24 +277,41 @@ TEST_CASE("what is not whole is an error that names the kernel's answer, never a
     short_value[8] = std::byte{5}; // the family's attribute has one byte left of two
     fault_of(decode_service(short_value));
 
-    bytes keyless{std::byte{1}, std::byte{1}, std::byte{0}, std::byte{0}};
-    attribute_writer writer(keyless);
+    attribute_writer writer(bytes{std::byte{1}, std::byte{1}, std::byte{0}, std::byte{0}});
     writer.put_nest(IPVS_CMD_ATTR_SERVICE, [&] { writer.put_value(IPVS_SVC_ATTR_AF, std::uint16_t{2}); });
-    CHECK(fault_of(decode_service(keyless)).find("key") != std::string::npos);
+    CHECK(fault_of(decode_service(writer.take())).find("key") != std::string::npos);
 
-    bytes homeless{std::byte{5}, std::byte{1}, std::byte{0}, std::byte{0}};
-    attribute_writer second(homeless);
+    attribute_writer second(bytes{std::byte{5}, std::byte{1}, std::byte{0}, std::byte{0}});
     second.put_nest(IPVS_CMD_ATTR_DEST, [&] { second.put_value(IPVS_DEST_ATTR_PORT, std::uint16_t{2}); });
-    CHECK(fault_of(decode_destination(homeless, false)).find("address") != std::string::npos);
+    CHECK(fault_of(decode_destination(second.take(), false)).find("address") != std::string::npos);
 }
 
 TEST_CASE("a destination without a family is of its service's") {
-    bytes message{std::byte{5}, std::byte{1}, std::byte{0}, std::byte{0}};
-    attribute_writer writer(message);
+    attribute_writer writer(bytes{std::byte{5}, std::byte{1}, std::byte{0}, std::byte{0}});
     writer.put_nest(IPVS_CMD_ATTR_DEST, [&] {
         writer.put_value(IPVS_DEST_ATTR_ADDR, make_address("2001:db8::a").to_v6().to_bytes());
         writer.put_value(IPVS_DEST_ATTR_PORT, std::uint16_t{0});
     });
+    auto const message = writer.take();
     CHECK(decode_destination(message, true)->config.remote.address == make_address("2001:db8::a"));
     CHECK(decode_destination(message, false)->config.remote.address == make_address("32.1.13.184"));
+}
+
+TEST_CASE("a message may outgrow what is usual, and its padding is zeros") {
+    attribute_writer writer;
+    std::string const name(301, 'x'); // with its terminating zero two bytes short of a multiple of 4
+    writer.put_string(1, name);
+    writer.put_nest(2, [&] { writer.put_value(3, std::uint8_t{7}); });
+    auto const message = writer.take();
+    REQUIRE(message.size() == 308 + 4 + 8);
+    CHECK((message[306] == std::byte{0} && message[307] == std::byte{0}));
+    CHECK(std::all_of(message.end() - 3, message.end(), [](std::byte b) { return b == std::byte{0}; }));
+    attribute_reader reader(message);
+    CHECK(reader.next()->string() == name);
+    auto const nest = reader.next();
+    REQUIRE(nest);
+    CHECK(nest->type == 2);
+    CHECK(attribute_reader(nest->payload).next()->value<std::uint8_t>() == 7);
+    CHECK_FALSE(reader.next());
+    CHECK(reader.intact());
 }

@@ -14,10 +14,10 @@ namespace {
 
 /// One message of rtnetlink about an address.
 bytes notice(std::uint16_t type, int interface, std::array<std::uint8_t, 4> address, std::uint32_t valid_seconds = 60) {
-    bytes attributes;
-    attribute_writer write(attributes);
+    attribute_writer write;
     write.put_value(IFA_LOCAL, address);
     write.put_value(IFA_CACHEINFO, ifa_cacheinfo{valid_seconds, valid_seconds, 0, 0});
+    auto const attributes = write.take();
     ifaddrmsg const head{2, 32, 0, 0, static_cast<unsigned>(interface)};
     nlmsghdr const header{static_cast<std::uint32_t>(sizeof(nlmsghdr) + sizeof head + attributes.size()), type, 0, 0,
                           0};

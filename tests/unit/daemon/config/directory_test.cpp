@@ -92,6 +92,12 @@ TEST_CASE("directory: what contradicts the other file is a fault") {
                             "cluster.toml:10:11: network \"y\" is not in this node's node.toml; add a table "
                             "[network.NAME] with its interface "
                             "there"});
+    for (auto const* table : {"[floating_ip.\"192.0.2.11\"]\n", "[floating_ip.\"192.0.2.12\"]\n",
+                              "[floating_ip.\"192.0.2.13\"]\nnetwork = \"y\"\n"}) {
+        CAPTURE(table);
+        write(d.path() / "cluster.toml", std::string(good_cluster) + table);
+        CHECK(d.said().size() == 1);
+    }
 }
 
 TEST_CASE("directory: files that are no files are refused with the reason") {

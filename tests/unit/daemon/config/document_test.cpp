@@ -44,6 +44,30 @@ mike = { z = 1, a = 2 }
     CHECK(names(services.find("mike")->content) == std::vector<std::string>{"z", "a"});
 }
 
+TEST_CASE("document: what a table holds is found whether it is small or large") {
+    for (int const size : {1, 16, 17, 500}) {
+        CAPTURE(size);
+        std::string text;
+        for (int i = size; i > 0; --i) { // k500, k499, …: not as the alphabet has them
+            text += "k" + std::to_string(i) + " = " + std::to_string(i) + "\n";
+        }
+        auto const root = tree_of(text);
+        REQUIRE(root.entries.size() == static_cast<std::size_t>(size));
+        CHECK(root.entries.front().key == "k" + std::to_string(size));
+        for (int i = 1; i <= size; ++i) {
+            auto const* e = root.find("k" + std::to_string(i));
+            REQUIRE(e != nullptr);
+            CHECK(e->content.integer == i);
+            CHECK(e->at.line == static_cast<unsigned>(size - i + 1));
+        }
+        CHECK(root.find("k0") == nullptr);
+        CHECK(root.find("z") == nullptr);
+        CHECK(root.below("k1").empty());
+        CHECK(root.below("z").empty());
+    }
+    CHECK(tree_of("t = { a = 1, b = 2 }").below("t").size() == 2);
+}
+
 TEST_CASE("document: every value knows its place") {
     auto const root = tree_of("format = 1\n[service.\"Web\"]\n  mode = \"dr\"\n  ports = [80,\n    \"*\"]\n");
     CHECK(root.find("format")->content.at == place{1, 10});
@@ -89,6 +113,7 @@ TEST_CASE("document: the prescan passes what a configuration may hold") {
 TEST_CASE("document: the prescan stops what would exhaust the parser") {
     CHECK(prescan(std::string(100'000, '[')).at == place{1, 13});
     CHECK(prescan("a = 1\n" + std::string(100'000, '{')).at == place{2, 13});
+    CHECK(prescan("ab = \"\xC3\xA4 c.\\\" [\" " + std::string(50, '[')).at == place{1, 29}); // characters, not bytes
     std::string dotted = "a";
     for (int i = 0; i < 100'000; ++i) {
         dotted += ".a";
