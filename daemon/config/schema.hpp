@@ -37,7 +37,7 @@ inline constexpr list service = {"mode",       "address",       "network",     "
                                  "check",      "tls",           "re_encrypt",  "fallback", "transparent",
                                  "slow_start", "server",        "tunnel",      "one_packet", "scheduler_flags"};
 inline constexpr list tunnel = {"type", "port", "checksum"};
-inline constexpr list persistence = {"mode", "timeout", "granularity"};
+inline constexpr list persistence = {"mode", "timeout", "granularity", "cookie"};
 inline constexpr list tls = {"ports", "certificate"};
 inline constexpr list server = {"address", "port", "weight", "min_connections", "max_connections"};
 } // namespace keys

@@ -54,6 +54,9 @@ balance::persistence read_persistence(section const& s) {
         }
     }
     out.granularity = read_granularity(s);
+    if (auto const cookie = s.text("cookie")) {
+        out.cookie = std::string(*cookie);
+    }
     return out;
 }
 

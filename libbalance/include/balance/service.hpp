@@ -59,6 +59,7 @@ struct persistence {
     std::chrono::seconds timeout{300};
     /// Prefix length that makes clients one: 32 or 128 each client alone (the default, also when absent), 0 all clients.
     std::optional<std::uint8_t> granularity;
+    std::string cookie = "SERVERID"; ///< http_cookie: its name, a token
 
     bool operator==(persistence const&) const = default;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/http_forward.hpp"
 
+#include <array>
 #include <utility>
 
 namespace balance::core::http {
@@ -25,6 +26,27 @@ bool is_of_connection(head<Facts> const& m, field const& f) noexcept {
 void put_upgrade(writer& out, field_list const& fields) noexcept {
     put(out, "Connection", "upgrade");
     put(out, "Upgrade", find(fields, "upgrade")->value);
+}
+
+/// A Cookie field without ours; left out when nothing else is in it.
+void put_cookies(writer& out, field const& f, std::string_view own) noexcept {
+    bool first = true;
+    for_each_cookie(f.value, [&](std::string_view pair, std::string_view name, std::string_view) {
+        if (name != own && !pair.empty()) {
+            out << (first ? f.name : std::string_view("")) << (first ? ": " : "; ") << pair;
+            first = false;
+        }
+        return true;
+    });
+    out << (first ? std::string_view() : crlf);
+}
+
+void put_own_cookie(writer& out, std::string_view name, std::uint64_t number) noexcept {
+    std::array<char, 16> digits;
+    for (auto digit = digits.rbegin(); digit != digits.rend(); ++digit, number >>= 4)
+        *digit = "0123456789abcdef"[number & 0xf];
+    out << "Set-Cookie: " << name << "=" << std::string_view(digits.data(), digits.size())
+        << "; Path=/; HttpOnly; SameSite=Lax\r\nCache-Control: private\r\n"; // no cache may hand it to others
 }
 
 std::string_view text_of(std::uint16_t status) noexcept {
@@ -90,7 +112,9 @@ void write(writer& out, request const& r, onward_request const& how) noexcept {
     if (r.host_in_target)
         put(out, "Host", r.host);
     for (auto const& f : r.fields.all())
-        if (!is_of_connection(r, f) && !(r.host_in_target && same(f.name, "host")))
+        if (!how.own_cookie.empty() && same(f.name, "cookie"))
+            put_cookies(out, f, how.own_cookie);
+        else if (!is_of_connection(r, f) && !(r.host_in_target && same(f.name, "host")))
             put(out, f.name, f.value);
     if (!how.forwarded_for.empty())
         put(out, "X-Forwarded-For", how.forwarded_for);
@@ -114,6 +138,8 @@ void write(writer& out, response const& r, onward_response const& how) noexcept 
             continue;
         put(out, f.name, f.value);
     }
+    if (!how.cookie.empty() && (r.status >= 200 || r.status == 101))
+        put_own_cookie(out, how.cookie, how.cookie_number);
     if (r.status == 101 && r.upgrade)
         put_upgrade(out, r.fields);
     else if (r.status >= 200 && how.close)

@@ -38,15 +38,18 @@ private:
 bool asks_upgrade(request const& r) noexcept;
 
 struct onward_request {
-    std::string_view forwarded_for; ///< the client's address; empty: not told
+    std::string_view forwarded_for{}; ///< the client's address; empty: not told
     bool close = false;             ///< the server's connection ends with the answer
+    std::string_view own_cookie{};    ///< name of ours, which is not passed on; empty: none
 };
 /// The request as the server gets it: fields of one connection alone are left out (RFC 9110 7.6.1).
 void write(writer& out, request const& r, onward_request const& how) noexcept;
 
 struct onward_response {
     unsigned client_minor = 1;
-    bool close = false; ///< the client's connection ends with the answer
+    bool close = false;      ///< the client's connection ends with the answer
+    std::string_view cookie{}; ///< name of ours, to be set; empty: not
+    std::uint64_t cookie_number = 0;
 };
 /// The answer as the client gets it.
 void write(writer& out, response const& r, onward_response const& how) noexcept;

@@ -259,6 +259,26 @@ bool named_by_connection(field_list const& fields, std::string_view name) noexce
     });
 }
 
+std::uint64_t cookie_number(field_list const& fields, std::string_view name) noexcept {
+    constexpr std::size_t digits = 16;
+    std::uint64_t out = 0;
+    bool found = false;
+    for (auto const& f : fields.all()) {
+        if (!same(f.name, "cookie"))
+            continue;
+        for_each_cookie(f.value, [&](std::string_view, std::string_view n, std::string_view value) {
+            found = n == name;
+            if (found && value.size() == digits &&
+                std::from_chars(value.data(), value.data() + digits, out, 16).ptr != value.data() + digits)
+                out = 0;
+            return !found;
+        });
+        if (found)
+            break;
+    }
+    return out;
+}
+
 bool is_idempotent(std::string_view method) noexcept {
     for (std::string_view const m : {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
         if (method == m)

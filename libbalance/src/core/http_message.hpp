@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -115,6 +116,28 @@ field const* find(field_list const& fields, std::string_view name) noexcept;
 
 /// Is the field named by one of the Connection fields?
 bool named_by_connection(field_list const& fields, std::string_view name) noexcept;
+
+/// Calls `each(pair, name, value)` for the pairs of Cookie fields until it returns false; `pair` is all of it. What is no
+/// pair comes with an empty name.
+template <class Each>
+void for_each_cookie(std::string_view field_value, Each each) {
+    while (!field_value.empty()) {
+        auto const end = std::min(field_value.find(';'), field_value.size());
+        auto pair = field_value.substr(0, end);
+        field_value.remove_prefix(std::min(end + 1, field_value.size()));
+        while (!pair.empty() && (pair.front() == ' ' || pair.front() == '\t'))
+            pair.remove_prefix(1);
+        while (!pair.empty() && (pair.back() == ' ' || pair.back() == '\t'))
+            pair.remove_suffix(1);
+        auto const equals = pair.find('=');
+        auto const name = equals == pair.npos ? std::string_view() : pair.substr(0, equals);
+        if (!each(pair, name, equals == pair.npos ? pair : pair.substr(equals + 1)))
+            return;
+    }
+}
+
+/// The number that the cookie of that name says, in 16 hexadecimal digits; 0 when there is none. The first counts.
+std::uint64_t cookie_number(field_list const& fields, std::string_view name) noexcept;
 
 /// Methods that may be sent twice (RFC 9110 9.2.2).
 bool is_idempotent(std::string_view method) noexcept;

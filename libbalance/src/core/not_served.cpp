@@ -17,15 +17,6 @@ std::string not_served(virtual_service const& s) {
     if (s.transparent) {
         missing.emplace_back("transparent proxying");
     }
-    if (!is_layer4(s.mode)) {
-        if (s.balance == "source" || s.balance == "uri" || s.balance == "random") {
-            missing.push_back("balance " + s.balance);
-        }
-        using kind = persistence::kind;
-        if (s.persistence.mode == kind::http_cookie || s.persistence.mode == kind::last_successful) {
-            missing.push_back("persistence " + std::string(to_string(s.persistence.mode)));
-        }
-    }
     if (missing.empty()) {
         return {};
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/scheduler.hpp"
 
+#include <cmath>
+
 namespace balance::core {
 namespace {
 
@@ -47,7 +49,63 @@ std::optional<std::size_t> first_with_room(std::span<candidate const> servers) n
     return std::nullopt;
 }
 
+/// The finaliser of SplitMix64.
+std::uint64_t scattered(std::uint64_t v) noexcept {
+    v = (v ^ (v >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    v = (v ^ (v >> 27)) * 0x94d049bb133111ebULL;
+    return v ^ (v >> 31);
+}
+
+/// Weighted rendezvous hashing: each server draws a number from its name and the key, and the best wins. A server's share
+/// of the keys is its share of the weights.
+std::optional<std::size_t> best_draw(std::span<candidate const> servers, std::uint64_t key) noexcept {
+    std::optional<std::size_t> best;
+    double least = 0;
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+        if (!servers[i].eligible())
+            continue;
+        auto const drawn = scattered(servers[i].identity ^ key) >> 11; // 53 bits, what a double holds
+        auto const cost = -std::log((static_cast<double>(drawn) + 0.5) * 0x1p-53) / servers[i].weight;
+        if (!best || cost < least) {
+            best = i;
+            least = cost;
+        }
+    }
+    return best;
+}
+
+/// The server on whose share of the weights `at` falls.
+std::optional<std::size_t> drawn_by_weight(std::span<candidate const> servers, std::uint64_t random) noexcept {
+    std::uint64_t total = 0;
+    for (candidate const& c : servers)
+        total += c.eligible() ? c.weight : 0;
+    if (total == 0)
+        return std::nullopt;
+    auto left = random % total;
+    for (std::size_t i = 0; i < servers.size(); ++i) {
+        if (!servers[i].eligible())
+            continue;
+        if (left < servers[i].weight)
+            return i;
+        left -= servers[i].weight;
+    }
+    return std::nullopt;
+}
+
+std::optional<std::size_t> better_of_two(std::span<candidate const> servers, std::uint64_t random) noexcept {
+    auto const one = drawn_by_weight(servers, random >> 32);
+    auto const other = drawn_by_weight(servers, random & 0xffff'ffff);
+    return one && lighter(servers[*other], servers[*one]) ? other : one;
+}
+
 } // namespace
+
+std::uint64_t hash_of(std::string_view bytes) noexcept {
+    std::uint64_t out = 0xcbf29ce484222325ULL; // FNV-1a
+    for (char const c : bytes)
+        out = (out ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+    return scattered(out);
+}
 
 std::optional<algorithm> parse_algorithm(std::string_view word) noexcept {
     if (word == "wrr")
@@ -56,10 +114,14 @@ std::optional<algorithm> parse_algorithm(std::string_view word) noexcept {
         return algorithm::wlc;
     if (word == "first")
         return algorithm::first;
+    if (word == "source" || word == "uri")
+        return algorithm::hash;
+    if (word == "random")
+        return algorithm::random;
     return std::nullopt;
 }
 
-std::optional<std::size_t> choose(algorithm a, std::span<candidate> servers) noexcept {
+std::optional<std::size_t> choose(algorithm a, std::span<candidate> servers, std::uint64_t key) noexcept {
     switch (a) {
     case algorithm::wrr:
         return take_turns(servers, [](candidate const& c) { return c.eligible(); });
@@ -67,6 +129,10 @@ std::optional<std::size_t> choose(algorithm a, std::span<candidate> servers) noe
         return least_connections(servers);
     case algorithm::first:
         return first_with_room(servers);
+    case algorithm::hash:
+        return best_draw(servers, key);
+    case algorithm::random:
+        return better_of_two(servers, key);
     }
     return std::nullopt;
 }

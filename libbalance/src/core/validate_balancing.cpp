@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/http_message.hpp"
 #include "core/validate_rules.hpp"
 
 #include <balance/text.hpp>
@@ -14,6 +15,8 @@ constexpr std::uint16_t page_port = 9081;
 
 /// The kernel multiplies seconds with its tick rate (up to 1000) in 32 bits: 31 days are safe everywhere.
 constexpr std::chrono::seconds longest_persistence{31 * 24 * 3600};
+
+constexpr std::size_t longest_cookie_name = 64;
 
 constexpr std::array<std::string_view, 14> kernel_schedulers{"rr", "wrr", "lc",  "wlc", "lblc", "lblcr", "dh",
                                                              "sh", "mh",  "sed", "nq",  "fo",   "ovf",   "twos"};
@@ -57,6 +60,12 @@ void check_persistence(virtual_service const& s, report& r) {
     if (p.mode == persistence::kind::http_cookie && s.mode != mode::http) {
         r.wrong({"persistence", "mode"}, "persistence http_cookie needs mode http; mode " +
                                              std::string(to_string(s.mode)) + " sees no cookies: use source_ip");
+    }
+    if (!core::http::is_token(p.cookie) || p.cookie.size() > longest_cookie_name) {
+        r.wrong({"persistence", "cookie"},
+                in_quotes(p.cookie) + " is no cookie's name; use up to 64 letters, digits and - _ .");
+    } else if (p.mode != persistence::kind::http_cookie && p.cookie != persistence{}.cookie) {
+        r.wrong({"persistence", "cookie"}, "a cookie's name goes with persistence http_cookie only; leave it out");
     }
     if (p.mode == persistence::kind::last_successful && is_layer4(s.mode)) {
         r.wrong({"persistence", "mode"},

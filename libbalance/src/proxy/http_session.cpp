@@ -2,6 +2,7 @@
 #include "proxy/http_session.hpp"
 
 #include "core/http_forward.hpp"
+#include "core/scheduler.hpp"
 #include "proxy/listening_socket.hpp"
 #include "proxy/worker.hpp"
 
@@ -43,6 +44,8 @@ void http_session::start(arrival a) {
     client_.socket = std::move(arrival_.socket);
     client_.end = {.fd = client_.socket.get()};
     client_text_ = arrival_.client.to_string();
+    rules_ = arrival_.service->rules();
+    who_ = {.client = arrival_.client};
     number_ = worker_.next_number();
     turn_ = 0;
     half_closed_ = false;
@@ -73,7 +76,7 @@ void http_session::server_ready(std::uint32_t events) {
         if ((events & (EPOLLERR | EPOLLHUP)) != 0)
             connect_failed();
         else if (link_->end.writable)
-            enter(phase::answer);
+            connected();
     }
     run();
 }
@@ -164,8 +167,10 @@ void http_session::take_request(std::string_view head) {
     gave_up_ = false;
     client_stays_ = r.minor == 1 ? !r.close : r.keep_alive && !r.close;
     server_stays_ = r.minor == 1;
+    who_.path = rules_->path ? core::hash_of(r.target.substr(0, r.target.find('?'))) : 0;
+    who_.cookie = rules_->cookie.empty() ? 0 : http::cookie_number(r.fields, rules_->cookie);
     http::writer out(up_.head_space());
-    http::write(out, r, {.forwarded_for = client_text_, .close = !server_stays_});
+    http::write(out, r, {.forwarded_for = client_text_, .close = !server_stays_, .own_cookie = rules_->cookie});
     if (out.overflow())
         return refuse(431);
     up_.body.start(r);
@@ -210,7 +215,7 @@ void http_session::send_request() {
 void http_session::connect_next() {
     while (attempts_ < tried_.size()) {
         std::span<backend const* const> const tried(tried_.data(), attempts_);
-        auto chosen = arrival_.service->pick(arrival_.client, tried, worker_.loop().now());
+        auto chosen = arrival_.service->pick(who_, tried, worker_.loop().now());
         if (!chosen)
             break;
         choice_ = std::move(*chosen);
@@ -223,7 +228,7 @@ void http_session::connect_next() {
         link_ = worker_.links().take(*choice_.server, target.port, repeatable_ ? 0 : number_);
         if (link_) {
             use_link();
-            return enter(phase::answer);
+            return connected();
         }
         if (connect_to(target))
             return enter(phase::connecting);
@@ -257,6 +262,12 @@ void http_session::use_link() {
     link_->user = this;
     link_->last_user = number_;
     add(choice_.server->shares[worker_.index()].connections, 1);
+}
+
+void http_session::connected() {
+    if (auto const news = arrival_.service->connected(*choice_.server, worker_.loop().now()))
+        worker_.learnt(*news);
+    enter(phase::answer);
 }
 
 void http_session::connect_failed() {
@@ -307,7 +318,11 @@ void http_session::take_answer(std::string_view head) {
     server_stays_ = server_stays_ && !r.close && r.minor == 1 && r.framing != http::framing::to_the_end;
     client_stays_ = client_stays_ && r.framing != http::framing::to_the_end && !gave_up_;
     http::writer out(down_.head_space());
-    http::write(out, r, {.client_minor = client_minor_, .close = !client_stays_});
+    http::write(out, r,
+                {.client_minor = client_minor_,
+                 .close = !client_stays_,
+                 .cookie = choice_.new_cookie != 0 ? std::string_view(rules_->cookie) : std::string_view(),
+                 .cookie_number = choice_.new_cookie});
     if (out.overflow())
         return refuse(502);
     down_.body.start(r);

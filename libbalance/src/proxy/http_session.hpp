@@ -70,6 +70,7 @@ private:
     void connect_next();
     [[nodiscard]] bool connect_to(endpoint const& target);
     void use_link();
+    void connected();
     void connect_failed();
     void server_failed();
     void read_answer();
@@ -93,6 +94,7 @@ private:
     std::unique_ptr<server_link> link_;
     arrival arrival_;
     std::string client_text_; ///< the client's address
+    std::shared_ptr<http_rules const> rules_;
     choice choice_;
     std::array<backend const*, 4> tried_{};
     std::size_t attempts_ = 0;
@@ -103,6 +105,7 @@ private:
 
     // Of the request that goes on:
     std::string method_;
+    asker who_;
     unsigned client_minor_ = 1;
     bool repeatable_ = false;   ///< may be sent twice
     bool asks_upgrade_ = false;

@@ -39,7 +39,7 @@ std::string obstacle(virtual_service const& s) {
     if (auto text = not_served(s); !text.empty())
         return text;
     if (!core::parse_algorithm(s.balance))
-        return "balance " + s.balance + " is not built yet for layer 7; use wrr, wlc or first";
+        return "balance " + s.balance + " is no way to balance on layer 7; use wrr, wlc, first, source, random or, with mode http, uri";
     if (!s.address)
         return "it has no address; a layer-7 service needs one";
     if (auto const ports = count_ports(s); ports > most_ports)

@@ -13,12 +13,34 @@ core::persistence_table::settings table_settings(virtual_service const& s, std::
     t.size = size;
     t.timeout = s.persistence.timeout;
     t.granularity = s.persistence.granularity.value_or(std::uint8_t{128});
+    if (s.persistence.mode == persistence::kind::last_successful) { // one entry for all, for ever
+        t.timeout = core::persistence_table::forever;
+        t.granularity = 0;
+    }
     std::random_device entropy;
     t.hash_seed = std::uint64_t{entropy()} << 32 | entropy();
     return t;
 }
 
-bool is_persistent(virtual_service const& s) noexcept { return s.persistence.mode == persistence::kind::source_ip; }
+bool is(virtual_service const& s, persistence::kind k) noexcept { return s.persistence.mode == k; }
+
+/// Does the service remember where its clients went?
+bool has_table(virtual_service const& s) noexcept {
+    return is(s, persistence::kind::source_ip) || is(s, persistence::kind::last_successful);
+}
+
+/// All clients of a service that goes to the last successful server.
+address const everybody{boost::asio::ip::address_v4()};
+
+/// What a client keeps of its server: it tells nothing about it, and is the same on both nodes. Never 0.
+std::uint64_t cookie_of(std::string const& service_name, std::string const& server_name) noexcept {
+    return core::hash_of(service_name + '/' + server_name) | 1;
+}
+
+std::uint64_t random_seed() {
+    std::random_device entropy;
+    return (std::uint64_t{entropy()} << 32 | entropy()) | 1;
+}
 
 /// A fallback this process can connect to: an address is configured, be it the local page's or another's.
 std::shared_ptr<backend> make_fallback(virtual_service const& s, std::size_t threads) {
@@ -35,7 +57,7 @@ bool contains(std::span<backend const* const> tried, backend const* server) noex
 
 service::service(virtual_service const& s, core::algorithm a, std::size_t threads, std::size_t table_size)
     : config_(s), algorithm_(a), fallback_(make_fallback(s, threads)), table_(table_settings(s, table_size)),
-      shares_(threads), http_(s.mode == mode::http) {
+      shares_(threads), random_(random_seed()), http_(s.mode == mode::http) {
     config_.servers.clear(); // `update` makes them
 }
 
@@ -56,9 +78,11 @@ bool service::update(virtual_service const& s, core::algorithm a, state_lookup c
             m = std::exchange(*old, {});
         } else {
             m.server = std::make_shared<backend>(r.name, target, shares_.size());
+            m.cookie = cookie_of(s.name, r.name);
         }
         if (m.weight != r.weight)
             c.credit = 0;
+        c.identity = core::hash_of(r.name);
         m.weight = c.weight = r.weight;
         c.limit = r.max_connections;
         cut |= set_state(m, c, states.find(s.name, r.name), now);
@@ -71,14 +95,16 @@ bool service::update(virtual_service const& s, core::algorithm a, state_lookup c
             cut = true;
         }
     auto const table = table_settings(s, table_.current_settings().size);
-    if (is_persistent(s))
+    if (has_table(s))
         table_.configure(table);
-    else if (is_persistent(config_))
+    else if (has_table(config_))
         table_ = core::persistence_table(table);
     if (s.fallback != config_.fallback)
         fallback_ = make_fallback(s, shares_.size());
     config_ = s;
     http_ = s.mode == mode::http;
+    rules_ = std::make_shared<http_rules const>(
+        http_rules{is(s, persistence::kind::http_cookie) ? s.persistence.cookie : std::string(), s.balance == "uri"});
     algorithm_ = a;
     warm_up(now);
     return cut;
@@ -134,7 +160,7 @@ void service::warm_up(clock_time now) {
     }
 }
 
-std::optional<choice> service::pick(address const& client, std::span<backend const* const> tried, clock_time now) {
+std::optional<choice> service::pick(asker const& who, std::span<backend const* const> tried, clock_time now) {
     std::lock_guard const lock(mutex_);
     if (closed_)
         return std::nullopt;
@@ -142,35 +168,65 @@ std::optional<choice> service::pick(address const& client, std::span<backend con
         warm_up(now);
     for (std::size_t i = 0; i < members_.size(); ++i)
         candidates_[i].excluded = contains(tried, members_[i].server.get());
-    if (is_persistent(config_))
-        if (auto const known = persistent(client, now))
-            return take(*known, client, now);
-    if (auto const index = core::choose(algorithm_, candidates_))
-        return take(*index, client, now);
+    if (auto const known = persistent(who, now))
+        return take(*known, who, now);
+    if (auto const index = balanced(who))
+        return take(*index, who, now);
     return take_fallback(tried);
 }
 
+std::optional<std::size_t> service::balanced(asker const& who) {
+    std::uint64_t key = 0;
+    if (algorithm_ == core::algorithm::random) { // xorshift64
+        random_ ^= random_ << 13;
+        random_ ^= random_ >> 7;
+        key = random_ ^= random_ << 17;
+    } else if (algorithm_ == core::algorithm::hash) {
+        key = config_.balance == "uri" ? who.path : core::hash_of(who.client.to_string());
+    }
+    return core::choose(algorithm_, candidates_, key);
+}
+
 /// The server the client was with, if it may have it again. A weight of 0 keeps new clients away, not this one.
-std::optional<std::size_t> service::persistent(address const& client, clock_time now) const {
-    auto const name = table_.find(client, now);
-    if (!name)
+std::optional<std::size_t> service::persistent(asker const& who, clock_time now) const {
+    bool const by_cookie = is(config_, persistence::kind::http_cookie) && who.cookie != 0;
+    if (!by_cookie && !has_table(config_))
+        return std::nullopt;
+    auto const& client = is(config_, persistence::kind::source_ip) ? who.client : everybody;
+    auto const name = by_cookie ? std::nullopt : table_.find(client, now);
+    if (!by_cookie && !name)
         return std::nullopt;
     for (std::size_t i = 0; i < members_.size(); ++i) {
         auto const& c = candidates_[i];
-        if (members_[i].server->name == *name && c.usable && !c.excluded && c.has_room())
+        bool const same = by_cookie ? members_[i].cookie == who.cookie : members_[i].server->name == *name;
+        if (same && c.usable && !c.excluded && c.has_room())
             return i;
     }
     return std::nullopt;
 }
 
-std::optional<choice> service::take(std::size_t index, address const& client, clock_time now) {
+persistence_entry service::told(core::persistence_table::entry const& e) const {
+    return {config_.name, e.client, std::string(e.server), e.sequence, e.remaining};
+}
+
+std::optional<persistence_entry> service::connected(backend const& server, clock_time now) {
+    std::lock_guard const lock(mutex_);
+    if (!is(config_, persistence::kind::last_successful) || &server == fallback_.get())
+        return std::nullopt;
+    auto const e = table_.use(everybody, server.name, now);
+    return e ? std::optional(told(*e)) : std::nullopt;
+}
+
+std::optional<choice> service::take(std::size_t index, asker const& who, clock_time now) {
     choice c;
     c.server = members_[index].server;
     c.life = c.server->life.load(std::memory_order_relaxed);
     ++candidates_[index].active;
-    if (is_persistent(config_))
-        if (auto const e = table_.use(client, c.server->name, now))
-            c.learnt = {config_.name, e->client, std::string(e->server), e->sequence, e->remaining};
+    if (is(config_, persistence::kind::source_ip))
+        if (auto const e = table_.use(who.client, c.server->name, now))
+            c.learnt = told(*e);
+    if (is(config_, persistence::kind::http_cookie) && members_[index].cookie != who.cookie)
+        c.new_cookie = members_[index].cookie;
     return c;
 }
 
@@ -184,6 +240,11 @@ std::optional<choice> service::take_fallback(std::span<backend const* const> tri
     return c;
 }
 
+std::shared_ptr<http_rules const> service::rules() const {
+    std::lock_guard const lock(mutex_);
+    return rules_;
+}
+
 void service::leave(backend const& server) {
     std::lock_guard const lock(mutex_);
     for (std::size_t i = 0; i < members_.size(); ++i)
@@ -193,14 +254,14 @@ void service::leave(backend const& server) {
 
 void service::merge(persistence_entry const& e, clock_time now) {
     std::lock_guard const lock(mutex_);
-    if (is_persistent(config_))
+    if (has_table(config_))
         table_.merge(e.client, e.server, e.sequence, e.remaining, now);
 }
 
 void service::persistence_snapshot(std::vector<persistence_entry>& out, clock_time now) const {
     std::lock_guard const lock(mutex_);
     for (auto const& e : table_.snapshot(now))
-        out.push_back({config_.name, e.client, std::string(e.server), e.sequence, e.remaining});
+        out.push_back(told(e));
 }
 
 service_status service::status() const {

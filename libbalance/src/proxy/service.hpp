@@ -16,6 +16,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace balance::layer7 {
@@ -29,12 +30,26 @@ protected:
     ~state_lookup() = default;
 };
 
+/// Who wants a server.
+struct asker {
+    address client;
+    std::uint64_t path = 0;   ///< mode http: hash of the request's path, where `http_rules` ask for it
+    std::uint64_t cookie = 0; ///< mode http: what the client keeps of its server; 0: nothing
+};
+
+/// What a session of mode http must know of its service.
+struct http_rules {
+    std::string cookie; ///< name of the cookie for persistence; empty: none
+    bool path = false;  ///< servers are chosen by the path
+};
+
 /// Where a new connection goes.
 struct choice {
     std::shared_ptr<backend> server;
     std::uint64_t life = 0;                  ///< of the server when it was chosen
     bool fallback = false;                   ///< not counted as one of the service's servers
     std::optional<persistence_entry> learnt; ///< what the peer should hear of
+    std::uint64_t new_cookie = 0; ///< what the client is to keep; 0: nothing, or it has it already
 };
 
 /// A layer-7 service while it is served. Shared by all threads: its lock is taken when a connection comes, is connected
@@ -53,14 +68,16 @@ public:
 
     /// A server for the client that is none of `tried`, or the fallback, or nothing. The caller gives it back with
     /// `leave`.
-    [[nodiscard]] std::optional<choice> pick(address const& client, std::span<backend const* const> tried,
-                                             clock_time now);
+    [[nodiscard]] std::optional<choice> pick(asker const& who, std::span<backend const* const> tried, clock_time now);
+    /// A chosen server took the connection. What the peer should hear of.
+    [[nodiscard]] std::optional<persistence_entry> connected(backend const& server, clock_time now);
     /// A chosen server's connection has ended or never came about.
     void leave(backend const& server);
 
     void merge(persistence_entry const& e, clock_time now);
     void persistence_snapshot(std::vector<persistence_entry>& out, clock_time now) const;
     [[nodiscard]] service_status status() const;
+    [[nodiscard]] std::shared_ptr<http_rules const> rules() const;
     [[nodiscard]] bool is_http() const noexcept { return http_.load(std::memory_order_relaxed); }
 
     [[nodiscard]] traffic& share(std::size_t thread) noexcept { return shares_[thread]; }
@@ -68,6 +85,7 @@ public:
 private:
     struct member {
         std::shared_ptr<backend> server;
+        std::uint64_t cookie = 0; ///< what its clients keep, with persistence by cookie
         std::uint32_t weight = 0;
         bool usable = false;
         bool down = false;     ///< was down since it was last usable
@@ -77,9 +95,11 @@ private:
 
     bool set_state(member& m, core::candidate& c, server_state const* state, clock_time now);
     void warm_up(clock_time now);
-    std::optional<std::size_t> persistent(address const& client, clock_time now) const;
+    [[nodiscard]] std::optional<std::size_t> persistent(asker const& who, clock_time now) const;
+    [[nodiscard]] std::optional<std::size_t> balanced(asker const& who);
+    [[nodiscard]] persistence_entry told(core::persistence_table::entry const& e) const;
     std::optional<choice> take_fallback(std::span<backend const* const> tried) const;
-    std::optional<choice> take(std::size_t index, address const& client, clock_time now);
+    std::optional<choice> take(std::size_t index, asker const& who, clock_time now);
 
     mutable std::mutex mutex_;
     virtual_service config_;
@@ -90,6 +110,8 @@ private:
     std::shared_ptr<backend> fallback_;
     core::persistence_table table_;
     std::vector<traffic> shares_;
+    std::shared_ptr<http_rules const> rules_;
+    std::uint64_t random_;
     bool closed_ = false;
     std::atomic<bool> http_; ///< mode http, else tcp
 };

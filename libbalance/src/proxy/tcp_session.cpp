@@ -49,7 +49,7 @@ void tcp_session::start(arrival a) {
 void tcp_session::connect_next() {
     while (attempts_ < most_attempts) {
         std::span<backend const* const> const tried(tried_.data(), attempts_);
-        auto chosen = arrival_.service->pick(arrival_.client, tried, worker_.loop().now());
+        auto chosen = arrival_.service->pick({.client = arrival_.client}, tried, worker_.loop().now());
         if (!chosen)
             break;
         choice_ = std::move(*chosen);
@@ -127,6 +127,8 @@ void tcp_session::connected() {
     worker_.relaying().add(*this);
     phase_ = phase::relaying;
     active_at_ = worker_.loop().now();
+    if (auto const news = arrival_.service->connected(*choice_.server, active_at_))
+        worker_.learnt(*news);
     auto& mine = arrival_.service->share(worker_.index());
     auto& servers = choice_.server->shares[worker_.index()];
     add(servers.connections, 1);

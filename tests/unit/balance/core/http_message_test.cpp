@@ -184,6 +184,37 @@ TEST_CASE("what is passed on of a request") {
     CHECK(onward("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n", "") == "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 }
 
+TEST_CASE("our cookie is read and taken out, whatever stands around it") {
+    auto const number = [](std::string const& cookies) {
+        request r;
+        auto const head = with(cookies);
+        REQUIRE(parse(head, r) == 0);
+        return cookie_number(r.fields, "S");
+    };
+    CHECK(number("Cookie: S=00000000000000ff\r\n") == 0xff);
+    CHECK(number("Cookie: a=b; S=fedcba9876543210;c\r\n") == 0xfedcba9876543210);
+    CHECK(number("Cookie: a=b\r\nCookie: ;;S=00000000000000ff; S=1\r\n") == 0xff);
+    for (std::string const other : {"", "Cookie: S\r\n", "Cookie: S=ff\r\n", "Cookie: s=00000000000000ff\r\n", "Cookie: XS=00000000000000ff\r\n",
+                                    "Cookie: S=00000000000000fg\r\n", "Cookie: S=-0000000000000ff\r\n", "Cookie: ;\r\n"})
+        CHECK(number(other) == 0);
+    auto const without = [](std::string const& cookies) {
+        request r;
+        auto const head = with(cookies);
+        REQUIRE(parse(head, r) == 0);
+        std::string space(1000, '\0');
+        writer out(space);
+        write(out, r, {.forwarded_for = {}, .close = false, .own_cookie = "S"});
+        return space.substr(0, out.size());
+    };
+    std::string const head = "GET / HTTP/1.1\r\nHost: a\r\n";
+    CHECK(without("Cookie: S=x\r\n") == head + "\r\n");
+    CHECK(without("Cookie: a=b; S=x; c=d\r\n") == head + "Cookie: a=b; c=d\r\n\r\n");
+    CHECK(without("Cookie: S=x;S=y\r\ncookie: SS=x\r\n") == head + "cookie: SS=x\r\n\r\n");
+    CHECK(onward_answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", {.client_minor = 1, .close = false, .cookie = "S", .cookie_number = 0xff}) ==
+          "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: S=00000000000000ff; Path=/; HttpOnly; SameSite=Lax\r\n"
+          "Cache-Control: private\r\n\r\n");
+}
+
 TEST_CASE("a head that does not fit is not written in part") {
     request r;
     REQUIRE(parse("GET / HTTP/1.1\r\nHost: a\r\n\r\n", r) == 0);

@@ -33,6 +33,59 @@ std::string picks(algorithm a, std::vector<candidate>& all, std::size_t count, b
 
 } // namespace
 
+TEST_CASE("hashing: shares follow the weights, and only the keys of one that leaves move") {
+    std::vector<candidate> all(4);
+    std::uint32_t const weights[] = {100, 100, 200, 400};
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        all[i].usable = true;
+        all[i].weight = weights[i];
+        all[i].identity = hash_of("server" + std::to_string(i));
+    }
+    constexpr int keys = 40'000;
+    std::vector<std::size_t> before;
+    std::vector<int> got(all.size());
+    for (int k = 0; k < keys; ++k) {
+        before.push_back(choose(algorithm::hash, all, hash_of(std::to_string(k))).value());
+        ++got[before.back()];
+    }
+    for (std::size_t i = 0; i < all.size(); ++i)
+        CHECK(got[i] == Approx(keys * weights[i] / 800.0).epsilon(0.05));
+    all[2].usable = false;
+    for (int k = 0; k < keys; ++k) {
+        auto const now = choose(algorithm::hash, all, hash_of(std::to_string(k))).value();
+        CHECK((before[static_cast<std::size_t>(k)] == 2 ? now != 2 : now == before[static_cast<std::size_t>(k)]));
+    }
+    for (auto& c : all)
+        c.usable = false;
+    CHECK_FALSE(choose(algorithm::hash, all, 1));
+}
+
+TEST_CASE("random: of two servers the less busy one, and nobody without weight") {
+    std::vector<candidate> all(3);
+    for (auto& c : all) {
+        c.usable = true;
+        c.weight = 1;
+    }
+    all[2].weight = 0;
+    std::uint64_t random = 1;
+    std::vector<int> got(all.size());
+    for (int i = 0; i < 10'000; ++i) {
+        random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+        ++got[choose(algorithm::random, all, random).value()];
+    }
+    CHECK(got[2] == 0);
+    CHECK(got[0] == Approx(5000).epsilon(0.1));
+    all[0].active = 5; // drawn alone in a quarter of the draws
+    got = {0, 0, 0};
+    for (int i = 0; i < 10'000; ++i) {
+        random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+        ++got[choose(algorithm::random, all, random).value()];
+    }
+    CHECK(got[0] == Approx(2500).epsilon(0.1));
+    all[0].usable = all[1].usable = false;
+    CHECK_FALSE(choose(algorithm::random, all, random));
+}
+
 TEST_CASE("round robin interleaves by weight", "[scheduler]") {
     auto all = servers({5, 1, 1});
     CHECK(picks(algorithm::wrr, all, 14) == "aabacaaaabacaa");
@@ -118,6 +171,8 @@ TEST_CASE("the words of the configuration", "[scheduler]") {
     CHECK(parse_algorithm("wlc") == algorithm::wlc);
     CHECK(parse_algorithm("first") == algorithm::first);
     CHECK_FALSE(parse_algorithm("WRR"));
-    CHECK_FALSE(parse_algorithm("source"));
+    CHECK(parse_algorithm("source") == algorithm::hash);
+    CHECK(parse_algorithm("uri") == algorithm::hash);
+    CHECK(parse_algorithm("random") == algorithm::random);
     CHECK_FALSE(parse_algorithm(""));
 }

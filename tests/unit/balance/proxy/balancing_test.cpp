@@ -199,6 +199,33 @@ TEST_CASE("a server that does not answer the connect is passed over after the ti
     CHECK(p.who_serves() == "good");
 }
 
+TEST_CASE("last successful: all stay with a server until it fails, and come not back when it is well again", "[proxy]") {
+    three_servers t;
+    t.p.service().balance = "first";
+    t.p.service().persistence.mode = persistence::kind::last_successful;
+    t.p.apply();
+    CHECK(t.p.who_serves() == "one");
+    t.p.state("one").health = health::down;
+    t.p.apply();
+    CHECK(t.p.who_serves("127.0.0.2") == "two");
+    t.p.state("one").health = health::up;
+    t.p.apply();
+    CHECK(t.p.who_serves("127.0.0.3") == "two");
+    // The peer was told, and does as we do.
+    auto const entries = t.p.subject.persistence_snapshot();
+    REQUIRE(entries.size() == 1);
+    CHECK(entries[0].server == "two");
+    three_servers other;
+    other.p.service().balance = "first";
+    other.p.service().persistence.mode = persistence::kind::last_successful;
+    other.p.subject.merge(entries);
+    other.p.apply();
+    CHECK(other.p.who_serves() == "two");
+    t.p.state("two").admin = admin_state::drain;
+    t.p.apply();
+    CHECK(t.p.who_serves() == "one");
+}
+
 TEST_CASE("no usable server: the client is reset, or gets the fallback", "[proxy]") {
     three_servers t;
     for (auto& s : t.p.states)

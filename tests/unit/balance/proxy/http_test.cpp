@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <set>
 #include <thread>
 
 using namespace test;
@@ -301,6 +302,53 @@ TEST_CASE("a server that cannot be connected is passed over", "[http]") {
     p.apply();
     for (int i = 0; i < 4; ++i)
         CHECK(ask(p.port, get("/", closing)).ends_with("two"));
+}
+
+TEST_CASE("a cookie keeps a client with its server, and the server does not see it", "[http]") {
+    recording_server one("one");
+    recording_server two("two");
+    http_service p;
+    p.add_server("one", one.port());
+    p.add_server("two", two.port());
+    p.service().persistence = {balance::persistence::kind::http_cookie, std::chrono::seconds(300), {}, "LB"};
+    p.apply();
+    auto const first = ask(p.port, get("/", closing));
+    auto const at = first.find("Set-Cookie: LB=");
+    REQUIRE(at != first.npos);
+    CHECK(first.find("; Path=/; HttpOnly; SameSite=Lax\r\n") != first.npos);
+    auto const cookie = first.substr(at + 12, 3 + 16);
+    auto const name = first.substr(first.size() - 3);
+    for (int i = 0; i < 6; ++i) {
+        auto const again = ask(p.port, get("/", closing + "Cookie: a=b; " + cookie + "\r\n"));
+        CHECK(again.ends_with(name));
+        CHECK(again.find("Set-Cookie") == again.npos);
+    }
+    CHECK((name == "one" ? one : two).asked().back().head.find("\r\nCookie: a=b\r\n") != std::string::npos);
+    // Its server is drained: it gets another and keeps that.
+    p.state(name).admin = balance::admin_state::drain;
+    p.apply();
+    auto const moved = ask(p.port, get("/", closing + "Cookie: " + cookie + "\r\n"));
+    CHECK_FALSE(moved.ends_with(name));
+    CHECK(moved.find("Set-Cookie: LB=") != moved.npos);
+    CHECK(moved.find(cookie) == moved.npos);
+}
+
+TEST_CASE("the path chooses the server, whatever the query", "[http]") {
+    recording_server one("one");
+    recording_server two("two");
+    http_service p;
+    p.add_server("one", one.port());
+    p.add_server("two", two.port());
+    p.service().balance = "uri";
+    p.apply();
+    std::set<std::string> seen;
+    for (int i = 0; i < 20; ++i) {
+        auto const path = "/study/" + std::to_string(i);
+        auto const who = ask(p.port, get(path, closing));
+        CHECK(ask(p.port, get(path + "?page=2", closing)) == who);
+        seen.insert(who);
+    }
+    CHECK(seen.size() == 2);
 }
 
 TEST_CASE("another protocol after 101", "[http]") {

@@ -225,12 +225,8 @@ TEST_CASE("conf: services whose features are not built say so, the others do not
         return out;
     };
     using names = std::vector<std::string>;
-    auto const served_later =
-        names{"Dakota",      "WFM_Play_Group",   "CCG_IB_2101",
-              "CCG_IB_2102", "PORT_CCG_IB_2103", "PORT_CCG_IB_2104"};
-    CHECK(unserved("centricity-sp1") == served_later);
-    CHECK(unserved("centricity-sp2") == names{"Dakota", "WFM_Play_Group", "CCG_IB_2101", "CCG_IB_2102",
-                                              "PORT_CCG_IB_2103", "PORT_CCG_IB_2104"});
-    CHECK(unserved("mckesson-dr").empty());
-    CHECK(unserved("mckesson-nat") == names{"McK-RadiologyManager", "McK-ClinicalRefViewer"});
+    for (auto const* name : {"centricity-sp1", "centricity-sp2"})
+        CHECK(unserved(name) == names{"Dakota", "WFM_Play_Group"}); // TLS
+    for (auto const* name : {"mckesson-dr", "mckesson-nat"})
+        CHECK(unserved(name).empty());
 }
