@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <set>
 #include <span>
+#include <string_view>
 #include <utility>
 
 namespace dyad {
@@ -24,6 +25,19 @@ namespace {
 constexpr std::size_t entries_in_a_message = 10'000;
 
 constexpr std::int64_t relay_retry_period_ms = 60'000;
+
+/// Name -> PEM with the key. They go from process to process and nowhere else.
+boost::json::object certificates_of(cluster::generation const& g) {
+    constexpr std::string_view folder = "certificates/";
+    constexpr std::string_view suffix = ".pem";
+    boost::json::object out;
+    for (auto const& [name, bytes] : g.files) {
+        if (name.starts_with(folder) && name.ends_with(suffix)) {
+            out[name.substr(folder.size(), name.size() - folder.size() - suffix.size())] = bytes;
+        }
+    }
+    return out;
+}
 
 template <class Send>
 void in_parts(std::vector<balance::persistence_entry> const& entries, Send send) {
@@ -91,6 +105,7 @@ void core::tell_proxy() {
                          {"cluster_toml", file_of(running_.generation, cluster_file)},
                          {"marks", ipc::pack_all(running_.cluster.services.marks)},
                          {"page_port", running_.cluster.services.page_port},
+                         {"certificates", certificates_of(running_.generation)},
                          {"states", ipc::pack_all(servers_.list())}});
 }
 

@@ -15,10 +15,35 @@ bool listens(balance::virtual_service const& s) {
 
 template <class Function>
 void each_port(balance::virtual_service const& s, Function use) {
-    for (auto const& range : s.ports) {
-        for (unsigned port = range.first; port <= range.last; ++port) {
-            use(static_cast<std::uint16_t>(port));
+    for (auto const* list : {&s.ports, s.tls ? &s.tls->ports : nullptr}) {
+        if (list == nullptr) {
+            continue;
         }
+        for (auto const& range : *list) {
+            for (unsigned port = range.first; port <= range.last; ++port) {
+                use(static_cast<std::uint16_t>(port));
+            }
+        }
+    }
+}
+
+/// Leaves the ports whose endpoint `has`; a list that is whole stays as it is.
+void restrict_ports(std::vector<balance::port_range>& ports, balance::address const& address,
+                    std::function<bool(balance::endpoint const&)> const& has) {
+    std::vector<balance::port_range> there;
+    bool whole = true;
+    for (auto const& range : ports) {
+        for (unsigned n = range.first; n <= range.last; ++n) {
+            auto const port = static_cast<std::uint16_t>(n);
+            bool const here = has({address, port});
+            whole = whole && here;
+            if (here) {
+                there.push_back({port, port});
+            }
+        }
+    }
+    if (!whole) {
+        ports = std::move(there);
     }
 }
 
@@ -50,17 +75,9 @@ balance::configuration restrict_to(balance::configuration c, std::function<bool(
         if (!listens(service)) {
             continue;
         }
-        std::vector<balance::port_range> there;
-        bool whole = true;
-        each_port(service, [&](std::uint16_t port) {
-            if (has({*service.address, port})) {
-                there.push_back({port, port});
-            } else {
-                whole = false;
-            }
-        });
-        if (!whole) {
-            service.ports = std::move(there);
+        restrict_ports(service.ports, *service.address, has);
+        if (service.tls) {
+            restrict_ports(service.tls->ports, *service.address, has);
         }
     }
     return c;

@@ -26,6 +26,19 @@ void misunderstood(std::string_view type, balance::error const& why) {
     spdlog::error("message \"{}\": {}", type, why.detail);
 }
 
+/// Absent from a cluster process that knows of none.
+std::vector<std::pair<std::string, std::string>> certificates_in(boost::json::object const& message) {
+    std::vector<std::pair<std::string, std::string>> out;
+    if (auto const* all = message.if_contains("certificates"); all != nullptr && all->is_object()) {
+        for (auto const& [name, pem] : all->get_object()) {
+            if (pem.is_string()) {
+                out.emplace_back(std::string(name), std::string(pem.get_string()));
+            }
+        }
+    }
+    return out;
+}
+
 } // namespace
 
 proxy_process::proxy_process(int guardian_fd, balance::proxy::settings s)
@@ -80,6 +93,7 @@ void proxy_process::configure(boost::json::object const& message) {
         return;
     }
     desired_.page_port = *page_port;
+    desired_.certificates = certificates_in(message);
     states_ = std::move(*states);
     configured_ = true;
     if (!std::exchange(introduced_, true)) {

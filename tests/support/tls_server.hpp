@@ -44,6 +44,14 @@ public:
         return {text, static_cast<std::size_t>(size)};
     }
 
+    [[nodiscard]] std::string key_pem() const {
+        std::unique_ptr<BIO, decltype(&BIO_free)> const out(BIO_new(BIO_s_mem()), BIO_free);
+        PEM_write_bio_PrivateKey(out.get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr);
+        char* text = nullptr;
+        auto const size = BIO_ctrl(out.get(), BIO_CTRL_INFO, 0, &text);
+        return {text, static_cast<std::size_t>(size)};
+    }
+
     void use_in(boost::asio::ssl::context& context) const {
         if (SSL_CTX_use_certificate(context.native_handle(), x509_.get()) != 1 ||
             SSL_CTX_use_PrivateKey(context.native_handle(), key_.get()) != 1)

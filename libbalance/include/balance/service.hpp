@@ -191,6 +191,8 @@ struct configuration {
     /// Interface through which the real servers of nat services reach the world with this node's address (auto-NAT);
     /// empty: none.
     std::string auto_nat_interface{};
+    /// Certificates with their keys, by the name that services call them; PEM. Secret: never shown, never logged.
+    std::vector<std::pair<std::string, std::string>> certificates{};
     /// Port of the node's own page, where `fallback::kind::local` leads.
     std::uint16_t page_port = 9081;
 

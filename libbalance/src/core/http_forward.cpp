@@ -41,12 +41,13 @@ void put_cookies(writer& out, field const& f, std::string_view own) noexcept {
     out << (first ? std::string_view() : crlf);
 }
 
-void put_own_cookie(writer& out, std::string_view name, std::uint64_t number) noexcept {
+void put_own_cookie(writer& out, std::string_view name, std::uint64_t number, bool secure) noexcept {
     std::array<char, 16> digits;
     for (auto digit = digits.rbegin(); digit != digits.rend(); ++digit, number >>= 4)
         *digit = "0123456789abcdef"[number & 0xf];
     out << "Set-Cookie: " << name << "=" << std::string_view(digits.data(), digits.size())
-        << "; Path=/; HttpOnly; SameSite=Lax\r\nCache-Control: private\r\n"; // no cache may hand it to others
+        << (secure ? "; Path=/; Secure" : "; Path=/")
+        << "; HttpOnly; SameSite=Lax\r\nCache-Control: private\r\n"; // no cache may hand it to others
 }
 
 std::string_view text_of(std::uint16_t status) noexcept {
@@ -114,10 +115,13 @@ void write(writer& out, request const& r, onward_request const& how) noexcept {
     for (auto const& f : r.fields.all())
         if (!how.own_cookie.empty() && same(f.name, "cookie"))
             put_cookies(out, f, how.own_cookie);
-        else if (!is_of_connection(r, f) && !(r.host_in_target && same(f.name, "host")))
+        else if (!is_of_connection(r, f) && !(r.host_in_target && same(f.name, "host")) &&
+                 !same(f.name, "x-forwarded-proto")) // only we know
             put(out, f.name, f.value);
     if (!how.forwarded_for.empty())
         put(out, "X-Forwarded-For", how.forwarded_for);
+    if (how.secure)
+        put(out, "X-Forwarded-Proto", "https");
     if (asks_upgrade(r))
         put_upgrade(out, r.fields);
     else if (how.close)
@@ -139,7 +143,7 @@ void write(writer& out, response const& r, onward_response const& how) noexcept 
         put(out, f.name, f.value);
     }
     if (!how.cookie.empty() && (r.status >= 200 || r.status == 101))
-        put_own_cookie(out, how.cookie, how.cookie_number);
+        put_own_cookie(out, how.cookie, how.cookie_number, how.secure);
     if (r.status == 101 && r.upgrade)
         put_upgrade(out, r.fields);
     else if (r.status >= 200 && how.close)

@@ -41,6 +41,7 @@ struct onward_request {
     std::string_view forwarded_for{}; ///< the client's address; empty: not told
     bool close = false;             ///< the server's connection ends with the answer
     std::string_view own_cookie{};    ///< name of ours, which is not passed on; empty: none
+    bool secure = false;               ///< the client came in TLS, and the server is told so
 };
 /// The request as the server gets it: fields of one connection alone are left out (RFC 9110 7.6.1).
 void write(writer& out, request const& r, onward_request const& how) noexcept;
@@ -50,6 +51,7 @@ struct onward_response {
     bool close = false;      ///< the client's connection ends with the answer
     std::string_view cookie{}; ///< name of ours, to be set; empty: not
     std::uint64_t cookie_number = 0;
+    bool secure = false; ///< the client came in TLS: the cookie is for TLS alone
 };
 /// The answer as the client gets it.
 void write(writer& out, response const& r, onward_response const& how) noexcept;

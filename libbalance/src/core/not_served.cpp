@@ -8,12 +8,6 @@ namespace balance {
 
 std::string not_served(virtual_service const& s) {
     std::vector<std::string> missing;
-    if (s.tls) {
-        missing.emplace_back("TLS termination");
-    }
-    if (s.re_encrypt) {
-        missing.emplace_back("re-encryption");
-    }
     if (s.transparent) {
         missing.emplace_back("transparent proxying");
     }

@@ -18,7 +18,6 @@ namespace balance::layer7 {
 namespace {
 
 namespace http = core::http;
-using progress = http_stream::progress;
 
 constexpr std::uint32_t every_edge = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 /// Requests and chunks of one turn, so that one fast client does not starve the others of its thread.
@@ -52,7 +51,12 @@ void http_session::start(arrival a) {
     finder_.reset();
     enter(phase::head); // a client that says nothing has as long as one that is slow
     worker_.exchanging().add(*this);
-    if (!worker_.loop().watch(client_.end.fd, client_, every_edge))
+    if (arrival_.tls) {
+        client_.tls = arrival_.tls->begin(client_.end.fd);
+        client_.end.tls = client_.tls.get();
+    }
+    bool const ready = arrival_.tls == nullptr || client_.tls != nullptr;
+    if (!ready || !worker_.loop().watch(client_.end.fd, client_, every_edge))
         finish(true);
 }
 
@@ -146,12 +150,12 @@ void http_session::read_request() {
         if (bytes.size() + room_to_add > worker_.buffers().buffer_size())
             return refuse(431);
         auto const got = up_.receive(client_.end);
-        if (got == progress::blocked) {
+        if (got == transfer::blocked) {
             up_.release();
             return down_.release();
         }
-        if (got != progress::done)
-            return finish(got == progress::failed);
+        if (got != transfer::done)
+            return finish(got == transfer::failed);
     }
 }
 
@@ -170,7 +174,10 @@ void http_session::take_request(std::string_view head) {
     who_.path = rules_->path ? core::hash_of(r.target.substr(0, r.target.find('?'))) : 0;
     who_.cookie = rules_->cookie.empty() ? 0 : http::cookie_number(r.fields, rules_->cookie);
     http::writer out(up_.head_space());
-    http::write(out, r, {.forwarded_for = client_text_, .close = !server_stays_, .own_cookie = rules_->cookie});
+    http::write(out, r, {.forwarded_for = client_text_,
+                         .close = !server_stays_,
+                         .own_cookie = rules_->cookie,
+                         .secure = client_.tls != nullptr});
     if (out.overflow())
         return refuse(431);
     up_.body.start(r);
@@ -192,16 +199,16 @@ void http_session::send_request() {
     auto& servers = choice_.server->shares[worker_.index()];
     while (true) {
         auto const sent = up_.send(link_->end, {&mine.in_bytes, &servers.in_bytes});
-        if (sent == progress::failed) { // it may have said why before it went
+        if (sent == transfer::failed) { // it may have said why before it went
             gave_up_ = link_->end.readable = link_->end.last_words = true;
             return;
         }
-        if (sent == progress::blocked || up_.body.complete())
+        if (sent == transfer::blocked || up_.body.complete())
             return;
         auto const got = up_.receive(client_.end);
-        if (got == progress::blocked)
+        if (got == transfer::blocked)
             return;
-        if (got != progress::done)
+        if (got != transfer::done)
             return finish(true); // the rest of it will never come
         if (!up_.take_body())
             return phase_ == phase::answer ? refuse(400) : finish(true);
@@ -253,6 +260,12 @@ bool http_session::connect_to(endpoint const& target) {
     link_->end = {.fd = fd};
     link_->life = choice_.life;
     link_->port = target.port;
+    if (auto const tls = choice_.fallback ? nullptr : arrival_.service->tls_to_servers()) {
+        link_->tls = tls->begin(fd);
+        link_->end.tls = link_->tls.get();
+        if (!link_->tls)
+            return false;
+    }
     use_link();
     return (::connect(fd, reinterpret_cast<sockaddr const*>(&name), size) == 0 || errno == EINPROGRESS) &&
            worker_.loop().watch(fd, *link_, every_edge);
@@ -290,7 +303,7 @@ void http_session::server_failed() {
 // ---- the answer ----
 
 void http_session::read_answer() {
-    if (down_.send(client_.end, {}) != progress::done) // an interim answer
+    if (down_.send(client_.end, {}) != transfer::done) // an interim answer
         return;
     while (true) {
         auto const bytes = down_.unread();
@@ -300,9 +313,9 @@ void http_session::read_answer() {
         if (found == http::head_finder::outcome::malformed || bytes.size() + room_to_add > worker_.buffers().buffer_size())
             return refuse(502);
         auto const got = down_.receive(link_->end);
-        if (got == progress::blocked)
+        if (got == transfer::blocked)
             return;
-        if (got != progress::done)
+        if (got != transfer::done)
             return bytes.empty() ? server_failed() : refuse(502);
     }
 }
@@ -322,7 +335,8 @@ void http_session::take_answer(std::string_view head) {
                 {.client_minor = client_minor_,
                  .close = !client_stays_,
                  .cookie = choice_.new_cookie != 0 ? std::string_view(rules_->cookie) : std::string_view(),
-                 .cookie_number = choice_.new_cookie});
+                 .cookie_number = choice_.new_cookie,
+                 .secure = client_.tls != nullptr});
     if (out.overflow())
         return refuse(502);
     down_.body.start(r);
@@ -348,19 +362,19 @@ void http_session::send_answer() {
     auto& servers = choice_.server->shares[worker_.index()];
     while (true) {
         auto const sent = down_.send(client_.end, {&mine.out_bytes, &servers.out_bytes});
-        if (sent == progress::failed)
+        if (sent == transfer::failed)
             return finish(true);
-        if (sent == progress::blocked)
+        if (sent == transfer::blocked)
             return;
         bool const over = down_.ended && down_.body.ends_with_connection();
         if (over || down_.body.complete())
             return end_exchange();
         auto const got = down_.receive(link_->end);
-        if (got == progress::blocked)
+        if (got == transfer::blocked)
             return;
-        if (got == progress::ended && down_.body.ends_with_connection())
+        if (got == transfer::ended && down_.body.ends_with_connection())
             continue;
-        if (got != progress::done || !down_.take_body())
+        if (got != transfer::done || !down_.take_body())
             return finish(true); // a reset, so that nobody takes half of it for all
         if (turn_is_over())
             return;
@@ -395,19 +409,19 @@ void http_session::move_tunnel(http_stream& from_to, relay_end& from, relay_end&
     while (true) {
         auto const sent = from_to.send(to, {up ? &mine.in_bytes : &mine.out_bytes,
                                             up ? &servers.in_bytes : &servers.out_bytes});
-        if (sent == progress::failed)
+        if (sent == transfer::failed)
             return finish(true);
-        if (sent == progress::blocked || from_to.ended)
+        if (sent == transfer::blocked || from_to.ended)
             return;
         auto const got = from_to.receive(from);
-        if (got == progress::failed)
+        if (got == transfer::failed)
             return finish(true);
-        if (got == progress::ended) {
-            ::shutdown(to.fd, SHUT_WR);
+        if (got == transfer::ended) {
+            end_sending(to);
             return;
         }
         from_to.take_all();
-        if (got == progress::blocked || turn_is_over())
+        if (got == transfer::blocked || turn_is_over())
             return;
     }
 }
@@ -419,20 +433,18 @@ void http_session::say_last_words() {
     if (down_.has_to_send()) {
         auto& mine = arrival_.service->share(worker_.index());
         auto const sent = down_.send(client_.end, {&mine.out_bytes, nullptr});
-        if (sent != progress::done)
-            return sent == progress::failed ? finish(true) : void();
+        if (sent != transfer::done)
+            return sent == transfer::failed ? finish(true) : void();
     }
     if (!std::exchange(half_closed_, true)) // each call would be an event again
-        ::shutdown(client_.end.fd, SHUT_WR);
-    while (client_.end.readable) {
-        constexpr std::size_t much = 1 << 20;
-        auto const got = ::recv(client_.end.fd, nullptr, much, MSG_TRUNC);
-        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+        end_sending(client_.end);
+    while (true) {
+        auto const got = up_.receive(client_.end);
+        up_.discard();
+        if (got == transfer::blocked || (got == transfer::done && turn_is_over()))
+            return up_.release();
+        if (got != transfer::done)
             return finish(false);
-        if (got < 0)
-            client_.end.readable = errno == EINTR;
-        else if (turn_is_over())
-            return;
     }
 }
 
@@ -518,7 +530,9 @@ void http_session::finish(bool reset) {
     leave_server(false);
     up_.clear();
     down_.clear();
+    client_.tls.reset();
     client_.socket.reset();
+    arrival_.tls.reset();
     arrival_.service.reset();
     worker_.retire(*this);
 }

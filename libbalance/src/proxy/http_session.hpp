@@ -44,6 +44,7 @@ private:
         http_session* owner = nullptr;
         relay_end end;
         descriptor socket;
+        tls_state tls;
         void ready(std::uint32_t events) override { owner->client_ready(events); }
     };
     enum class phase : std::uint8_t {

@@ -19,14 +19,12 @@ namespace balance::layer7 {
 /// What is passed on is kept as long as it may have to be sent again.
 class http_stream {
 public:
-    enum class progress : std::uint8_t { done, blocked, ended, failed, full };
-
     explicit http_stream(buffer_pool& pool) : pool_(pool) {}
 
-    /// Reads once into what is free of the buffer. `ended`: the sender sends no more; `full`: there is no room.
-    progress receive(relay_end& from) noexcept;
+    /// Reads once into what is free of the buffer; all that was read before must have been claimed or leave some room.
+    transfer receive(relay_end& from) noexcept;
     /// Sends head and body as far as they are there. `done`: all of it.
-    progress send(relay_end& to, std::array<std::atomic<std::uint64_t>*, 2> const& counted) noexcept;
+    transfer send(relay_end& to, std::array<std::atomic<std::uint64_t>*, 2> const& counted) noexcept;
 
     /// Bytes that no message has claimed yet.
     [[nodiscard]] std::string_view unread() const noexcept { return {in_ + ready_, end_ - ready_}; }
@@ -40,6 +38,8 @@ public:
     [[nodiscard]] bool take_body() noexcept;
     /// Hands on everything, whatever it is.
     void take_all() noexcept { ready_ = end_; }
+    /// Forgets everything.
+    void discard() noexcept { begin_ = sent_ = ready_ = end_; }
 
     /// From now on what was passed on is forgotten.
     void forget() noexcept;

@@ -12,34 +12,33 @@ void listener_book::hand_in(listener const& l) {
         waiting_[l.local] = std::move(socket);
         return;
     }
-    auto const for_whom = it->second.service;
+    auto const where = it->second.where;
     remove(it);
-    add(std::move(socket), for_whom);
+    add(std::move(socket), where);
 }
 
-std::map<std::string, std::string> listener_book::want(std::map<endpoint, std::shared_ptr<service>> const& wanted,
-                                                       std::map<endpoint, std::string> const& names) {
+std::map<std::string, std::string> listener_book::want(std::map<endpoint, place> const& wanted) {
     std::map<std::string, std::string> refused;
     for (auto it = active_.begin(); it != active_.end();) {
         auto const next = std::next(it);
         auto const w = wanted.find(it->first);
         if (w == wanted.end()) {
             remove(it);
-        } else if (w->second != it->second.service) { // the endpoint now belongs to another service: the socket stays
+        } else if (w->second != it->second.where) { // the endpoint now belongs to another service: the socket stays
             auto const socket = it->second.socket;
             remove(it);
             waiting_[socket->local()] = socket;
         }
         it = next;
     }
-    for (auto const& [local, s] : wanted) {
+    for (auto const& [local, where] : wanted) {
         if (active_.contains(local))
             continue;
         if (auto node = waiting_.extract(local)) {
-            add(std::move(node.mapped()), s);
+            add(std::move(node.mapped()), where);
         } else if (auto opened = listen_on(local)) {
-            add(std::move(*opened), s);
-        } else if (auto& text = refused[names.at(local)]; text.empty()) {
+            add(std::move(*opened), where);
+        } else if (auto& text = refused[where.name]; text.empty()) {
             text = opened.error().detail;
         }
     }
@@ -53,11 +52,11 @@ void listener_book::close_all() {
     waiting_.clear();
 }
 
-void listener_book::add(std::shared_ptr<listening_socket> socket, std::shared_ptr<service> s) {
+void listener_book::add(std::shared_ptr<listening_socket> socket, place where) {
     for (auto const& w : crew_.workers)
-        w->accept_on(socket, s);
+        w->accept_on(socket, where);
     endpoint const local = socket->local();
-    active_[local] = {std::move(socket), std::move(s)};
+    active_[local] = {std::move(socket), std::move(where)};
 }
 
 void listener_book::remove(std::map<endpoint, entry>::iterator it) {

@@ -24,18 +24,17 @@ public:
 
     /// Accepts on exactly these endpoints; opens what was not handed in, closes what is no longer wanted. Returns what
     /// could not be opened, with the reason, by service name.
-    std::map<std::string, std::string> want(std::map<endpoint, std::shared_ptr<service>> const& wanted,
-                                            std::map<endpoint, std::string> const& names);
+    std::map<std::string, std::string> want(std::map<endpoint, place> const& wanted);
 
     void close_all();
 
 private:
     struct entry {
         std::shared_ptr<listening_socket> socket;
-        std::shared_ptr<layer7::service> service;
+        place where;
     };
 
-    void add(std::shared_ptr<listening_socket> socket, std::shared_ptr<service> s);
+    void add(std::shared_ptr<listening_socket> socket, place where);
     void remove(std::map<endpoint, entry>::iterator it);
 
     crew& crew_;

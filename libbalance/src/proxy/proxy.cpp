@@ -3,6 +3,7 @@
 #include "proxy/listener_book.hpp"
 
 #include <balance/proxy.hpp>
+#include <balance/text.hpp>
 #include <balance/validate.hpp>
 
 #include <algorithm>
@@ -28,9 +29,10 @@ constexpr std::size_t most_ports = 4096;
 
 std::size_t count_ports(virtual_service const& s) {
     std::size_t count = 0;
-    for (auto const& range : s.ports)
-        if (range.first <= range.last)
-            count += std::size_t{range.last} - range.first + 1;
+    for (auto const* list : {&s.ports, s.tls ? &s.tls->ports : nullptr})
+        for (auto const& range : list != nullptr ? *list : std::vector<port_range>())
+            if (range.first <= range.last)
+                count += std::size_t{range.last} - range.first + 1;
     return count;
 }
 
@@ -80,12 +82,15 @@ struct proxy::impl {
         std::vector<std::string> servers;
     };
     /// Who accepts where.
-    struct places {
-        std::map<endpoint, std::shared_ptr<service>> services;
-        std::map<endpoint, std::string> names;
+    using places = std::map<endpoint, layer7::place>;
+    /// A certificate in use, with the text that it was made of.
+    struct certificate {
+        std::string pem;
+        std::shared_ptr<layer7::tls_context const> context;
     };
 
     void serve(virtual_service const& s, layer7::state_lookup const& states, places& where);
+    result<std::shared_ptr<layer7::tls_context const>> to_clients(configuration const& c, virtual_service const& s);
     void drop_all_but(std::set<std::string> const& served);
     void settle_early_entries(std::string const& name, service& s);
 
@@ -95,6 +100,8 @@ struct proxy::impl {
     std::map<std::string, std::shared_ptr<service>> services;
     std::vector<listed> list;
     std::vector<early_entry> early;
+    std::map<std::string, certificate> certificates; ///< by service
+    std::shared_ptr<layer7::tls_context const> to_servers = layer7::tls_context::for_servers().value();
     bool cut = false; ///< since the workers were last told
     bool draining = false;
     bool stopped = false;
@@ -118,12 +125,40 @@ void proxy::impl::serve(virtual_service const& s, layer7::state_lookup const& st
     cut |= slot->update(s, algorithm, states, clock::now());
     if (fresh)
         settle_early_entries(s.name, *slot);
-    for (auto const& range : s.ports)
-        for (unsigned port = range.first; port <= range.last; ++port) {
-            endpoint const local{*s.address, static_cast<std::uint16_t>(port)};
-            if (where.services.emplace(local, slot).second)
-                where.names.emplace(local, s.name);
+    auto const add = [&](port_range const& range, bool tls) {
+        for (unsigned n = range.first; n <= range.last; ++n) {
+            auto const port = static_cast<std::uint16_t>(n);
+            auto const to = tls && !s.ports.empty() ? s.ports.front().first : port;
+            where.emplace(endpoint{*s.address, port}, layer7::place{slot, s.name, tls, to});
         }
+    };
+    for (auto const& range : s.ports)
+        add(range, false);
+    for (auto const& range : s.tls ? s.tls->ports : std::vector<port_range>())
+        add(range, true);
+}
+
+/// The one in use as long as the certificate's text is the same, so that clients can resume their sessions.
+result<std::shared_ptr<layer7::tls_context const>> proxy::impl::to_clients(configuration const& c,
+                                                                           virtual_service const& s) {
+    if (!s.tls) {
+        certificates.erase(s.name);
+        return nullptr;
+    }
+    auto const found = std::find_if(c.certificates.begin(), c.certificates.end(),
+                                    [&](auto const& known) { return known.first == s.tls->certificate; });
+    if (found == c.certificates.end())
+        return make_error(errc::not_found, "there is no certificate " + in_quotes(s.tls->certificate) +
+                                               "; put it into certificates/ and apply");
+    auto& known = certificates[s.name];
+    if (known.context && known.pem == found->second)
+        return known.context;
+    auto made = layer7::tls_context::for_clients(found->second, s.name);
+    if (!made)
+        return make_error(errc::invalid_configuration,
+                          "certificate " + in_quotes(s.tls->certificate) + " cannot be used: " + made.error().detail);
+    known = {found->second, *made};
+    return known.context;
 }
 
 void proxy::impl::drop_all_but(std::set<std::string> const& served) {
@@ -179,15 +214,19 @@ void proxy::apply(configuration const& desired, std::span<server_state const> st
         impl::listed item{s.name, obstacle(s), {}};
         for (auto const& r : s.servers)
             item.servers.push_back(r.name);
+        auto const tls = item.not_served.empty() ? impl_->to_clients(desired, s) : nullptr;
+        if (!tls)
+            item.not_served = tls.error().detail;
         if (item.not_served.empty()) {
             impl_->serve(s, lookup, where);
+            impl_->services.at(s.name)->set_tls(*tls, s.re_encrypt ? impl_->to_servers : nullptr);
             served.insert(s.name);
         }
         impl_->list.push_back(std::move(item));
     }
     impl_->drop_all_but(served);
     if (!impl_->draining) {
-        auto const refused = impl_->listeners.want(where.services, where.names);
+        auto const refused = impl_->listeners.want(where);
         for (auto& item : impl_->list)
             if (auto const it = refused.find(item.name); it != refused.end())
                 item.not_served = it->second;

@@ -1,84 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/relay.hpp"
 
-#include <sys/epoll.h>
-#include <sys/socket.h>
-
-#include <cerrno>
-
 namespace balance::layer7 {
 namespace {
 
 /// Chunks moved in one turn, so that one fast connection does not starve the others of its thread.
 constexpr int turn = 16;
 
-enum class step : std::uint8_t { done, blocked, failed };
-
-bool would_block(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
-
-step send_held(relay_lane& lane) noexcept {
+transfer send_held(relay_lane& lane) noexcept {
     while (lane.begin != lane.end) {
-        if (!lane.to->writable)
-            return step::blocked;
-        auto const sent = ::send(lane.to->fd, lane.held + lane.begin, lane.end - lane.begin, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent < 0 && !would_block(errno))
-            return step::failed;
-        // A short write has filled the socket as a refused one has (epoll(7), "Questions and answers", 9).
-        if (sent < 0 || static_cast<std::size_t>(sent) < lane.end - lane.begin)
-            lane.to->writable = false;
-        if (sent > 0) {
-            lane.begin += static_cast<std::size_t>(sent);
-            for (auto* const counter : lane.counted)
-                if (counter != nullptr)
-                    add(*counter, static_cast<std::uint64_t>(sent));
-        }
+        auto const [outcome, n] = send(*lane.to, {{{lane.held + lane.begin, lane.end - lane.begin}, {nullptr, 0}}});
+        if (outcome != transfer::done)
+            return outcome;
+        lane.begin += n;
+        for (auto* const counter : lane.counted)
+            if (counter != nullptr)
+                add(*counter, n);
     }
     lane.begin = lane.end = 0;
-    return step::done;
-}
-
-step receive(relay_lane& lane, std::size_t size) noexcept {
-    while (lane.from->readable) {
-        auto const got = ::recv(lane.from->fd, lane.held, size, 0);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0 && !would_block(errno))
-            return step::failed;
-        if (got < 0) {
-            lane.from->readable = false;
-            return step::blocked;
-        }
-        lane.ended = got == 0;
-        lane.end = static_cast<std::size_t>(got);
-        if (lane.end < size && !lane.from->last_words)
-            lane.from->readable = false;
-        return step::done;
-    }
-    return step::blocked;
+    return transfer::done;
 }
 
 } // namespace
 
-void relay_end::note(std::uint32_t events) noexcept {
-    constexpr std::uint32_t last = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
-    if ((events & (EPOLLIN | last)) != 0)
-        readable = true;
-    if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0)
-        writable = true;
-    if ((events & last) != 0)
-        last_words = true;
-}
-
 relay_outcome relay(relay_lane& lane, buffer_pool& pool) noexcept {
     for (int chunk = 0; chunk < turn; ++chunk) {
         switch (send_held(lane)) {
-        case step::done:
+        case transfer::done:
             break;
-        case step::blocked:
+        case transfer::blocked:
             return relay_outcome::waiting;
-        case step::failed:
+        default:
             drop(lane, pool);
             return relay_outcome::to_reset;
         }
@@ -87,19 +39,16 @@ relay_outcome relay(relay_lane& lane, buffer_pool& pool) noexcept {
             return relay_outcome::ended;
         }
         if (lane.held == nullptr) {
-            if (!lane.from->readable)
+            if (!lane.from->readable && lane.from->tls == nullptr)
                 return relay_outcome::waiting;
             lane.held = pool.take();
         }
-        switch (receive(lane, pool.buffer_size())) {
-        case step::done:
-            break;
-        case step::blocked:
+        auto const [outcome, n] = receive(*lane.from, lane.held, pool.buffer_size());
+        lane.end = n;
+        lane.ended = outcome == transfer::ended;
+        if (outcome == transfer::blocked || outcome == transfer::failed) {
             drop(lane, pool);
-            return relay_outcome::waiting;
-        case step::failed:
-            drop(lane, pool);
-            return relay_outcome::from_reset;
+            return outcome == transfer::blocked ? relay_outcome::waiting : relay_outcome::from_reset;
         }
     }
     return relay_outcome::more;

@@ -3,6 +3,7 @@
 
 #include "proxy/buffer_pool.hpp"
 #include "proxy/traffic.hpp"
+#include "proxy/transport.hpp"
 
 #include <array>
 #include <atomic>
@@ -10,19 +11,6 @@
 #include <cstdint>
 
 namespace balance::layer7 {
-
-/// One of the two sockets of a relayed connection and what epoll last said of it.
-struct relay_end {
-    int fd = -1;
-    bool readable = false;
-    bool writable = false;
-    /// The peer has closed, reset or sent urgent data: no further edge may come, so reading goes on to the very end and
-    /// a short read does not mean that nothing is left.
-    bool last_words = false;
-
-    /// Takes in the events of an edge-triggered registration.
-    void note(std::uint32_t events) noexcept;
-};
 
 /// One direction of a connection. `held` is taken from the pool when bytes come and given back when they are gone.
 struct relay_lane {

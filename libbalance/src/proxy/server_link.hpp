@@ -5,6 +5,7 @@
 #include "proxy/descriptor.hpp"
 #include "proxy/event_loop.hpp"
 #include "proxy/relay.hpp"
+#include "proxy/tls.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -34,6 +35,7 @@ public:
     void ready(std::uint32_t events) override;
 
     descriptor socket;
+    tls_state tls;
     relay_end end;
     std::shared_ptr<backend> const server;
     std::uint64_t life = 0;      ///< of the server when it was connected

@@ -245,6 +245,22 @@ std::shared_ptr<http_rules const> service::rules() const {
     return rules_;
 }
 
+void service::set_tls(std::shared_ptr<tls_context const> to_clients, std::shared_ptr<tls_context const> to_servers) {
+    std::lock_guard const lock(mutex_);
+    to_clients_ = std::move(to_clients);
+    to_servers_ = std::move(to_servers);
+}
+
+std::shared_ptr<tls_context const> service::tls_to_servers() const {
+    std::lock_guard const lock(mutex_);
+    return to_servers_;
+}
+
+std::shared_ptr<tls_context const> service::tls_to_clients() const {
+    std::lock_guard const lock(mutex_);
+    return to_clients_;
+}
+
 void service::leave(backend const& server) {
     std::lock_guard const lock(mutex_);
     for (std::size_t i = 0; i < members_.size(); ++i)

@@ -4,6 +4,7 @@
 #include "core/persistence_table.hpp"
 #include "core/scheduler.hpp"
 #include "proxy/backend.hpp"
+#include "proxy/tls.hpp"
 #include "proxy/traffic.hpp"
 
 #include <balance/proxy.hpp>
@@ -78,6 +79,11 @@ public:
     void persistence_snapshot(std::vector<persistence_entry>& out, clock_time now) const;
     [[nodiscard]] service_status status() const;
     [[nodiscard]] std::shared_ptr<http_rules const> rules() const;
+    /// For connections that come from now on.
+    void set_tls(std::shared_ptr<tls_context const> to_clients, std::shared_ptr<tls_context const> to_servers);
+    /// Null: real servers are spoken to in clear.
+    [[nodiscard]] std::shared_ptr<tls_context const> tls_to_servers() const;
+    [[nodiscard]] std::shared_ptr<tls_context const> tls_to_clients() const;
     [[nodiscard]] bool is_http() const noexcept { return http_.load(std::memory_order_relaxed); }
 
     [[nodiscard]] traffic& share(std::size_t thread) noexcept { return shares_[thread]; }
@@ -111,6 +117,8 @@ private:
     core::persistence_table table_;
     std::vector<traffic> shares_;
     std::shared_ptr<http_rules const> rules_;
+    std::shared_ptr<tls_context const> to_clients_;
+    std::shared_ptr<tls_context const> to_servers_;
     std::uint64_t random_;
     bool closed_ = false;
     std::atomic<bool> http_; ///< mode http, else tcp

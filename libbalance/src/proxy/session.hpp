@@ -4,6 +4,7 @@
 
 #include "proxy/descriptor.hpp"
 #include "proxy/service.hpp"
+#include "proxy/tls.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +17,8 @@ namespace balance::layer7 {
 struct arrival {
     descriptor socket;
     address client;
-    std::uint16_t port = 0; ///< that the client connected to
+    std::uint16_t port = 0; ///< that the client connected to; with TLS the service's first clear port, where it has one
+    std::shared_ptr<tls_context const> tls; ///< null: the client comes in clear
     std::shared_ptr<layer7::service> service;
 };
 

@@ -33,6 +33,8 @@ void tcp_session::start(arrival a) {
     client_.socket = std::move(arrival_.socket);
     client_.end = {.fd = client_.socket.get()};
     server_.end = {};
+    client_.tls.reset();
+    server_.tls.reset();
     up_ = {};
     down_ = {};
     more_ = starved_ = false;
@@ -40,7 +42,12 @@ void tcp_session::start(arrival a) {
     phase_ = phase::connecting;
     worker_.connecting().add(*this);
     add(arrival_.service->share(worker_.index()).connections, 1);
-    if (worker_.loop().watch(client_.end.fd, client_, all_edges))
+    if (arrival_.tls) {
+        client_.tls = arrival_.tls->begin(client_.end.fd);
+        client_.end.tls = client_.tls.get();
+    }
+    bool const ready = arrival_.tls == nullptr || client_.tls != nullptr;
+    if (ready && worker_.loop().watch(client_.end.fd, client_, all_edges))
         connect_next();
     else
         finish(true);
@@ -127,6 +134,12 @@ void tcp_session::connected() {
     worker_.relaying().add(*this);
     phase_ = phase::relaying;
     active_at_ = worker_.loop().now();
+    if (auto const tls = choice_.fallback ? nullptr : arrival_.service->tls_to_servers()) {
+        server_.tls = tls->begin(server_.end.fd);
+        server_.end.tls = server_.tls.get();
+        if (!server_.tls)
+            return finish(true);
+    }
     if (auto const news = arrival_.service->connected(*choice_.server, active_at_))
         worker_.learnt(*news);
     auto& mine = arrival_.service->share(worker_.index());
@@ -156,10 +169,10 @@ bool tcp_session::move(half& h, half& reverse) {
         return true;
     case relay_outcome::ended:
         h.closed = true;
-        if (!reverse.closed) {
-            ::shutdown(h.lane.to->fd, SHUT_WR);
+        if (!reverse.closed || h.lane.to->tls != nullptr) // TLS says farewell, or it would look cut off
+            end_sending(*h.lane.to);
+        if (!reverse.closed)
             return true;
-        }
         finish(reverse.deaf);
         return false;
     case relay_outcome::from_reset:
@@ -227,9 +240,12 @@ void tcp_session::finish(bool reset) {
     phase_ = phase::idle;
     drop(up_.lane, worker_.buffers());
     drop(down_.lane, worker_.buffers());
+    client_.tls.reset();
+    server_.tls.reset();
     client_.socket.reset();
     server_.socket.reset();
     leave_server();
+    arrival_.tls.reset();
     arrival_.service.reset();
     worker_.retire(*this);
 }

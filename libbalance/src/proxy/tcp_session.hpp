@@ -4,6 +4,7 @@
 #include "proxy/event_loop.hpp"
 #include "proxy/relay.hpp"
 #include "proxy/session.hpp"
+#include "proxy/tls.hpp"
 
 #include <array>
 #include <chrono>
@@ -44,6 +45,7 @@ private:
         tcp_session* owner = nullptr;
         relay_end end;
         descriptor socket;
+        tls_state tls;
         void ready(std::uint32_t events) override { owner->ready(*this, events); }
     };
     struct half {

@@ -60,12 +60,12 @@ void worker::stop() {
     acceptors_.clear();
 }
 
-void worker::accept_on(std::shared_ptr<listening_socket> socket, std::shared_ptr<service> s) {
-    loop_.post([this, socket = std::move(socket), s = std::move(s)] {
+void worker::accept_on(std::shared_ptr<listening_socket> socket, place where) {
+    loop_.post([this, socket = std::move(socket), where = std::move(where)] {
         auto a = std::make_unique<acceptor>();
         a->owner = this;
         a->socket = socket;
-        a->service = s;
+        a->where = where;
         if (paused_ || listen(*a))
             acceptors_.push_back(std::move(a));
     });
@@ -103,7 +103,9 @@ void worker::accept(acceptor& a) {
         int const fd =
             ::accept4(a.socket->descriptor(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            settle({descriptor(fd), to_address(from), a.socket->local().port, a.service});
+            auto const& where = a.where;
+            settle({descriptor(fd), to_address(from), where.to_port, where.tls ? where.service->tls_to_clients() : nullptr,
+                    where.service});
             continue;
         }
         crew_.connections.fetch_sub(1, std::memory_order_relaxed);

@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -27,6 +28,16 @@ class worker;
 struct http_scratch {
     core::http::request request;
     core::http::response response;
+};
+
+/// What a listening socket is for.
+struct place {
+    std::shared_ptr<layer7::service> service;
+    std::string name;           ///< of the service
+    bool tls = false;           ///< clients come in TLS
+    std::uint16_t to_port = 0;  ///< where servers without a port of their own are spoken to
+
+    bool operator==(place const&) const = default;
 };
 
 /// What the threads of a proxy have in common.
@@ -54,7 +65,7 @@ public:
     void stop();
 
     // From any thread; done a moment later.
-    void accept_on(std::shared_ptr<listening_socket> socket, std::shared_ptr<service> s);
+    void accept_on(std::shared_ptr<listening_socket> socket, place where);
     void stop_accepting(std::shared_ptr<listening_socket> socket);
     void cut_the_dead(); ///< sessions whose server's life has ended
     [[nodiscard]] std::size_t load() const noexcept { return load_.load(std::memory_order_relaxed); }
@@ -82,7 +93,7 @@ private:
     struct acceptor final : watcher {
         worker* owner = nullptr;
         std::shared_ptr<listening_socket> socket; ///< null: no longer accepting
-        std::shared_ptr<layer7::service> service;
+        place where;
         void ready(std::uint32_t) override { owner->accept(*this); }
     };
 

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/transport.hpp"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace balance::layer7 {
+namespace {
+
+constexpr std::size_t largest_record = 16'384;
+
+bool is_refusal(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
+
+/// What OpenSSL's last call came to. A record that does not fit, or a handshake, may wait for either direction.
+transferred tls_outcome(relay_end& end, int returned) noexcept {
+    switch (SSL_get_error(end.tls, returned)) {
+    case SSL_ERROR_WANT_READ:
+        end.readable = false;
+        return {transfer::blocked, 0};
+    case SSL_ERROR_WANT_WRITE:
+        end.writable = false;
+        return {transfer::blocked, 0};
+    case SSL_ERROR_ZERO_RETURN:
+        return {transfer::ended, 0};
+    default: // an end without farewell, too: somebody may have cut it short
+        return {transfer::failed, 0};
+    }
+}
+
+transferred receive_tls(relay_end& from, char* into, std::size_t size) noexcept {
+    if (!from.readable && SSL_has_pending(from.tls) == 0)
+        return {};
+    ERR_clear_error();
+    std::size_t got = 0;
+    int const returned = SSL_read_ex(from.tls, into, size, &got);
+    return returned == 1 ? transferred{transfer::done, got} : tls_outcome(from, returned);
+}
+
+transferred send_tls(relay_end& to, std::array<iovec, 2> const& pieces) noexcept {
+    std::array<char, largest_record> together;
+    auto const& [head, body] = pieces;
+    void const* bytes = head.iov_len > 0 ? head.iov_base : body.iov_base;
+    std::size_t size = head.iov_len > 0 ? head.iov_len : body.iov_len;
+    if (head.iov_len > 0 && body.iov_len > 0 && head.iov_len < together.size()) { // one record, one system call
+        auto const of_body = std::min(body.iov_len, together.size() - head.iov_len);
+        auto const at = std::copy_n(static_cast<char const*>(head.iov_base), head.iov_len, together.begin());
+        std::copy_n(static_cast<char const*>(body.iov_base), of_body, at);
+        bytes = together.data();
+        size = head.iov_len + of_body;
+    }
+    ERR_clear_error();
+    std::size_t sent = 0;
+    int const returned = SSL_write_ex(to.tls, bytes, size, &sent);
+    return returned == 1 ? transferred{transfer::done, sent} : tls_outcome(to, returned);
+}
+
+} // namespace
+
+void relay_end::note(std::uint32_t events) noexcept {
+    constexpr std::uint32_t last = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
+    if ((events & (EPOLLIN | last)) != 0)
+        readable = true;
+    if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0)
+        writable = true;
+    if ((events & last) != 0)
+        last_words = true;
+}
+
+transferred receive(relay_end& from, char* into, std::size_t size) noexcept {
+    if (from.tls != nullptr)
+        return receive_tls(from, into, size);
+    while (from.readable) {
+        auto const got = ::recv(from.fd, into, size, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0 && !is_refusal(errno))
+            return {transfer::failed, 0};
+        if (got < 0)
+            break;
+        auto const n = static_cast<std::size_t>(got);
+        if (n < size && !from.last_words)
+            from.readable = false;
+        return {n == 0 ? transfer::ended : transfer::done, n};
+    }
+    from.readable = false;
+    return {};
+}
+
+transferred send(relay_end& to, std::array<iovec, 2> const& pieces) noexcept {
+    if (!to.writable)
+        return {};
+    if (to.tls != nullptr)
+        return send_tls(to, pieces);
+    auto all = pieces;
+    bool const one = all[0].iov_len == 0;
+    msghdr message{};
+    message.msg_iov = all.data() + (one ? 1 : 0);
+    message.msg_iovlen = one || all[1].iov_len == 0 ? 1 : 2;
+    ssize_t sent = -1;
+    do
+        sent = ::sendmsg(to.fd, &message, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0 && !is_refusal(errno))
+        return {transfer::failed, 0};
+    auto const n = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+    // A short write has filled the socket as a refused one has (epoll(7), "Questions and answers", 9).
+    if (n < all[0].iov_len + all[1].iov_len)
+        to.writable = false;
+    return {n > 0 ? transfer::done : transfer::blocked, n};
+}
+
+void end_sending(relay_end& to) noexcept {
+    if (to.tls != nullptr) {
+        ERR_clear_error();
+        SSL_shutdown(to.tls);
+    }
+    ::shutdown(to.fd, SHUT_WR);
+}
+
+} // namespace balance::layer7

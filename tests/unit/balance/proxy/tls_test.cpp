@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// TLS towards clients and towards servers, with a client and servers that are not ours (Asio's).
+#include "proxied_service.hpp"
+#include "recording_server.hpp"
+#include "support/tls_server.hpp"
+
+#include <boost/asio/connect.hpp>
+#include <catch2/catch.hpp>
+
+#include <openssl/err.h>
+
+using namespace test;
+
+namespace {
+
+namespace ssl = boost::asio::ssl;
+
+struct tls_service : proxied_service {
+    explicit tls_service(balance::mode m, bool re_encrypt = false) {
+        service().mode = m;
+        service().tls = balance::tls_termination{{{tls_port, tls_port}}, "web"};
+        service().re_encrypt = re_encrypt;
+        desired.certificates = {{"web", own.pem() + own.key_pem()}};
+    }
+    certificate own{"web.example.org"};
+    std::uint16_t tls_port = free_port();
+};
+
+/// A client that says whether it was given another session than before.
+struct tls_client {
+    explicit tls_client(std::uint16_t port, std::string const& protocols = {}) : stream(io, context) {
+        context.set_verify_mode(ssl::verify_none);
+        if (!protocols.empty())
+            SSL_set_alpn_protos(stream.native_handle(), reinterpret_cast<unsigned char const*>(protocols.data()),
+                                static_cast<unsigned>(protocols.size()));
+        stream.lowest_layer().connect({boost::asio::ip::make_address(own_address()), port});
+        timeval const limit{.tv_sec = 10, .tv_usec = 0};
+        ::setsockopt(stream.lowest_layer().native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+        stream.handshake(ssl::stream_base::client, error);
+    }
+    void send(std::string const& text) { boost::asio::write(stream, boost::asio::buffer(text), error); }
+    std::string receive(std::size_t size) {
+        std::string out(size, '\0');
+        out.resize(boost::asio::read(stream, boost::asio::buffer(out), error));
+        return out;
+    }
+
+    boost::asio::io_context io;
+    ssl::context context{ssl::context::tls_client};
+    ssl::stream<tcp::socket> stream;
+    boost::system::error_code error;
+};
+
+std::string const request = "GET / HTTP/1.1\r\nHost: web\r\n\r\n";
+std::string const answer = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none";
+
+} // namespace
+
+TEST_CASE("requests in TLS, beside those in clear", "[tls]") {
+    recording_server server("one");
+    tls_service p(balance::mode::http);
+    p.add_server("one", server.port());
+    p.apply();
+    REQUIRE(p.status().not_served.empty());
+    tls_client client(p.tls_port, "\x02h2\x08http/1.1");
+    REQUIRE_FALSE(client.error);
+    unsigned char const* chosen = nullptr;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(client.stream.native_handle(), &chosen, &size);
+    CHECK(std::string(reinterpret_cast<char const*>(chosen), size) == "http/1.1");
+    for (int i = 0; i < 3; ++i) {
+        client.send(request);
+        CHECK(client.receive(answer.size()) == answer);
+    }
+    tcp_client clear(p.port);
+    clear.send(request);
+    CHECK(clear.receive(answer.size()) == answer);
+    auto const asked = server.asked();
+    REQUIRE(asked.size() == 4);
+    CHECK(asked[0].head.find("X-Forwarded-Proto: https\r\n") != std::string::npos);
+    CHECK(asked[3].head.find("X-Forwarded-Proto") == std::string::npos);
+}
+
+TEST_CASE("large bodies in TLS, both ways and to the server too", "[tls]") {
+    for (bool const again : {false, true}) {
+        CAPTURE(again);
+        certificate const of_server("server");
+        ssl::context context(ssl::context::tls_server);
+        of_server.use_in(context);
+        std::string const body(2'000'000, 'a');
+        threaded_server server([&](tcp::socket& s) -> boost::asio::awaitable<void> {
+            ssl::stream<tcp::socket&> tls(s, context);
+            std::string bytes;
+            auto into = boost::asio::dynamic_buffer(bytes);
+            std::string const said = http_answer(body);
+            if (again) {
+                auto const [failed] = co_await tls.async_handshake(ssl::stream_base::server, no_throw);
+                if (failed)
+                    co_return;
+                co_await boost::asio::async_read(tls, into, boost::asio::transfer_at_least(1'000'000), no_throw);
+                co_await boost::asio::async_write(tls, boost::asio::buffer(said), no_throw);
+            } else {
+                co_await boost::asio::async_read(s, into, boost::asio::transfer_at_least(1'000'000), no_throw);
+                co_await boost::asio::async_write(s, boost::asio::buffer(said), no_throw);
+            }
+            boost::asio::steady_timer timer(s.get_executor(), std::chrono::seconds(5));
+            co_await timer.async_wait(no_throw);
+        });
+        tls_service p(balance::mode::http, again);
+        p.add_server("one", server.port());
+        p.apply();
+        tls_client client(p.tls_port);
+        client.send("POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 1000000\r\n\r\n" + std::string(1'000'000, 'b'));
+        auto const wanted = http_answer(body);
+        CHECK(client.receive(wanted.size()) == wanted);
+    }
+}
+
+TEST_CASE("mode tcp in TLS: bytes both ways, a server that speaks first, and its farewell", "[tls]") {
+    threaded_server server(greet_and_echo("one"));
+    tls_service p(balance::mode::tcp);
+    p.add_server("one", server.port());
+    p.apply();
+    tls_client client(p.tls_port);
+    REQUIRE_FALSE(client.error);
+    CHECK(client.receive(4) == "one\n");
+    client.send("hello");
+    CHECK(client.receive(5) == "hello");
+    client.stream.shutdown(client.error); // waits for the other side's farewell
+    CHECK_FALSE(client.error);
+}
+
+TEST_CASE("what is no TLS, or too old, is not served on the TLS port", "[tls]") {
+    recording_server server("one");
+    tls_service p(balance::mode::http);
+    p.add_server("one", server.port());
+    p.apply();
+    tcp_client clear(p.tls_port);
+    clear.send(request);
+    CHECK(clear.receive_all().find("HTTP/1.1 200") == std::string::npos);
+    tls_client old(p.tls_port);
+    boost::asio::io_context io;
+    ssl::context context(ssl::context::tls_client);
+    SSL_CTX_set_max_proto_version(context.native_handle(), TLS1_1_VERSION);
+    SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_VERSION);
+    SSL_CTX_set_cipher_list(context.native_handle(), "ALL:@SECLEVEL=0");
+    ssl::stream<tcp::socket> stream(io, context);
+    stream.lowest_layer().connect({boost::asio::ip::make_address(own_address()), p.tls_port});
+    boost::system::error_code error;
+    stream.handshake(ssl::stream_base::client, error);
+    CHECK(error);
+    CHECK(server.asked().empty());
+}
+
+TEST_CASE("a certificate that is missing or cannot be used says why, and nothing of its key", "[tls]") {
+    tls_service p(balance::mode::http);
+    p.add_server("one", 9);
+    auto const why = [&](std::vector<std::pair<std::string, std::string>> certificates) {
+        p.desired.certificates = std::move(certificates);
+        p.apply();
+        return p.status().not_served;
+    };
+    CHECK(why({}).find("there is no certificate \"web\"") != std::string::npos);
+    CHECK(why({{"web", "nonsense"}}).find("no usable certificate") != std::string::npos);
+    CHECK(why({{"web", p.own.pem()}}).find("no private key") != std::string::npos);
+    certificate const other("other");
+    auto const wrong = why({{"web", p.own.pem() + other.key_pem()}});
+    CHECK(wrong.find("key is not the certificate's") != std::string::npos);
+    CHECK(wrong.find("BEGIN") == std::string::npos);
+    CHECK(why({{"web", p.own.key_pem() + p.own.pem()}}).empty()); // in any order
+}
+
+TEST_CASE("a new certificate is there for the next client, and the last one goes on", "[tls]") {
+    recording_server server("one");
+    tls_service p(balance::mode::http);
+    p.add_server("one", server.port());
+    p.apply();
+    auto const name_of = [](tls_client& c) {
+        std::array<char, 256> text{};
+        std::unique_ptr<X509, decltype(&X509_free)> const shown(SSL_get1_peer_certificate(c.stream.native_handle()), &X509_free);
+        X509_NAME_oneline(X509_get_subject_name(shown.get()), text.data(), text.size());
+        return std::string(text.data());
+    };
+    tls_client first(p.tls_port);
+    CHECK(name_of(first) == "/CN=web.example.org");
+    certificate const fresh("new.example.org");
+    p.desired.certificates = {{"web", fresh.pem() + fresh.key_pem()}};
+    p.apply();
+    tls_client second(p.tls_port);
+    CHECK(name_of(second) == "/CN=new.example.org");
+    first.send(request);
+    CHECK(first.receive(answer.size()) == answer);
+}
