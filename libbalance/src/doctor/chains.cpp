@@ -47,8 +47,9 @@ std::vector<filter_chain> dropping_chains(std::string_view listing) {
     std::string_view last;
     bool by_policy = false;
     while (!listing.empty()) {
-        auto const line = trimmed(listing.substr(0, listing.find('\n')));
-        listing.remove_prefix(std::min(listing.size(), listing.find('\n') == listing.npos ? listing.size() : listing.find('\n') + 1));
+        auto const whole = listing.substr(0, listing.find('\n'));
+        listing.remove_prefix(std::min(listing.size(), whole.size() + 1));
+        auto const line = trimmed(whole);
         auto rest = line;
         auto const word = first_word(rest);
         if (word == "table") {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <balance/doctor.hpp>
-
 #include "doctor/judge.hpp"
 #include "doctor/wire.hpp"
+
+#include <balance/doctor.hpp>
 
 #include <algorithm>
 #include <iterator>

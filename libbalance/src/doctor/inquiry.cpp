@@ -28,7 +28,8 @@ using admin_states = std::map<server_key, admin_state>;
 /// Makes the views of one configuration.
 class viewer {
 public:
-    viewer(std::span<server_state const> states, surroundings const& around, std::function<way(address_v4)> const& way_to)
+    viewer(std::span<server_state const> states, surroundings const& around,
+           std::function<way(address_v4)> const& way_to)
         : around_(around), way_to_(way_to) {
         for (auto const& s : states) {
             admin_.insert_or_assign(s.key, s.admin);
@@ -72,7 +73,8 @@ private:
         v.name = "fallback";
         v.address = out.service->fallback.target.address;
         auto const& servers = out.service->servers;
-        if (std::none_of(servers.begin(), servers.end(), [&](real_server const& s) { return s.address == v.address; })) {
+        if (std::none_of(servers.begin(), servers.end(),
+                         [&](real_server const& s) { return s.address == v.address; })) {
             add(out, v);
         }
     }
@@ -111,7 +113,7 @@ void add_arp_questions(service_view const& view, surroundings const& around, arp
         out[who_has_service(s, *view.home)] = {view.home->mac, true};
     }
     for (auto const& v : view.servers) {
-        if (!is_at_hand(v) || s.mode == mode::tun) {
+        if (!is_at_hand(v)) {
             continue;
         }
         auto const& through = v.route.through;
@@ -248,7 +250,8 @@ std::optional<address_v4> own_address(way const& w, address_v4 target, surroundi
     }
     std::optional<address_v4> out;
     for (auto const& n : around.networks) {
-        bool const leads_there = n.interface == w.through.name && n.address.is_v4() && (!near || firewall::contains(n, target));
+        bool const leads_there =
+            n.interface == w.through.name && n.address.is_v4() && (!near || firewall::contains(n, target));
         if (!leads_there || around.floating.contains(n.address.to_v4())) {
             continue;
         }
@@ -259,8 +262,9 @@ std::optional<address_v4> own_address(way const& w, address_v4 target, surroundi
     return out;
 }
 
-std::vector<service_view> views_of(configuration const& c, std::span<server_state const> states, std::string const& only,
-                                   surroundings const& around, std::function<way(address_v4)> const& way_to) {
+std::vector<service_view> views_of(configuration const& c, std::span<server_state const> states,
+                                   std::string const& only, surroundings const& around,
+                                   std::function<way(address_v4)> const& way_to) {
     viewer each(states, around, way_to);
     std::vector<service_view> out;
     for (auto const& s : c.services) {

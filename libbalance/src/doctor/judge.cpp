@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "doctor/judge.hpp"
 
-#include "core/validate_rules.hpp"
-
 #include <balance/text.hpp>
 
 #include <algorithm>
@@ -89,10 +87,12 @@ private:
         } else if (!v_.macs) {
             untested("may have answered ARP on " + interface + ": frames were lost or could not be sent", again);
         } else if (v_.macs->empty()) {
-            fault("does not answer ARP on " + interface, "is the machine on, in this network, and is its address right?");
+            fault("does not answer ARP on " + interface,
+                  "is the machine on, in this network, and is its address right?");
         } else if (v_.macs->size() > 1) {
             add(grade::warning, "is on more than one network card: " + listed(*v_.macs) + " answer ARP for it",
-                "take the address off the other machine; two cards of one machine in one network need arp_ignore = 1 there");
+                "take the address off the other machine; two cards of one machine in one network need arp_ignore = 1 "
+                "there");
         }
         return v_.macs && !v_.macs->empty();
     }
@@ -111,7 +111,9 @@ private:
     }
 
     void answers_for_service() {
-        auto const remedy = "set arp_ignore = 1 and arp_announce = 2 there; " + script_of(*v_.service);
+        auto const remedy = v_.service->mode == mode::nat
+                                ? "take the address off there: in mode nat the active node alone has it"
+                                : "set arp_ignore = 1 and arp_announce = 2 there; " + script_of(*v_.service);
         auto const claim = "answers ARP for " + v_.service->address->to_string();
         if (v_.claims_service) {
             fault(claim + " (" + listed(*v_.macs) + "): clients reach it past the balancer", remedy);
@@ -122,8 +124,9 @@ private:
     }
 
     void tunnelled() {
-        takes_packets("have it unwrap the tunnel's packets, with the address on its loopback interface and rp_filter 0; " +
-                      script_of(*v_.service));
+        takes_packets(
+            "have it unwrap the tunnel's packets, with the address on its loopback interface and rp_filter 0; " +
+            script_of(*v_.service));
         auto const more = overhead(v_.service->tunnel);
         auto const& through = v_.route.through;
         if (through.mtu < clients_mtu + more) {
@@ -144,17 +147,18 @@ private:
             untested("does not answer TCP on " + service_endpoint(v_) + ", and nothing else is asked of a service of " +
                      std::string(to_string(p)));
         } else if (v_.to_client == reply::silent) {
-            fault("takes no packets for " + service_endpoint(v_) + ": nothing came back; it does not have the address, its "
-                  "packet filter drops them, or its reverse path filter does",
+            fault("takes no packets for " + service_endpoint(v_) +
+                      ": nothing came back; it does not have the address, its "
+                      "packet filter drops them, or its reverse path filter does",
                   remedy);
         } else if (v_.to_client == reply::refused && v_.port.known_open) {
             fault("has the address " + v_.service->address->to_string() + ", and no program listens on " +
                       service_endpoint(v_),
                   "start it, and have it listen on all addresses");
         } else if (out_.empty()) {
-            add(grade::fine,
-                "takes packets for " + service_endpoint(v_) +
-                    (v_.service->mode == mode::dr ? ", and does not answer ARP for the address" : " out of the tunnel"));
+            add(grade::fine, "takes packets for " + service_endpoint(v_) +
+                                 (v_.service->mode == mode::dr ? ", and does not answer ARP for the address"
+                                                               : " out of the tunnel"));
         }
     }
 
@@ -163,13 +167,14 @@ private:
         auto const came_back = v_.to_client == reply::accepted || v_.to_client == reply::refused;
         if (!around_.active) {
             if (came_back) {
-                fault("sends replies to clients through this node, which is passive: its default gateway is an address of "
-                      "this node's own",
+                fault("sends replies to clients through this node, which is passive: its default gateway is an address "
+                      "of this node's own",
                       "make a floating address of the pair its default gateway; " + script_of(*v_.service));
             }
         } else if (came_back) {
-            add(grade::fine, "sends its replies back through this node; whether to a floating address or to this node's own "
-                             "is not told apart here");
+            add(grade::fine,
+                "sends its replies back through this node; whether to a floating address or to this node's own "
+                "is not told apart here");
         } else if (v_.to_us == reply::silent) {
             untested("does not answer on " + there + ", so the way of its replies is not known",
                      "start the program, or let the port through the server's packet filter");
@@ -192,13 +197,16 @@ private:
     }
 
     void lost() { untested("may have answered: frames were lost or could not be sent", again); }
-    void untested(std::string text, std::string remedy = {}) { add(grade::untested, std::move(text), std::move(remedy)); }
+    void untested(std::string text, std::string remedy = {}) {
+        add(grade::untested, std::move(text), std::move(remedy));
+    }
     void fault(std::string text, std::string remedy) {
         // A drained server gets no new clients.
         add(v_.admin == admin_state::drain ? grade::warning : grade::fault, std::move(text), std::move(remedy));
     }
     void add(grade g, std::string text, std::string remedy = {}) {
-        out_.push_back({g, v_.service->name, v_.name, v_.address.to_string() + " " + std::move(text), std::move(remedy)});
+        out_.push_back(
+            {g, v_.service->name, v_.name, v_.address.to_string() + " " + std::move(text), std::move(remedy)});
     }
 
     server_view const& v_;
@@ -206,121 +214,7 @@ private:
     std::vector<finding> out_;
 };
 
-/// Findings of this machine.
-class machine_judge {
-public:
-    machine_judge(machine_facts const& m, ipvs::desired_table const& desired) : m_(m), desired_(desired) {}
-
-    std::vector<finding> run() {
-        programs();
-        for (auto const& r : desired_.refused) {
-            out_.push_back(make_finding(grade::fault, r.service, "is not served: " + r.reason));
-        }
-        for (auto const& s : m_.settings) {
-            is_set(s);
-        }
-        packet_filters();
-        reverse_paths();
-        return std::move(out_);
-    }
-
-private:
-    void programs() {
-        if (m_.no_ipvs) {
-            out_.push_back(make_finding(grade::fault, {}, "kernel " + m_.kernel + ": " + m_.no_ipvs->detail));
-        } else {
-            add(grade::fine, "kernel " + m_.kernel + " has IPVS");
-        }
-        if (!m_.no_nft) {
-            add(grade::fine, "nft writes packet rules");
-            return;
-        }
-        bool const needed = !desired_.rules.empty();
-        bool const missing = m_.no_nft->code == errc::not_found;
-        add(needed ? grade::fault : grade::warning,
-            m_.no_nft->detail + (needed ? ": services with several ports or a source address of their own are not served"
-                                        : ", and no service needs packet rules now"),
-            missing ? "apt-get install nftables" : "see what `nft list tables` says; the kernel needs nf_tables");
-    }
-
-    void is_set(setting const& s) {
-        auto const& [name, value, why, without] = s.wanted;
-        auto const bad = without.empty() ? grade::warning : grade::fault;
-        if (s.is == value) {
-            add(grade::fine, name + " is " + value + ": " + why);
-        } else if (s.is.empty()) {
-            add(bad, "this kernel has no " + name + ": " + why, "use a newer kernel");
-        } else {
-            add(bad, name + " is " + s.is + " and should be " + value + ": " + why, "sysctl -w " + name + "=" + value);
-        }
-    }
-
-    /// Does a service of IPv4, or of IPv6, need packets to pass that hook?
-    [[nodiscard]] bool needs(bool v6, std::string const& hook) const {
-        return std::any_of(desired_.services.begin(), desired_.services.end(), [&](ipvs::desired_service const& s) {
-            bool const translated =
-                std::any_of(s.destinations.begin(), s.destinations.end(),
-                            [](auto const& d) { return d.config.method == ipvs::forwarding::masquerade; });
-            return s.config.key.v6 == v6 && (hook == "input" || translated);
-        });
-    }
-
-    void packet_filters() {
-        if (!m_.no_filters.empty()) {
-            add(grade::untested, "other people's packet filters were not looked at: " + m_.no_filters);
-        }
-        for (auto const& c : m_.filters) {
-            bool const v4 = (c.family == "inet" || c.family == "ip") && needs(false, c.hook);
-            bool const v6 = (c.family == "inet" || c.family == "ip6") && needs(true, c.hook);
-            if (!v4 && !v6) {
-                continue;
-            }
-            auto const chain = "the chain " + c.family + " " + c.name;
-            if (c.hook == "input") {
-                add(grade::warning,
-                    chain + " drops what comes in unless a rule lets it through, and IPVS sees clients' packets behind it",
-                    "have it accept packets for the addresses and ports of the services");
-            } else {
-                add(grade::warning, chain + " drops what is forwarded unless a rule lets it through",
-                    "have it accept the replies of nat and snat services' real servers");
-            }
-        }
-    }
-
-    /// A strict filter drops clients who come in elsewhere than where the way back to them leads.
-    void reverse_paths() {
-        for (auto const& interface : m_.strict) {
-            if (!m_.default_route || *m_.default_route == interface) {
-                continue;
-            }
-            auto const filter = "the reverse path filter of " + interface + " is strict, and ";
-            auto const remedy = "sysctl -w net.ipv4.conf." + firewall::as_sysctl(interface) + ".rp_filter=2, or give ";
-            if (m_.default_route->empty()) {
-                add(grade::warning, filter + "there is no default route: clients of networks without a route are dropped",
-                    remedy + "this node a default route there");
-            } else {
-                add(grade::warning,
-                    filter + "the default route leads through " + *m_.default_route + ": clients of other networks who come in by " +
-                        interface + " are dropped",
-                    remedy + "those networks a route there");
-            }
-        }
-    }
-
-    void add(grade g, std::string text, std::string remedy = {}) {
-        out_.push_back({g, {}, {}, std::move(text), std::move(remedy)});
-    }
-
-    machine_facts const& m_;
-    ipvs::desired_table const& desired_;
-    std::vector<finding> out_;
-};
-
 } // namespace
-
-std::vector<finding> judge(machine_facts const& m, ipvs::desired_table const& desired) {
-    return machine_judge(m, desired).run();
-}
 
 std::vector<finding> judge(service_view const& view, surroundings const& around) {
     auto const& s = *view.service;
@@ -331,11 +225,12 @@ std::vector<finding> judge(service_view const& view, surroundings const& around)
     if (!view.not_asked.empty() && s.mode != mode::snat) {
         add(grade::untested, {}, view.not_asked, {});
     } else if (s.mode == mode::nat && !around.active) {
-        add(grade::untested, {}, "that the servers' replies come back through the pair shows on the active node alone; run it there",
-            {});
+        add(grade::untested, {},
+            "that the servers' replies come back through the pair shows on the active node alone; run it there", {});
     }
     for (auto const& mac : view.claiming) {
-        add(grade::fault, {}, s.address->to_string() + " is on another machine too: " + to_string(mac) + " answers ARP for it",
+        add(grade::fault, {},
+            s.address->to_string() + " is on another machine too: " + to_string(mac) + " answers ARP for it",
             "take the address off there: no machine but the active node may answer for it");
     }
     for (auto const& name : view.of_v6) {

@@ -62,7 +62,9 @@ void look_at_filters(machine_facts& out) {
 }
 
 bool is_strict(std::string const& interface) {
-    auto const filter = [](std::string const& of) { return firewall::current_sysctl("net.ipv4.conf." + of + ".rp_filter"); };
+    auto const filter = [](std::string const& of) {
+        return firewall::current_sysctl("net.ipv4.conf." + of + ".rp_filter");
+    };
     return std::max(filter("all"), filter(firewall::as_sysctl(interface))) == "1"; // the kernel takes the greater
 }
 

@@ -4,7 +4,8 @@
 namespace balance::doctor {
 
 conversation::conversation(tcp_questions const& questions, std::uint16_t port, std::uint32_t base)
-    : questions_(questions.begin(), questions.end()), port_(port), base_(base), replies_(questions_.size(), reply::unknown) {}
+    : questions_(questions.begin(), questions.end()), port_(port), base_(base),
+      replies_(questions_.size(), reply::unknown) {}
 
 bool conversation::answered(std::size_t i) const {
     return replies_[i] == reply::accepted || replies_[i] == reply::refused;
@@ -38,7 +39,8 @@ tcp_answers conversation::answers(bool complete) const {
 }
 
 bool conversation::is_of(tcp_question const& q, tcp_ends const& ends) const {
-    return ends.source == q.target && ends.source_port == q.port && ends.target == q.source && ends.target_port == port_;
+    return ends.source == q.target && ends.source_port == q.port && ends.target == q.source &&
+           ends.target_port == port_;
 }
 
 } // namespace balance::doctor

@@ -38,7 +38,8 @@ std::optional<address_v4> as_v4(nl_addr const* a) {
 }
 
 station station_of(rtnl_link* link) {
-    station out{static_cast<unsigned>(rtnl_link_get_ifindex(link)), rtnl_link_get_name(link), {}, rtnl_link_get_mtu(link)};
+    station out{
+        static_cast<unsigned>(rtnl_link_get_ifindex(link)), rtnl_link_get_name(link), {}, rtnl_link_get_mtu(link)};
     auto const* mac = rtnl_link_get_addr(link);
     out.has_arp = rtnl_link_get_arptype(link) == ARPHRD_ETHER && (rtnl_link_get_flags(link) & IFF_NOARP) == 0 &&
                   mac != nullptr && nl_addr_get_len(mac) == out.mac.size();

@@ -44,8 +44,8 @@ error failed(std::string const& what) {
 
 std::uint32_t random_number() {
     std::uint32_t out = 0;
-    static_cast<void>(::getrandom(&out, sizeof out, 0));
-    return out;
+    bool const drawn = ::getrandom(&out, sizeof out, 0) == sizeof out;
+    return drawn ? out : static_cast<std::uint32_t>(clock::now().time_since_epoch().count());
 }
 
 /// Protocol 0 receives nothing: the filter is there before something can come.
@@ -99,8 +99,8 @@ result<wire> wire::open(std::stop_token stop) {
 }
 
 wire::wire(wire&& other) noexcept
-    : arp_(std::exchange(other.arp_, -1)), tcp_(std::exchange(other.tcp_, -1)), routed_(std::exchange(other.routed_, -1)),
-      port_(other.port_), stop_(std::move(other.stop_)) {}
+    : arp_(std::exchange(other.arp_, -1)), tcp_(std::exchange(other.tcp_, -1)),
+      routed_(std::exchange(other.routed_, -1)), port_(other.port_), stop_(std::move(other.stop_)) {}
 
 wire::~wire() {
     for (int const fd : {arp_, tcp_, routed_}) {
@@ -218,7 +218,8 @@ tcp_answers wire::ask(tcp_questions const& questions) {
         listen(tcp_, between, take, over);
     }
     bool const complete = !lost_frames(tcp_) && !stop_.stop_requested();
-    send_all(tcp_, talk.size(), reset, [](unsigned, heard const&) {}, never);
+    send_all(
+        tcp_, talk.size(), reset, [](unsigned, heard const&) {}, never);
     return talk.answers(complete);
 }
 

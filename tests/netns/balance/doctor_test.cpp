@@ -99,7 +99,8 @@ std::string half_open(network_namespace const& where) { return where.output("ss 
 
 /// Its answers to strangers get lost.
 void lose_answers(network_namespace const& server) {
-    server.sh("ip link add nowhere type veth peer name beyond && ip link set beyond up && ip link set nowhere up arp off && ip route add default dev nowhere");
+    server.sh("ip link add nowhere type veth peer name beyond && ip link set beyond up && ip link set nowhere up arp "
+              "off && ip route add default dev nowhere");
 }
 
 bool within(std::chrono::milliseconds limit, std::function<bool()> const& condition) {
@@ -140,7 +141,9 @@ TEST_CASE("an interface that is down was not asked") {
     street const s;
     auto const from = s.bridge();
     s.node.sh("ip link set net down");
-    auto const said = s.node.get([&] { return wire::open({})->ask(arp_questions{{{from.index, ip4("10.9.0.21")}, {from.mac, true}}}); });
+    auto const said = s.node.get([&] {
+        return wire::open({})->ask(arp_questions{{{from.index, ip4("10.9.0.21")}, {from.mac, true}}});
+    });
     CHECK_FALSE(said.begin()->second);
 }
 
@@ -160,12 +163,12 @@ TEST_CASE("a server whose answers go elsewhere is left without a half-open conne
     lose_answers(s.one);
     listener const program(s.one, 80);
     auto const question = s.to_one("192.0.2.1", "10.9.0.21", 80);
-    auto asking = std::async(std::launch::async, [&] {
-        return s.node.get([&] { return wire::open({})->ask(tcp_questions{question}); });
-    });
+    auto asking = std::async(std::launch::async,
+                             [&] { return s.node.get([&] { return wire::open({})->ask(tcp_questions{question}); }); });
     CHECK(within(std::chrono::seconds(5), [&] { return !half_open(s.one).empty(); }));
     CHECK(asking.get() == tcp_answers{{question, reply::silent}});
-    CHECK(within(std::chrono::seconds(2), [&] { return half_open(s.one).empty(); })); // by itself it would stay for a minute
+    CHECK(within(std::chrono::seconds(2),
+                 [&] { return half_open(s.one).empty(); })); // by itself it would stay for a minute
 }
 
 TEST_CASE("a stop ends the waiting, resets what may be open, and makes silence no answer") {
@@ -211,13 +214,15 @@ TEST_CASE("only frames for this machine pass the filter") {
         from.inside([&] {
             int const fd = ::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
             auto const all = stations();
-            auto const out = std::find_if(all.begin(), all.end(), [&](station const& i) { return i.name == interface; });
+            auto const out =
+                std::find_if(all.begin(), all.end(), [&](station const& i) { return i.name == interface; });
             sockaddr_ll where{};
             where.sll_family = AF_PACKET;
             where.sll_protocol = htons(ETH_P_IP);
             where.sll_ifindex = static_cast<int>(out->index);
             auto const frame = in_frame(out->mac, to, answer);
-            REQUIRE(::sendto(fd, frame.data(), frame.size(), 0, reinterpret_cast<sockaddr const*>(&where), sizeof where) > 0);
+            REQUIRE(::sendto(fd, frame.data(), frame.size(), 0, reinterpret_cast<sockaddr const*>(&where),
+                             sizeof where) > 0);
             ::close(fd);
         });
     };
@@ -226,8 +231,8 @@ TEST_CASE("only frames for this machine pass the filter") {
         std::array<char, 256> frame{};
         return ::poll(&waiting, 1, wait_ms) > 0 && ::recv(hearing, frame.data(), frame.size(), 0) > 0;
     };
-    send(s.node, "net", street::mac_of(s.two));                   // what this machine sends
-    send(s.one, "eth0", mac_address{0x02, 0, 0, 0, 0, 0x77});     // what is for others
+    send(s.node, "net", street::mac_of(s.two));               // what this machine sends
+    send(s.one, "eth0", mac_address{0x02, 0, 0, 0, 0, 0x77}); // what is for others
     send(s.one, "eth0", s.bridge().mac);
     CHECK(heard(5000));
     CHECK_FALSE(heard(0));
@@ -236,8 +241,10 @@ TEST_CASE("only frames for this machine pass the filter") {
 
 TEST_CASE("the kernel's routes, and what is none") {
     street const s;
-    s.node.sh("ip route add blackhole 10.66.0.0/24 && ip route add prohibit 10.66.1.0/24 && ip route add unreachable 10.66.2.0/24");
-    s.node.sh("ip link add quiet type veth peer name far && ip link set far up && ip link set quiet up arp off && ip addr add 10.8.0.1/24 dev quiet");
+    s.node.sh("ip route add blackhole 10.66.0.0/24 && ip route add prohibit 10.66.1.0/24 && ip route add unreachable "
+              "10.66.2.0/24");
+    s.node.sh("ip link add quiet type veth peer name far && ip link set far up && ip link set quiet up arp off && ip "
+              "addr add 10.8.0.1/24 dev quiet");
     s.node.sh("ip route add 10.7.0.0/24 via 10.9.0.22");
     s.node.inside([] {
         auto const known = stations();
@@ -292,7 +299,8 @@ TEST_CASE("an examination of one service asks its server") {
             said.push_back(f.server + " " + f.text.substr(0, f.text.find(" (")));
         }
     }
-    CHECK(said == std::vector<std::string>{"one 10.9.0.21 answers ARP for 10.9.0.100",
-                                           "one 10.9.0.21 has the address 10.9.0.100, and no program listens on 10.9.0.100:80",
-                                           "none 10.9.0.99 does not answer ARP on net"});
+    CHECK(said ==
+          std::vector<std::string>{"one 10.9.0.21 answers ARP for 10.9.0.100",
+                                   "one 10.9.0.21 has the address 10.9.0.100, and no program listens on 10.9.0.100:80",
+                                   "none 10.9.0.99 does not answer ARP on net"});
 }

@@ -151,7 +151,16 @@ TEST_CASE("what a server at the end of a tunnel is asked") {
     town t;
     t.add("Tunnel", mode::tun);
     t.ways[ip4("198.51.100.21")] = {way::kind::router, {}, servers_side, ip4("198.51.100.9"), ip4("198.51.100.1")};
-    auto const asked = tcp_questions_of(t.views(), t.around);
+    auto views = t.views();
+    auto const arp = arp_questions_of(views, t.around); // does it answer for the service's address?
+    CHECK(arp.size() == 2);
+    CHECK(arp.contains({3, ip4("198.51.100.20")}));
+    auto said = t.found();
+    said[{2, ip4("203.0.113.100")}] = std::set{mac_web1};
+    take(views, said, t.around);
+    CHECK(views[0].servers[0].claims_service);
+    CHECK(views[0].claiming.empty());
+    auto const asked = tcp_questions_of(views, t.around);
     REQUIRE(asked.size() == 2);
     for (auto const& q : asked) {
         CHECK(q.interface == 0);
@@ -197,7 +206,7 @@ TEST_CASE("a halted server is not asked, and a fallback server is") {
     s.fallback.target.address = any("198.51.100.20"); // a server already
     CHECK(t.views()[0].servers.size() == 2);
     s.fallback.target.address = any("198.51.100.30");
-    s.mode = mode::nat; // its answers need no way through this node: IPVS knows of it only then
+    s.mode = mode::nat; // it answers for itself, with no way through this node to prove
     CHECK(t.views()[0].servers.size() == 2);
 }
 

@@ -166,6 +166,7 @@ TEST_CASE("a server of nat, from the active node") {
                             "known"});
     s.view.claims_service = true;
     CHECK(s.said().front().starts_with("fault: 198.51.100.20 answers ARP for 203.0.113.100"));
+    CHECK(s.found().front().remedy.starts_with("take the address off there"));
     s.view.route.is = way::kind::router;
     s.view.route.gateway = boost::asio::ip::make_address_v4("198.51.100.1");
     CHECK(s.said() == lines{"untested: 198.51.100.20 is reached through the router 198.51.100.1: whether its replies come "

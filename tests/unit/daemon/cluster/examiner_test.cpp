@@ -55,11 +55,10 @@ TEST_CASE("an examination runs on a thread of its own and answers on the home th
     balance::configuration c;
     c.page_port = 7;
     CHECK_FALSE(e.busy());
-    e.examine(c, {balance::server_state{}}, {.service = "Web"},
-              [&, m = std::make_shared<mark>(destroyed)](findings f) {
-                  CHECK_FALSE(e.busy()); // so that it may ask again
-                  got = std::move(f);
-              });
+    e.examine(c, {balance::server_state{}}, {.service = "Web"}, [&, m = std::make_shared<mark>(destroyed)](findings f) {
+        CHECK_FALSE(e.busy()); // so that it may ask again
+        got = std::move(f);
+    });
     CHECK(e.busy());
     auto work = boost::asio::make_work_guard(io);
     while (got.empty()) {
