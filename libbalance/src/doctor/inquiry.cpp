@@ -241,10 +241,10 @@ port_asked port_to_ask(virtual_service const& s, real_server const& v) {
 }
 
 std::optional<address_v4> own_address(way const& w, address_v4 target, surroundings const& around) {
-    bool const near = w.is == way::kind::neighbour;
-    if (!near && w.is != way::kind::router) {
+    if (w.is != way::kind::neighbour && w.is != way::kind::router) {
         return std::nullopt;
     }
+    bool const near = w.is == way::kind::neighbour && w.through.has_arp;
     if (!near && !around.floating.contains(w.source)) {
         return w.source;
     }

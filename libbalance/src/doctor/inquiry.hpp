@@ -63,7 +63,7 @@ std::string home_of(address const& a, std::vector<firewall::interface_network> c
 std::string cannot_ask(virtual_service const& s);
 /// `v` is a server of the service.
 port_asked port_to_ask(virtual_service const& s, real_server const& v);
-/// An address of this node's own from which to ask along a way; of a neighbour, one of the neighbour's network.
+/// An address of this node's own from which to ask along a way; where ARP leads on, one of the target's network.
 std::optional<address_v4> own_address(way const& w, address_v4 target, surroundings const& around);
 
 /// The layer-4 services, or the one that is named. `way_to` is called once for each address.

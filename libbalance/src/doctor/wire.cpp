@@ -159,19 +159,18 @@ void wire::listen(int fd, milliseconds limit, Take take, Enough enough) {
 arp_answers wire::ask(arp_questions const& questions) {
     std::vector<std::pair<arp_question, arp_manner>> const list(questions.begin(), questions.end());
     arp_answers out;
-    auto const is_due = [&](std::size_t i) {
-        auto const& known = out[list[i].first];
-        return list[i].second.everyone || !known || known->empty();
-    };
+    for (auto const& [question, manner] : list) {
+        out.emplace(question, std::nullopt);
+    }
     auto const send_due = [&](std::size_t i) {
-        if (stop_.stop_requested() || !is_due(i)) {
+        auto const& [question, manner] = list[i];
+        auto& known = out.at(question);
+        bool const due = manner.everyone || !known || known->empty();
+        if (stop_.stop_requested() || !due || !send(question, manner.from)) {
             return false;
         }
-        bool const sent = send(list[i].first, list[i].second.from);
-        if (auto& known = out[list[i].first]; sent && !known) {
-            known.emplace();
-        }
-        return sent;
+        known = known.value_or(std::set<mac_address>{});
+        return true;
     };
     auto const take = [&](unsigned interface, heard const& said) {
         if (!said.arp) {

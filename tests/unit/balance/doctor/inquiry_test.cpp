@@ -219,6 +219,9 @@ TEST_CASE("servers on this node, on links without ARP, and without a route are n
     t.ways[ip4("198.51.100.21")] = {way::kind::neighbour, {}, tunnel_link, ip4("198.51.100.9"), {}};
     CHECK(arp_questions_of(t.views(), t.around).size() == 1); // the service's
     CHECK(tcp_questions_of(t.views(), t.around).empty());
+    t.c.services[0].mode = mode::tun; // for which the kernel finds the way itself
+    CHECK(t.views()[0].servers[1].own == ip4("198.51.100.9"));
+    CHECK(tcp_questions_of(t.views(), t.around).size() == 1);
 }
 
 TEST_CASE("one service alone, and those that cannot be asked") {
