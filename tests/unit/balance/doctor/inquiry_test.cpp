@@ -263,9 +263,14 @@ TEST_CASE("where a server is asked, and whether a program must listen there") {
     CHECK(asked() == port_asked{1, false});
     s.except_ports.clear(); // the firewall script knows
     CHECK(asked() == port_asked{0, false});
+    s.check.type = health_check::kind::connect;
+    s.check.port = 90; // somebody listens there, and not for the service
+    CHECK(asked() == port_asked{90, false});
     s.ports = {{80, 80}};
     s.protocol = protocol::udp;
     CHECK(asked() == port_asked{80, false}); // what TCP does there says nothing of the program
+    s.check.port = 80;
+    CHECK(asked() == port_asked{80, false});
     s.protocol = protocol::tcp;
     s.mode = mode::nat;
     s.servers[0].port = 8080;
