@@ -37,6 +37,7 @@ struct arguments {
     std::string way = "loopback";
     bool watch = false;
     bool follow = false;
+    bool all = false;
 
     [[nodiscard]] cli::directory dir() const {
         return directory.empty() ? cli::directory{} : cli::directory{directory};
@@ -138,12 +139,14 @@ private:
         command("events", "What happened, in order, and who did it", [this] {
             return events(env_, a_.follow);
         })->add_flag("--follow", a_.follow, "Wait for more, until it is interrupted");
-        command("doctor",
-                "Look for what usually goes wrong, and say what to do about it: the kernel and its settings, the links, what "
-                "real servers do with packets for the service's address. Asks each real server a few packets; takes some "
-                "seconds. Exit code 1 when there is a fault",
-                [this] { return doctor(env_, a_.target); })
-            ->add_option("SERVICE", a_.target, "Only this service and its real servers");
+        auto* d = command(
+            "doctor",
+            "Look for what usually goes wrong, and say what to do about it: the kernel and its settings, the links, what "
+            "real servers do with packets for the service's address. Asks each real server a few packets; takes some "
+            "seconds. Exit code 1 when there is a fault",
+            [this] { return doctor(env_, a_.target, a_.all); });
+        d->add_option("SERVICE", a_.target, "Only this service and its real servers, and what is wrong with this node");
+        d->add_flag("--all", a_.all, "Also what is fine, such as each kernel setting with its reason");
     }
 
     void add_operation() {

@@ -24,8 +24,8 @@ exit_code status(environment& env, std::string const& target);
 /// Prints the status every second until the process is ended.
 exit_code watch(environment& env, std::string const& target);
 exit_code events(environment& env, bool follow);
-/// `service` is empty for all.
-exit_code doctor(environment& env, std::string const& service);
+/// `service` is empty for all; without `all` what is fine is only counted.
+exit_code doctor(environment& env, std::string const& service, bool all);
 
 // What changes it.
 exit_code plan(environment& env, directory const& where);

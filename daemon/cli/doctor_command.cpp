@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <ostream>
+#include <utility>
 
 namespace dyad::cli {
 
@@ -21,10 +22,13 @@ struct grade_shown {
     std::string_view one;
     std::string_view many;
 };
+constexpr std::string_view fine = "fine";
+
+/// In the order in which they are printed.
 constexpr std::array grades{grade_shown{"fault", colour::red, "fault", "faults"},
                             grade_shown{"warning", colour::yellow, "warning", "warnings"},
                             grade_shown{"untested", colour::none, "not tested", "not tested"},
-                            grade_shown{"fine", colour::green, "fine", "fine"}};
+                            grade_shown{fine, colour::green, fine, fine}};
 
 constexpr std::size_t grade_width = 8;
 
@@ -44,13 +48,32 @@ void print_finding(environment& env, json::object const& f) {
     }
 }
 
-void print_summary(environment& env, json::array const& findings) {
+void print_subject(environment& env, std::string const& subject, json::array const& findings, bool all) {
+    bool headed = false;
+    for (auto const& g : grades) {
+        if (g.name == fine && !all) {
+            continue;
+        }
+        for (auto const& f : findings) {
+            if (text(item(f), "service") != subject || shown(text(item(f), "grade")).name != g.name) {
+                continue;
+            }
+            if (!std::exchange(headed, true)) {
+                env.out << (subject.empty() ? "this node and the pair" : "service " + subject) << '\n';
+            }
+            print_finding(env, item(f));
+        }
+    }
+}
+
+void print_summary(environment& env, json::array const& findings, bool all) {
     std::string line;
     for (auto const& g : grades) {
         auto const n = std::count_if(findings.begin(), findings.end(),
                                      [&](auto const& f) { return shown(text(item(f), "grade")).name == g.name; });
         if (n > 0) {
-            line += (line.empty() ? "" : ", ") + std::to_string(n) + ' ' + std::string(n == 1 ? g.one : g.many);
+            line += (line.empty() ? "" : ", ") + std::to_string(n) + ' ' + std::string(n == 1 ? g.one : g.many) +
+                    (g.name == fine && !all ? " (hidden without --all)" : "");
         }
     }
     env.out << '\n' << (line.empty() ? "nothing to look at" : line) << '\n';
@@ -58,7 +81,7 @@ void print_summary(environment& env, json::array const& findings) {
 
 } // namespace
 
-exit_code doctor(environment& env, std::string const& service) {
+exit_code doctor(environment& env, std::string const& service, bool all) {
     auto const document =
         client(env.run_dir).post("/v1/doctor", service.empty() ? json::object{} : json::object{{"service", service}});
     if (!document) {
@@ -79,14 +102,9 @@ exit_code doctor(environment& env, std::string const& service) {
         }
     }
     for (auto const& subject : subjects) {
-        env.out << (subject.empty() ? "this node and the pair" : "service " + subject) << '\n';
-        for (auto const& f : findings) {
-            if (text(item(f), "service") == subject) {
-                print_finding(env, item(f));
-            }
-        }
+        print_subject(env, subject, findings, all);
     }
-    print_summary(env, findings);
+    print_summary(env, findings, all);
     return outcome;
 }
 

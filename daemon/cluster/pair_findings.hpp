@@ -15,7 +15,7 @@ namespace dyad {
 /// What the status of the pair and of the services tells of things to mend. Pure.
 std::vector<balance::finding> pair_findings(overview const& o);
 
-/// Both lists, without what is in them twice; of one service alone when it is named. Pure.
+/// Both lists, without what is in them twice; only what `concerns` the service when one is named. Pure.
 std::vector<balance::finding> merged(std::vector<balance::finding> first, std::vector<balance::finding> const& then,
                                      std::string const& service);
 

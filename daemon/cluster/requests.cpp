@@ -169,6 +169,9 @@ void core::examine(std::string const& service,
         return;
     }
     balance::examination how{.service = service, .active = state() == cluster::node_state::active, .hold = holding_};
+    for (auto const& f : running_.cluster.floating) {
+        how.floating.push_back(f.address);
+    }
     examiner_.examine(running_.cluster.services, servers_.list(), std::move(how),
                       [this, service, done = std::move(done)](std::vector<balance::finding> layer4) mutable {
                           survey([service, layer4 = std::move(layer4), done = std::move(done)](overview const& o) {

@@ -15,8 +15,11 @@ _STANDARD = re.compile(r"^[a-z_0-9]+$")
 # the project's own headers. A codec may include the kernel header that defines its bytes.
 PURE = {
     "libbalance/src/core/": (),
+    "libbalance/src/doctor/chains": (),
     "libbalance/src/doctor/frames": (),
+    "libbalance/src/doctor/inquiry": (),
     "libbalance/src/doctor/judge": (),
+    "libbalance/src/doctor/questions": (),
     "libbalance/src/ipvs/codec": ("linux/ip_vs.h", "linux/netlink.h", "linux/genetlink.h", "netinet/in.h"),
     "libcluster/src/failover/": (),
     "libcluster/src/wire/": (),

@@ -133,7 +133,7 @@ struct tunnel {
     std::uint16_t port = 0; ///< gue: where the real server listens
     checksum sum = checksum::none;
 
-    bool operator==(tunnel const&) const = default;
+    auto operator<=>(tunnel const&) const = default;
 };
 
 /// What a kernel scheduler does beside its usual way. Both are for sh and mh.

@@ -114,7 +114,7 @@ std::string to_string(mac_address const& mac) {
     return out;
 }
 
-packet arp_request(mac_address const& from, address_v4 sender, address_v4 target) {
+packet arp_request(mac_address const& from, address_v4 target) {
     packet out(6, 0xff);
     put(out, from);
     put16(out, ethertype_arp);
@@ -123,7 +123,7 @@ packet arp_request(mac_address const& from, address_v4 sender, address_v4 target
     put16(out, 0x0604); // lengths of the addresses
     put16(out, 1);      // request
     put(out, from);
-    put(out, sender);
+    put(out, address_v4{});
     put(out, mac_address{});
     put(out, target);
     return out;

@@ -21,8 +21,9 @@ using packet = std::vector<std::uint8_t>;
 /// "52:54:00:12:34:56".
 std::string to_string(mac_address const& mac);
 
-/// An ARP request to all (RFC 826). `sender` unspecified: asks without claiming or teaching anything (RFC 5227, 2.1.1).
-packet arp_request(mac_address const& from, address_v4 sender, address_v4 target);
+/// An ARP request to all (RFC 826) without a sender's address: it asks and neither claims nor teaches anything (a probe of
+/// RFC 5227, 2.1.1).
+packet arp_request(mac_address const& from, address_v4 target);
 
 /// The ends of a TCP connection.
 struct tcp_ends {

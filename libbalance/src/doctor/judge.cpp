@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "doctor/judge.hpp"
 
-#include "core/validate_rules.hpp"
-
 #include <balance/text.hpp>
 
 #include <algorithm>
+#include <iterator>
 
 namespace balance::doctor {
 namespace {
@@ -13,204 +12,232 @@ namespace {
 using grade = finding::grade;
 
 constexpr unsigned clients_mtu = 1500; ///< of Ethernet
+constexpr auto again = "run it again when this node is less busy";
 
 std::string script_of(virtual_service const& s) { return "`dyad realserver-script " + s.name + "` prints how"; }
 
-std::string service_endpoint(server_view const& v) { return to_string(endpoint{*v.service->address, v.port}); }
+std::string service_endpoint(server_view const& v) { return to_string(endpoint{*v.service->address, v.port.number}); }
+
+std::string listed(std::set<mac_address> const& macs) {
+    std::string out;
+    for (auto const& mac : macs) {
+        out += (out.empty() ? "" : " and ") + to_string(mac);
+    }
+    return out;
+}
 
 /// Findings of one server.
 class server_judge {
 public:
-    explicit server_judge(server_view const& v) : v_(v) {}
+    server_judge(server_view const& v, surroundings const& around) : v_(v), around_(around) {}
 
     std::vector<finding> run() {
-        if (!v_.route) {
-            fault("cannot be reached: there is no route", "add one, or correct the address in cluster.toml");
-        } else if (v_.service->mode == mode::tun) {
-            tunnelled();
-        } else if (v_.route->gateway) {
-            behind_router();
-        } else if (!v_.mac) {
-            fault("does not answer ARP on " + v_.route->through.name,
-                  "is the machine on, in this network, and is its address right?");
-        } else if (v_.service->mode == mode::nat) {
-            translated();
-        } else if (v_.service->mode == mode::dr) {
-            direct();
+        if (v_.admin == admin_state::halt) {
+            untested("is halted by an operator");
+        } else if (is_reachable()) {
+            by_mode();
         }
         return std::move(out_);
     }
 
 private:
-    void behind_router() {
-        auto const router = v_.route->gateway->to_string();
+    bool is_reachable() {
+        switch (v_.route.is) {
+        case way::kind::unknown:
+            untested("is not asked: " + v_.route.why);
+            return false;
+        case way::kind::none:
+            fault("cannot be reached: there is no route", "add one, or correct the address in cluster.toml");
+            return false;
+        case way::kind::own:
+            untested("is an address of this node itself, which is not asked");
+            return false;
+        case way::kind::router:
+            return v_.service->mode == mode::tun ? has_own_address() : behind_router();
+        case way::kind::neighbour:
+            break;
+        }
+        return has_own_address() && (v_.service->mode == mode::tun || is_heard());
+    }
+
+    bool has_own_address() {
+        if (!v_.own) {
+            untested("is not asked: on " + v_.route.through.name +
+                     " this node has no address of its own that leads there, only floating ones or none");
+        }
+        return v_.own.has_value();
+    }
+
+    bool behind_router() {
+        auto const router = v_.route.gateway.to_string();
         if (v_.service->mode == mode::dr) {
             fault("is reached through the router " + router + ", and mode dr reaches neighbours alone",
                   "use mode nat or tun, or put the server into a network of the balancer");
+        } else {
+            untested("is reached through the router " + router +
+                     ": whether its replies come back through this node cannot be seen from here");
+        }
+        return false;
+    }
+
+    bool is_heard() {
+        auto const& interface = v_.route.through.name;
+        if (!v_.route.through.has_arp) {
+            untested("is reached through " + interface + ", which is no Ethernet with ARP: it is not asked");
+        } else if (!v_.macs) {
+            untested("may have answered ARP on " + interface + ": frames were lost or could not be sent", again);
+        } else if (v_.macs->empty()) {
+            fault("does not answer ARP on " + interface,
+                  "is the machine on, in this network, and is its address right?");
+        } else if (v_.macs->size() > 1) {
+            add(grade::warning, "is on more than one network card: " + listed(*v_.macs) + " answer ARP for it",
+                "take the address off the other machine; two cards of one machine in one network need arp_ignore = 1 "
+                "there");
+        }
+        return v_.macs && !v_.macs->empty();
+    }
+
+    void by_mode() {
+        answers_for_service();
+        if (v_.port.number == 0) {
+            untested("is not asked: no port of the service is known");
+        } else if (v_.service->mode == mode::tun) {
+            tunnelled();
         } else if (v_.service->mode == mode::nat) {
-            add(grade::untested, "is reached through the router " + router +
-                                     ": whether its replies come back through this node cannot be seen from here", {});
+            translated();
+        } else {
+            takes_packets("put the address on its loopback interface, or redirect it; " + script_of(*v_.service));
         }
     }
 
-    void direct() {
-        if (v_.claims_service_address) {
-            fault("answers ARP for " + v_.service->address->to_string() + " (" + to_string(*v_.mac) +
-                      "): clients reach it past the balancer",
-                  "set arp_ignore = 1 and arp_announce = 2 there; " + script_of(*v_.service));
+    void answers_for_service() {
+        auto const remedy = v_.service->mode == mode::nat
+                                ? "take the address off there: in mode nat the active node alone has it"
+                                : "set arp_ignore = 1 and arp_announce = 2 there; " + script_of(*v_.service);
+        auto const claim = "answers ARP for " + v_.service->address->to_string();
+        if (v_.claims_service) {
+            fault(claim + " (" + listed(*v_.macs) + "): clients reach it past the balancer", remedy);
+        } else if (v_.claims_elsewhere) {
+            add(grade::warning,
+                claim + " on " + v_.route.through.name + ", where no client asks, and would where clients do", remedy);
         }
-        takes_packets("put the address on its loopback interface, or redirect it; " + script_of(*v_.service) +
-                      "; or does its packet filter drop them?");
     }
 
     void tunnelled() {
-        takes_packets("have it unwrap the tunnel's packets, with the address on its loopback interface and rp_filter 0; " +
-                      script_of(*v_.service));
+        takes_packets(
+            "have it unwrap the tunnel's packets, with the address on its loopback interface and rp_filter 0; " +
+            script_of(*v_.service));
         auto const more = overhead(v_.service->tunnel);
-        if (v_.route->through.mtu < clients_mtu + more) {
+        auto const& through = v_.route.through;
+        if (through.mtu < clients_mtu + more) {
             add(grade::warning,
                 "packets of " + std::to_string(clients_mtu) + " bytes and the tunnel's " + std::to_string(more) +
-                    " do not fit through " + v_.route->through.name + " (MTU " +
-                    std::to_string(v_.route->through.mtu) + "): clients are asked for smaller ones by ICMP, which not all heed",
-                "raise the MTU on the way to " + std::to_string(clients_mtu + more) + ", or have the server's routes say advmss " +
-                    std::to_string(v_.route->through.mtu - more - 40));
+                    " do not fit through " + through.name + " (MTU " + std::to_string(through.mtu) +
+                    "): clients are asked for smaller ones by ICMP, which not all heed",
+                "raise the MTU on the way to " + std::to_string(clients_mtu + more) +
+                    ", or have the server's routes say advmss " + std::to_string(through.mtu - more - 40));
         }
     }
 
     void takes_packets(std::string const& remedy) {
-        bool const tcp = v_.service->protocol == protocol::tcp || v_.service->protocol == protocol::tcp_udp;
-        if (v_.to_client == reply::none) {
-            fault("takes no packets for " + service_endpoint(v_) + ": nothing came back", remedy);
-        } else if (v_.to_client == reply::refused && tcp) {
+        auto const p = v_.service->protocol;
+        if (v_.to_client == reply::unknown) {
+            lost();
+        } else if (v_.to_client == reply::silent && (p == protocol::udp || p == protocol::sctp)) {
+            untested("does not answer TCP on " + service_endpoint(v_) + ", and nothing else is asked of a service of " +
+                     std::string(to_string(p)));
+        } else if (v_.to_client == reply::silent) {
+            fault("takes no packets for " + service_endpoint(v_) +
+                      ": nothing came back; it does not have the address, its "
+                      "packet filter drops them, or its reverse path filter does",
+                  remedy);
+        } else if (v_.to_client == reply::refused && v_.port.known_open) {
             fault("has the address " + v_.service->address->to_string() + ", and no program listens on " +
                       service_endpoint(v_),
                   "start it, and have it listen on all addresses");
         } else if (out_.empty()) {
-            add(grade::fine,
-                "takes packets for " + service_endpoint(v_) +
-                    (v_.service->mode == mode::dr ? ", and does not answer ARP for the address" : " out of the tunnel"),
-                {});
+            add(grade::fine, "takes packets for " + service_endpoint(v_) +
+                                 (v_.service->mode == mode::dr ? ", and does not answer ARP for the address"
+                                                               : " out of the tunnel"));
         }
     }
 
     void translated() {
-        auto const there = to_string(endpoint{v_.server->address, v_.port});
-        if (v_.to_client != reply::none) {
-            add(grade::fine, "sends its replies back through this node", {});
-        } else if (v_.to_us != reply::none) {
-            fault("answers this node on " + there + ", and does not send replies to clients of other networks through it",
-                  "make a floating address of the pair its default gateway; " + script_of(*v_.service));
+        auto const there = to_string(endpoint{v_.address, v_.port.number});
+        auto const came_back = v_.to_client == reply::accepted || v_.to_client == reply::refused;
+        if (!around_.active) {
+            if (came_back) {
+                fault("sends replies to clients through this node, which is passive: its default gateway is an address "
+                      "of this node's own",
+                      "make a floating address of the pair its default gateway; " + script_of(*v_.service));
+            }
+        } else if (came_back) {
+            add(grade::fine,
+                "sends its replies back through this node; whether to a floating address or to this node's own "
+                "is not told apart here");
+        } else if (v_.to_us == reply::silent) {
+            untested("does not answer on " + there + ", so the way of its replies is not known",
+                     "start the program, or let the port through the server's packet filter");
+        } else if (v_.to_us == reply::unknown || v_.to_client == reply::unknown) {
+            lost();
         } else {
-            add(grade::untested, "does not answer on " + there + ", so the way of its replies is not known",
-                "start the program, or let the port through the server's packet filter");
+            only_to_us(there);
         }
     }
 
-    void fault(std::string text, std::string remedy) { add(grade::fault, std::move(text), std::move(remedy)); }
-    void add(grade g, std::string text, std::string remedy) {
-        out_.push_back({g, v_.service->name, v_.server->name, v_.server->address.to_string() + " " + std::move(text),
-                        std::move(remedy)});
+    void only_to_us(std::string const& there) {
+        auto const stranger = around_.stranger.to_string();
+        add(grade::warning,
+            "answers this node on " + there + ", and not a client " + stranger +
+                " (in whose name it was asked): its default gateway is not a floating address of the pair, or a packet "
+                "filter or a filter of bogus addresses drops that client, or only the clients' networks have a route "
+                "through the pair",
+            "make a floating address of the pair its default gateway, unless it is one of the others; " +
+                script_of(*v_.service));
+    }
+
+    void lost() { untested("may have answered: frames were lost or could not be sent", again); }
+    void untested(std::string text, std::string remedy = {}) {
+        add(grade::untested, std::move(text), std::move(remedy));
+    }
+    void fault(std::string text, std::string remedy) {
+        // A drained server gets no new clients.
+        add(v_.admin == admin_state::drain ? grade::warning : grade::fault, std::move(text), std::move(remedy));
+    }
+    void add(grade g, std::string text, std::string remedy = {}) {
+        out_.push_back(
+            {g, v_.service->name, v_.name, v_.address.to_string() + " " + std::move(text), std::move(remedy)});
     }
 
     server_view const& v_;
+    surroundings const& around_;
     std::vector<finding> out_;
 };
 
-finding of_machine(grade g, std::string text, std::string remedy = {}) {
-    return {g, {}, {}, std::move(text), std::move(remedy)};
-}
-
-finding judge(setting const& s) {
-    auto const& [name, value, why, without] = s.wanted;
-    if (s.is == value) {
-        return of_machine(grade::fine, name + " is " + value + ": " + why);
-    }
-    if (s.is.empty()) {
-        return of_machine(without.empty() ? grade::warning : grade::fault, "this kernel has no " + name + ": " + why,
-                          "use a newer kernel");
-    }
-    return of_machine(without.empty() ? grade::warning : grade::fault,
-                      name + " is " + s.is + " and should be " + value + ": " + why,
-                      "sysctl -w " + name + "=" + value);
-}
-
 } // namespace
 
-std::string cannot_ask(virtual_service const& s, bool active) {
-    if (s.mode == mode::snat) {
-        return "mode snat needs nothing of its servers";
-    }
-    if (!s.address) {
-        return "its packets are picked by the firewall script, so its servers are not asked";
-    }
-    if (rules::is_v6(s)) {
-        return "servers of IPv6 are not asked";
-    }
-    if (s.mode == mode::nat && !active) {
-        return "the way of the servers' replies shows on the active node alone; run it there";
-    }
-    return {};
-}
-
-std::uint16_t port_to_ask(virtual_service const& s, real_server const& v) {
-    if (v.port != 0) {
-        return v.port;
-    }
-    auto const ports = rules::client_ports(s);
-    bool const checked = std::any_of(ports.begin(), ports.end(), [&](port_range const& r) {
-        return r.first <= s.check.port && s.check.port <= r.last;
-    });
-    return checked || ports.empty() ? s.check.port : ports.front().first;
-}
-
-std::vector<finding> judge(machine_facts const& m, ipvs::desired_table const& desired) {
+std::vector<finding> judge(service_view const& view, surroundings const& around) {
+    auto const& s = *view.service;
     std::vector<finding> out;
-    out.push_back(m.no_ipvs.empty() ? of_machine(grade::fine, "kernel " + m.kernel + " has IPVS")
-                                    : of_machine(grade::fault, "kernel " + m.kernel + ": " + m.no_ipvs));
-    bool const rules_needed = !desired.rules.empty();
-    if (m.no_nft.empty()) {
-        out.push_back(of_machine(grade::fine, "nft writes packet rules"));
-    } else {
-        out.push_back(of_machine(rules_needed ? grade::fault : grade::warning,
-                                 m.no_nft + (rules_needed ? "" : "; no service needs packet rules now"),
-                                 "apt-get install nftables"));
+    auto const add = [&](grade g, std::string server, std::string text, std::string remedy) {
+        out.push_back({g, s.name, std::move(server), std::move(text), std::move(remedy)});
+    };
+    if (!view.not_asked.empty() && s.mode != mode::snat) {
+        add(grade::untested, {}, view.not_asked, {});
+    } else if (s.mode == mode::nat && !around.active) {
+        add(grade::untested, {},
+            "that the servers' replies come back through the pair shows on the active node alone; run it there", {});
     }
-    for (auto const& r : desired.refused) {
-        out.push_back({grade::fault, r.service, {}, "is not served: " + r.reason, {}});
+    for (auto const& mac : view.claiming) {
+        add(grade::fault, {},
+            s.address->to_string() + " is on another machine too: " + to_string(mac) + " answers ARP for it",
+            "take the address off there: no machine but the active node may answer for it");
     }
-    for (auto const& s : m.settings) {
-        out.push_back(judge(s));
+    for (auto const& name : view.of_v6) {
+        add(grade::untested, name, "servers of IPv6 are not asked", {});
     }
-    bool const forwards = std::any_of(m.settings.begin(), m.settings.end(),
-                                      [](setting const& s) { return s.wanted.name.find("forward") != s.wanted.name.npos; });
-    for (auto const& chain : m.filters) {
-        if (forwards) {
-            out.push_back(of_machine(grade::warning,
-                                     "the chain " + chain + " drops what is forwarded unless a rule lets it through",
-                                     "have it accept the replies of nat and snat services' real servers"));
-        }
-    }
-    for (auto const& s : m.strict) {
-        out.push_back(of_machine(grade::warning,
-                                 "the reverse path filter of " + s.name + " is strict, and the default route leads through " +
-                                     s.default_route + ": clients of other networks who come in by " + s.name +
-                                     " are dropped",
-                                 "sysctl -w net.ipv4.conf." + s.name + ".rp_filter=2, or give those networks a route there"));
-    }
-    return out;
-}
-
-std::vector<finding> judge(server_view const& v) { return server_judge(v).run(); }
-
-std::vector<finding> judge(virtual_service const& s, std::set<mac_address> const& claiming, bool active) {
-    std::vector<finding> out;
-    if (!active) {
-        return out; // it is the active node's
-    }
-    for (auto const& mac : claiming) {
-        out.push_back({grade::fault, s.name, {},
-                       s.address->to_string() + " is on another machine too: " + to_string(mac) + " answers ARP for it",
-                       "take the address off there: no machine but the active node may answer for it"});
+    for (auto const& v : view.servers) {
+        std::ranges::move(server_judge(v, around).run(), std::back_inserter(out));
     }
     return out;
 }

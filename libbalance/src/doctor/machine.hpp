@@ -3,12 +3,14 @@
 #pragma once
 
 #include "core/plan_desired.hpp"
-#include "doctor/wire.hpp"
+#include "doctor/chains.hpp"
 #include "firewall/sysctl.hpp"
 
+#include <balance/error.hpp>
+
 #include <optional>
+#include <stop_token>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace balance::doctor {
@@ -19,35 +21,19 @@ struct setting {
     std::string is; ///< empty: this kernel does not have it
 };
 
-/// An interface whose reverse path filter is strict, with a service's network, beside the default route.
-struct strict_interface {
-    std::string name;
-    std::string default_route; ///< the other interface
-};
-
 struct machine_facts {
-    std::string kernel;               ///< release
-    std::string no_ipvs;              ///< why IPVS cannot be used; empty: it can
-    std::string no_nft;               ///< why packet rules cannot be written; empty: they can
-    std::vector<std::string> filters; ///< chains of others that drop what is forwarded unless a rule lets it through
+    std::string kernel;                ///< release
+    std::optional<error> no_ipvs;      ///< why IPVS cannot be used
+    std::optional<error> no_nft;       ///< why packet rules cannot be written; `not_found`: there is no nft
+    std::string no_filters;            ///< why nobody looked at others' packet filters; empty: it was looked
+    std::vector<filter_chain> filters; ///< of others, that drop
     std::vector<setting> settings;
-    std::vector<strict_interface> strict;
+    std::vector<std::string> strict; ///< interfaces with a service's address or its network, reverse path filter strict
+    /// The interface that the default route leads through; empty: there is no default route; absent: not known.
+    std::optional<std::string> default_route;
 };
 
-machine_facts look_at_machine(ipvs::desired_table const& desired, bool hold);
-
-/// How the kernel would send to an address.
-struct way {
-    station through;
-    address_v4 source;                 ///< this machine's address there
-    std::optional<address_v4> gateway; ///< absent: a neighbour
-};
-
-/// Absent when there is no route. Errors as absent.
-std::optional<way> way_to(address_v4 target);
-
-/// The chains in the output of `nft list chains` that hook into forwarding and drop by default, "inet filter forward",
-/// without our own table. Pure.
-std::vector<std::string> dropping_chains(std::string_view listing);
+/// Runs `nft` and `modprobe`, which may take seconds where they hang; a stop is noticed between them.
+machine_facts look_at_machine(ipvs::desired_table const& desired, bool hold, std::stop_token const& stop);
 
 } // namespace balance::doctor

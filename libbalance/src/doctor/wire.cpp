@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "doctor/wire.hpp"
 
-#include <linux/filter.h>
+#include "doctor/filter.hpp"
+
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
@@ -11,10 +12,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 namespace balance::doctor {
 namespace {
@@ -23,8 +26,10 @@ using clock = std::chrono::steady_clock;
 
 constexpr int attempts = 3;
 constexpr milliseconds between{300};
+constexpr milliseconds glance{50};  ///< time in which a stop is noticed
 constexpr std::size_t at_once = 64; ///< frames sent before what came in is read
 constexpr milliseconds pause{64};   ///< a millisecond a frame
+constexpr int receive_buffer = 2 << 20;
 /// Above the ports that the kernel gives to programs by default, so that no connection has it.
 constexpr std::uint16_t first_port = 61'001;
 constexpr std::uint16_t ports = 4'000;
@@ -37,173 +42,184 @@ error failed(std::string const& what) {
     return make_error(errc::io_error, what + ": " + std::strerror(errno));
 }
 
-/// ARP replies, and TCP to the ports that questions come from. What else the machine hears stays in the kernel.
-bool only_answers(int fd) {
-    std::array<sock_filter, 13> code{{
-        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_ARP, 0, 2),
-        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 20), // operation
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 2, 7, 8),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 7),
-        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 23), // protocol
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 0, 5),
-        BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 14), // length of the header
-        BPF_STMT(BPF_LD | BPF_H | BPF_IND, 16),  // target port
-        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, first_port, 0, 2),
-        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, first_port + ports, 1, 0),
-        BPF_STMT(BPF_RET | BPF_K, 128),
-        BPF_STMT(BPF_RET | BPF_K, 0),
-    }};
-    sock_fprog const program{static_cast<unsigned short>(code.size()), code.data()};
-    return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
-}
-
 std::uint32_t random_number() {
     std::uint32_t out = 0;
-    static_cast<void>(::getrandom(&out, sizeof out, 0));
-    return out;
+    bool const drawn = ::getrandom(&out, sizeof out, 0) == sizeof out;
+    return drawn ? out : static_cast<std::uint32_t>(clock::now().time_since_epoch().count());
 }
+
+/// Protocol 0 receives nothing: the filter is there before something can come.
+int packet_socket() { return ::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+
+/// Bound to one protocol, a socket hears what comes in, on every interface, and nothing that goes out.
+bool hear(int fd, std::uint16_t protocol, std::vector<sock_filter> code) {
+    sock_fprog const program{static_cast<unsigned short>(code.size()), code.data()};
+    sockaddr_ll everywhere{};
+    everywhere.sll_family = AF_PACKET;
+    everywhere.sll_protocol = htons(protocol);
+    // Beyond net.core.rmem_max; where that is not permitted, up to it.
+    if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof receive_buffer) != 0) {
+        ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    }
+    return ::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0 &&
+           ::bind(fd, reinterpret_cast<sockaddr const*>(&everywhere), sizeof everywhere) == 0;
+}
+
+/// Were frames that passed the filter lost since this was last asked?
+bool lost_frames(int fd) {
+    tpacket_stats counted{};
+    socklen_t size = sizeof counted;
+    return ::getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &counted, &size) != 0 || counted.tp_drops > 0;
+}
+
+bool send_frame(int fd, unsigned interface, std::uint16_t protocol, packet const& frame) {
+    sockaddr_ll to{};
+    to.sll_family = AF_PACKET;
+    to.sll_protocol = htons(protocol);
+    to.sll_ifindex = static_cast<int>(interface);
+    return ::sendto(fd, frame.data(), frame.size(), 0, reinterpret_cast<sockaddr const*>(&to), sizeof to) >= 0;
+}
+
+constexpr auto never = [] { return false; };
 
 } // namespace
 
+wire::wire(std::stop_token stop)
+    : arp_(packet_socket()), tcp_(packet_socket()),
+      routed_(::socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_RAW)),
+      port_(static_cast<std::uint16_t>(first_port + random_number() % ports)), stop_(std::move(stop)) {}
+
 result<wire> wire::open(std::stop_token stop) {
-    // Protocol 0 receives nothing; the filter must be there before something can.
-    wire out(::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
-             ::socket(AF_INET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_RAW),
-             std::move(stop));
-    sockaddr_ll everywhere{};
-    everywhere.sll_family = AF_PACKET;
-    everywhere.sll_protocol = htons(ETH_P_ALL);
-    if (out.frames_ < 0 || out.packets_ < 0 || !only_answers(out.frames_) ||
-        ::bind(out.frames_, reinterpret_cast<sockaddr const*>(&everywhere), sizeof everywhere) != 0) {
+    wire out(std::move(stop));
+    if (out.arp_ < 0 || out.tcp_ < 0 || out.routed_ < 0 || !hear(out.arp_, ETH_P_ARP, arp_replies()) ||
+        !hear(out.tcp_, ETH_P_IP, tcp_replies(out.port_))) {
         return failed("asking the real servers");
     }
     return out;
 }
 
 wire::wire(wire&& other) noexcept
-    : frames_(std::exchange(other.frames_, -1)), packets_(std::exchange(other.packets_, -1)),
-      stop_(std::move(other.stop_)) {}
+    : arp_(std::exchange(other.arp_, -1)), tcp_(std::exchange(other.tcp_, -1)),
+      routed_(std::exchange(other.routed_, -1)), port_(other.port_), stop_(std::move(other.stop_)) {}
 
 wire::~wire() {
-    for (int const fd : {frames_, packets_}) {
+    for (int const fd : {arp_, tcp_, routed_}) {
         if (fd >= 0) {
             ::close(fd);
         }
     }
 }
 
-void wire::send(unsigned interface, packet const& frame) const noexcept {
-    sockaddr_ll to{};
-    to.sll_family = AF_PACKET;
-    to.sll_ifindex = static_cast<int>(interface);
-    ::sendto(frames_, frame.data(), frame.size(), 0, reinterpret_cast<sockaddr const*>(&to), sizeof to);
+bool wire::send(arp_question const& q, mac_address const& from) const noexcept {
+    return send_frame(arp_, q.interface, ETH_P_ARP, arp_request(from, q.target));
 }
 
-void wire::send(tcp_question const& q, std::uint32_t sequence, tcp_flag flag) const noexcept {
-    auto const inner = tcp_packet(q.ends, sequence, flag);
+bool wire::send(tcp_question const& q, std::uint32_t sequence, tcp_flag flag) const noexcept {
+    auto const inner = tcp_packet({q.source, port_, q.target, q.port}, sequence, flag);
     if (!q.through) {
-        send(q.from.index, in_frame(q.from.mac, q.to, inner));
-        return;
+        return send_frame(tcp_, q.interface, ETH_P_IP, in_frame(q.from, q.to, inner));
     }
     auto const wrapped = in_tunnel(*q.through, q.tunnel_source, q.tunnel_target, inner);
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_addr.s_addr = htonl(q.tunnel_target.to_uint());
-    ::sendto(packets_, wrapped.data(), wrapped.size(), 0, reinterpret_cast<sockaddr const*>(&to), sizeof to);
+    return ::sendto(routed_, wrapped.data(), wrapped.size(), 0, reinterpret_cast<sockaddr const*>(&to), sizeof to) >= 0;
+}
+
+template <class Send, class Take, class Enough>
+void wire::send_all(int fd, std::size_t count, Send send, Take take, Enough enough) {
+    std::size_t sent = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        if (send(i) && ++sent % at_once == 0) {
+            listen(fd, pause, take, enough);
+        }
+    }
 }
 
 template <class Take, class Enough>
-void wire::listen(milliseconds limit, Take take, Enough enough) {
+void wire::listen(int fd, milliseconds limit, Take take, Enough enough) {
     auto const end = clock::now() + limit;
     std::array<std::uint8_t, 128> frame;
     for (auto left = limit; left.count() > 0 && !enough() && !stop_.stop_requested();
          left = std::chrono::ceil<milliseconds>(end - clock::now())) {
-        pollfd waiting{frames_, POLLIN, 0};
-        if (::poll(&waiting, 1, static_cast<int>(left.count())) <= 0) {
+        pollfd waiting{fd, POLLIN, 0};
+        if (::poll(&waiting, 1, static_cast<int>(std::min(left, glance).count())) <= 0) {
             continue;
         }
         sockaddr_ll from{};
         socklen_t size = sizeof from;
-        auto const got =
-            ::recvfrom(frames_, frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
-        if (got > 0 && from.sll_pkttype == PACKET_HOST) {
+        auto const got = ::recvfrom(fd, frame.data(), frame.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
+        if (got > 0) {
             take(static_cast<unsigned>(from.sll_ifindex),
                  read_frame(std::span(frame).first(static_cast<std::size_t>(got))));
         }
     }
 }
 
-arp_answers wire::ask(std::map<arp_question, arp_sender> const& questions) {
+arp_answers wire::ask(arp_questions const& questions) {
+    std::vector<std::pair<arp_question, arp_manner>> const list(questions.begin(), questions.end());
     arp_answers out;
+    for (auto const& [question, manner] : list) {
+        out.emplace(question, std::nullopt);
+    }
+    auto const send_due = [&](std::size_t i) {
+        auto const& [question, manner] = list[i];
+        auto& known = out.at(question);
+        bool const due = manner.everyone || !known || known->empty();
+        if (stop_.stop_requested() || !due || !send(question, manner.from)) {
+            return false;
+        }
+        known = known.value_or(std::set<mac_address>{});
+        return true;
+    };
     auto const take = [&](unsigned interface, heard const& said) {
         if (!said.arp) {
             return;
         }
-        if (arp_question const q{interface, said.arp->address}; questions.contains(q)) {
-            out[q].insert(said.arp->mac);
+        if (auto const known = out.find({interface, said.arp->address}); known != out.end() && known->second) {
+            known->second->insert(said.arp->mac);
         }
     };
-    auto const never = [] { return false; };
-    for (int i = 0; i < attempts && !questions.empty() && !stop_.stop_requested(); ++i) {
-        std::size_t sent = 0;
-        for (auto const& [q, sender] : questions) {
-            send(q.interface, arp_request(sender.mac, sender.address, q.target));
-            if (++sent % at_once == 0) {
-                listen(pause, take, never);
-            }
+    lost_frames(arp_);
+    for (int i = 0; i < attempts && !list.empty() && !stop_.stop_requested(); ++i) {
+        send_all(arp_, list.size(), send_due, take, never);
+        listen(arp_, between, take, never);
+    }
+    if (lost_frames(arp_) || stop_.stop_requested()) {
+        for (auto& [question, claims] : out) {
+            claims = claims && claims->empty() ? std::nullopt : claims;
         }
-        listen(between, take, never);
     }
     return out;
 }
 
-std::vector<reply> wire::ask(std::vector<tcp_question> questions) {
-    std::vector<reply> out(questions.size());
-    auto const base = random_number();
-    auto const port = static_cast<std::uint16_t>(first_port + random_number() % ports);
-    auto const sequence_of = [&](std::size_t i) { return base + static_cast<std::uint32_t>(2 * i); };
-    for (auto& q : questions) {
-        q.ends.source_port = port;
-    }
-    std::size_t missing = questions.size();
+tcp_answers wire::ask(tcp_questions const& questions) {
+    conversation talk(questions, port_, random_number());
+    auto const send_due = [&](std::size_t i) {
+        if (stop_.stop_requested() || talk.answered(i) || !send(talk.question(i), talk.sequence(i), tcp_flag::syn)) {
+            return false;
+        }
+        talk.sent(i);
+        return true;
+    };
+    auto const reset = [&](std::size_t i) {
+        return talk.may_be_open(i) && send(talk.question(i), talk.sequence(i) + 1, tcp_flag::reset);
+    };
     auto const take = [&](unsigned, heard const& said) {
-        if (!said.tcp) {
-            return;
-        }
-        auto const i = (said.tcp->acknowledged - 1 - base) / 2;
-        if (i >= questions.size() || said.tcp->acknowledged != sequence_of(i) + 1) {
-            return;
-        }
-        auto const& q = questions[i];
-        auto const& ends = said.tcp->ends;
-        if (ends.source != q.ends.target || ends.source_port != q.ends.target_port || ends.target != q.ends.source ||
-            ends.target_port != port) {
-            return;
-        }
-        if (said.tcp->accepted) {
-            send(q, sequence_of(i) + 1, tcp_flag::reset);
-        }
-        if (out[i] == reply::none) {
-            out[i] = said.tcp->accepted ? reply::accepted : reply::refused;
-            --missing;
+        if (said.tcp) {
+            talk.take(*said.tcp);
         }
     };
-    auto const all = [&] { return missing == 0; };
-    for (int i = 0; i < attempts && missing > 0 && !stop_.stop_requested(); ++i) {
-        std::size_t sent = 0;
-        for (std::size_t n = 0; n < questions.size(); ++n) {
-            if (out[n] != reply::none) {
-                continue;
-            }
-            send(questions[n], sequence_of(n), tcp_flag::syn);
-            if (++sent % at_once == 0) {
-                listen(pause, take, all);
-            }
-        }
-        listen(between, take, all);
+    auto const over = [&] { return talk.over(); };
+    lost_frames(tcp_);
+    for (int i = 0; i < attempts && !talk.over() && !stop_.stop_requested(); ++i) {
+        send_all(tcp_, talk.size(), send_due, take, over);
+        listen(tcp_, between, take, over);
     }
-    return out;
+    bool const complete = !lost_frames(tcp_) && !stop_.stop_requested();
+    send_all(
+        tcp_, talk.size(), reset, [](unsigned, heard const&) {}, never);
+    return talk.answers(complete);
 }
 
 } // namespace balance::doctor

@@ -12,6 +12,8 @@ namespace {
 std::string const good = R"({"grade":"fine","service":"","server":"","text":"kernel 6.1.0 has IPVS","remedy":""})";
 std::string const unknown =
     R"({"grade":"untested","service":"Web","server":"web2","text":"192.0.2.22 does not answer","remedy":""})";
+std::string const better =
+    R"({"grade":"warning","service":"Web","server":"web2","text":"192.0.2.22 is on two cards","remedy":""})";
 std::string const bad = R"({"grade":"fault","service":"Web","server":"web1","text":"192.0.2.21 answers ARP for 192.0.2.100",)"
                           R"("remedy":"set arp_ignore = 1 there"})";
 
@@ -21,19 +23,28 @@ scripted_daemon that_found(std::string const& list) {
 
 } // namespace
 
-TEST_CASE("dyad doctor: by service, with remedies, and exit code 1 when there is a fault") {
-    auto const daemon = that_found(unknown + ',' + good + ',' + bad);
+TEST_CASE("dyad doctor: by service, the worst first, with remedies, and exit code 1 when there is a fault") {
+    auto const daemon = that_found(unknown + ',' + good + ',' + bad + ',' + better);
     auto const got = dyad_in(daemon.run_dir(), {"doctor"});
     CHECK(got.code == 1);
     CHECK(got.err.empty());
-    CHECK(got.out == "service Web\n"
-                     "  untested  web2 192.0.2.22 does not answer\n"
-                     "  fault     web1 192.0.2.21 answers ARP for 192.0.2.100\n"
-                     "            remedy: set arp_ignore = 1 there\n"
-                     "this node and the pair\n"
-                     "  fine      kernel 6.1.0 has IPVS\n"
-                     "\n1 fault, 1 not tested, 1 fine\n");
-    CHECK(daemon.asked() == std::vector<std::string>{"POST /v1/doctor {}"});
+    std::string const web = "service Web\n"
+                            "  fault     web1 192.0.2.21 answers ARP for 192.0.2.100\n"
+                            "            remedy: set arp_ignore = 1 there\n"
+                            "  warning   web2 192.0.2.22 is on two cards\n"
+                            "  untested  web2 192.0.2.22 does not answer\n";
+    CHECK(got.out == web + "\n1 fault, 1 warning, 1 not tested, 1 fine (hidden without --all)\n");
+    CHECK(dyad_in(daemon.run_dir(), {"doctor", "--all"}).out == web + "this node and the pair\n"
+                                                                      "  fine      kernel 6.1.0 has IPVS\n"
+                                                                      "\n1 fault, 1 warning, 1 not tested, 1 fine\n");
+    CHECK(daemon.asked() == std::vector<std::string>{"POST /v1/doctor {}", "POST /v1/doctor {}"});
+}
+
+TEST_CASE("dyad doctor: all is fine") {
+    auto const daemon = that_found(good + ',' + good);
+    auto const got = dyad_in(daemon.run_dir(), {"doctor"});
+    CHECK(got.code == 0);
+    CHECK(got.out == "\n2 fine (hidden without --all)\n");
 }
 
 TEST_CASE("dyad doctor: one service, and success without a fault") {
