@@ -117,6 +117,14 @@ class Office:
         self.pair.up(*SERVICES, "udp", within=WITHIN)
         self.next_port = SOURCE_PORT
 
+    def ready(self):
+        """Both nodes are there, also after a test that failed."""
+        for node in self.pair.nodes:
+            if node.process.poll() is not None:
+                node.wait_gone(30)
+                node.start(WITHIN)
+        self.pair.settle(WITHIN)
+
     def connect(self):
         """Two clients' connections to each service, of one source port, that have sent a few packets."""
         made = []
@@ -183,7 +191,7 @@ def describe(office):
 
 def test_connections_of_the_same_source_port_survive(office):
     """Also the return to a node that knew them before: its windows are long out of date."""
-    office.pair.settle(WITHIN)
+    office.ready()
     connections = office.connect() + office.connect_by_udp()
     time.sleep(OLD)
     survived = []
@@ -201,7 +209,7 @@ def test_connections_of_the_same_source_port_survive(office):
 
 @pytest.mark.parametrize("loss", ["handover", "SIGTERM"])
 def test_a_planned_move_breaks_none_however_young(office, loss):
-    office.pair.settle(WITHIN)
+    office.ready()
     time.sleep(OLD)   # the active node no longer holds
     connections = office.connect()
     gone = office.lose(loss)
@@ -212,7 +220,7 @@ def test_a_planned_move_breaks_none_however_young(office, loss):
 
 
 def test_a_node_that_comes_late_is_told_of_old_connections(office):
-    office.pair.settle(WITHIN)
+    office.ready()
     active, passive = office.pair.active, office.pair.passive
     passive.kill()
     passive.wait_gone(30)
@@ -232,7 +240,7 @@ def test_a_node_that_comes_late_is_told_of_old_connections(office):
 
 @pytest.mark.parametrize("away", [False, True], ids=["told as they end", "away as they end"])
 def test_the_other_node_forgets_connections_that_ended(office, away):
-    office.pair.settle(WITHIN)
+    office.ready()
     passive, first_port = office.pair.passive, office.next_port
     connections = office.connect()
 
