@@ -244,6 +244,7 @@ void core::leave(std::string why) {
     hold_timer_.expires_after(tells_peer ? connections_told : std::chrono::milliseconds(0));
     hold_timer_.async_wait([this](boost::system::error_code) {
         end_relay();
+        translations_.reset();
         if (replicator_) {
             replicator_->stop();
         }

@@ -13,6 +13,7 @@
 #include "cluster/server_states.hpp"
 #include "cluster/state_files.hpp"
 #include "cluster/status.hpp"
+#include "cluster/translation_relay.hpp"
 
 #include <cluster/node.hpp>
 #include <cluster/replicator.hpp>
@@ -97,6 +98,7 @@ private:
     void follow_connections();
     void ask_for_connections();
     void end_relay();
+    void follow_translations();
     void hold_unknown(bool on);
     void tell_proxy();
     void send_tables_to_proxy();
@@ -140,6 +142,8 @@ private:
     std::unique_ptr<cluster::replicator> replicator_;
     std::unique_ptr<connection_relay> relay_; ///< of layer-4 connections, in a pair
     std::string relay_error_;                 ///< why there is none
+    std::unique_ptr<translation_relay> translations_; ///< of snat services, in a pair; null before there was one
+    bool serving_ = false;                            ///< clients' connections go through this node, or went until now
     boost::asio::steady_timer hold_timer_;
     boost::asio::steady_timer tick_;
     std::vector<balance::service_status> layer7_status_;

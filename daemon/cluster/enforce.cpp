@@ -7,6 +7,7 @@
 #include "ipc/values.hpp"
 
 #include <balance/connection_sync.hpp>
+#include <balance/translation_sync.hpp>
 #include <balance/validate.hpp>
 
 #include <boost/json/serialize.hpp>
@@ -71,6 +72,7 @@ void core::enforce() {
     tell_proxy();
     tell_checker();
     update_layer4();
+    follow_translations();
 }
 
 void core::tell_guardian() {
@@ -240,6 +242,25 @@ void core::end_relay() {
         relay_.reset();
         layer4_.end_sync(std::move(sync)); // the last owner, who may block
     }
+}
+
+/// What the kernel translates for snat services is kept alike by whoever serves, up to the end of his handing over.
+void core::follow_translations() {
+    auto sources = balance::snat_sources(running_.cluster.services);
+    if (!replicator_ || (!translations_ && sources.empty())) {
+        return;
+    }
+    if (!translations_) {
+        translations_ = std::make_unique<translation_relay>(
+            io_.get_executor(), [this](std::string_view m) { return replicator_->send("translations", m); },
+            [this](std::string const& why) {
+                events_.add("error", "connections of snat services may not survive a failover: " + why, {}, true);
+            });
+    }
+    auto const state = node_->status().state;
+    bool const active = state == cluster::node_state::active;
+    serving_ = active || (serving_ && state == cluster::node_state::releasing);
+    translations_->follow({std::move(sources), active, serving_ && replicator_->status().connected});
 }
 
 /// A node that is not active, or not for long, answers no packet of a connection that it may yet be told of.

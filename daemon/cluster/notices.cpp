@@ -108,6 +108,7 @@ void core::node_event(cluster::node_event const& e) {
     if (e.kind == "state" && paired()) {
         state_changed(e.state);
     }
+    follow_translations();
     tell_guardian();
     update_fitness();
 }
@@ -162,6 +163,12 @@ void core::peer_stream(std::string_view channel, std::string_view bytes) {
         }
         return;
     }
+    if (channel == "translations") {
+        if (translations_) {
+            translations_->from_peer(bytes);
+        }
+        return;
+    }
     if (channel != "persistence") {
         return;
     }
@@ -181,6 +188,7 @@ void core::peer_connected(bool connected) {
         send_tables_to_peer();
         ask_for_connections();
     }
+    follow_translations();
     update_fitness();
 }
 

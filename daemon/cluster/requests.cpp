@@ -143,6 +143,7 @@ void core::survey(std::function<void(overview const&)> done) {
                       .replication = replicator_ ? &replication : nullptr,
                       .relay = relay_.get(),
                       .relay_error = relay_error_,
+                      .translations = translations_ ? translations_->counted() : translation_relay::numbers{},
                       .ready = layer4_ready_ && listeners_ready_,
                       .config_dir = ctx_.config_dir.string(),
                       .edited = edited(),

@@ -129,6 +129,8 @@ json::object connection_sync_json(overview const& o) {
     return {{"running", o.relay != nullptr},
             {"sent", counted.sent},
             {"received", counted.received},
+            {"translations_sent", o.translations.sent},
+            {"translations_received", o.translations.received},
             {"error", o.relay_error}};
 }
 

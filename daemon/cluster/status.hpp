@@ -4,6 +4,7 @@
 #include "cluster/connection_relay.hpp"
 #include "cluster/running_config.hpp"
 #include "cluster/server_states.hpp"
+#include "cluster/translation_relay.hpp"
 
 #include <balance/status.hpp>
 #include <cluster/node.hpp>
@@ -40,6 +41,7 @@ struct overview {
     cluster::replicator_status const* replication = nullptr; ///< null: a single node
     connection_relay const* relay = nullptr; ///< null: connections are not kept alike
     std::string relay_error;
+    translation_relay::numbers translations{}; ///< of snat services
     bool ready = false;
     std::string config_dir;
     std::string edited; ///< empty, or what is to be said of files that differ from what runs

@@ -25,7 +25,7 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     """The longest first, so that the cores have work to the end."""
-    longest = ["test_pair", "test_edits", "test_archive"]
+    longest = ["test_pair", "test_snat_pair", "test_edits", "test_archive"]
     items.sort(key=lambda item: longest.index(item.module.__name__) if item.module.__name__ in longest else len(longest))
 
 

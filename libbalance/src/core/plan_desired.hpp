@@ -5,6 +5,7 @@
 
 #include <balance/service.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -77,8 +78,10 @@ struct packet_rules {
     std::string guarded_interface;
 
     [[nodiscard]] std::size_t size() const noexcept {
+        auto const translated = std::count_if(held_servers.begin(), held_servers.end(),
+                                              [](port_rule const& r) { return r.to.has_value(); }); // two rules each
         return marks.size() + sources.size() + (masquerade.machines.empty() ? 0 : 1) + pages.size() + held_clients.size() +
-               held_servers.size() + (guarded_interface.empty() ? 0 : 1);
+               held_servers.size() + static_cast<std::size_t>(translated) + (guarded_interface.empty() ? 0 : 1);
     }
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
     bool operator==(packet_rules const&) const = default;

@@ -140,7 +140,9 @@ std::string from_server(ipvs::port_rule const& r) {
 }
 
 /// The hooks come after IPVS has taken what it knows (98 and 99 on the way in, 100 on the way through). Of what only
-/// passes through, connections that this node has seen both ways of are none of a service.
+/// passes through, connections that this node has seen both ways of are none of a service, but for those whose source
+/// was translated for one: their packets come by there when the peer has told of the translation, and IPVS not yet of
+/// the connection.
 std::string held_text(ipvs::packet_rules const& rules) {
     std::string in;
     std::string through;
@@ -150,8 +152,9 @@ std::string held_text(ipvs::packet_rules const& rules) {
     }
     for (auto const& r : rules.held_servers) {
         if (r.to) {
-            in += from_server(r) + " " + family(*r.to) + " daddr " + r.to->to_string() + " drop" + comment_text(r.service) +
-                  "\n";
+            auto const ours = family(*r.to) + " daddr " + r.to->to_string() + " drop" + comment_text(r.service) + "\n";
+            in += from_server(r) + " " + ours;
+            through += from_server(r) + " ct reply " + ours;
         } else {
             through += from_server(r) + " tcp flags ! 0x2 ct state 0x8 drop" + comment_text(r.service) + "\n";
         }
