@@ -4,6 +4,7 @@
 #include "cluster/core.hpp"
 #include "cluster/monotonic.hpp"
 #include "config/listening.hpp"
+#include "ipc/base64.hpp"
 #include "ipc/values.hpp"
 
 #include <balance/connection_sync.hpp>
@@ -27,14 +28,16 @@ constexpr std::size_t entries_in_a_message = 10'000;
 
 constexpr std::int64_t relay_retry_period_ms = 60'000;
 
-/// Name -> PEM with the key. They go from process to process and nowhere else.
+/// Name -> PEM with the key, in base64: the text around it may be in any encoding. They go from process to process and
+/// nowhere else.
 boost::json::object certificates_of(cluster::generation const& g) {
     constexpr std::string_view folder = "certificates/";
     constexpr std::string_view suffix = ".pem";
     boost::json::object out;
     for (auto const& [name, bytes] : g.files) {
         if (name.starts_with(folder) && name.ends_with(suffix)) {
-            out[name.substr(folder.size(), name.size() - folder.size() - suffix.size())] = bytes;
+            out[name.substr(folder.size(), name.size() - folder.size() - suffix.size())] =
+                ipc::to_base64({reinterpret_cast<std::uint8_t const*>(bytes.data()), bytes.size()});
         }
     }
     return out;

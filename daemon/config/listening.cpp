@@ -75,6 +75,9 @@ balance::configuration restrict_to(balance::configuration c, std::function<bool(
         if (!listens(service)) {
             continue;
         }
+        if (service.tls && service.tls->to_port == 0 && !service.ports.empty()) { // wherever we listen
+            service.tls->to_port = service.ports.front().first;
+        }
         restrict_ports(service.ports, *service.address, has);
         if (service.tls) {
             restrict_ports(service.tls->ports, *service.address, has);

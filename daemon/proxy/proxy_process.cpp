@@ -3,6 +3,7 @@
 
 #include "config/config.hpp"
 #include "config/listening.hpp"
+#include "ipc/base64.hpp"
 #include "ipc/fields.hpp"
 #include "ipc/values.hpp"
 
@@ -31,8 +32,8 @@ std::vector<std::pair<std::string, std::string>> certificates_in(boost::json::ob
     std::vector<std::pair<std::string, std::string>> out;
     if (auto const* all = message.if_contains("certificates"); all != nullptr && all->is_object()) {
         for (auto const& [name, pem] : all->get_object()) {
-            if (pem.is_string()) {
-                out.emplace_back(std::string(name), std::string(pem.get_string()));
+            if (auto const bytes = ipc::from_base64(pem.is_string() ? pem.get_string() : std::string_view())) {
+                out.emplace_back(std::string(name), std::string(bytes->begin(), bytes->end()));
             }
         }
     }

@@ -98,6 +98,7 @@ struct health_check {
 struct tls_termination {
     std::vector<port_range> ports;
     std::string certificate; ///< name of a file in certificates/, without ".pem"
+    std::uint16_t to_port = 0; ///< at servers without a port of their own; 0: the service's first clear port
 
     bool operator==(tls_termination const&) const = default;
 };

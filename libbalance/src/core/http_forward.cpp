@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/http_forward.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -17,10 +18,24 @@ void put(writer& out, std::string_view name, std::string_view value) noexcept {
 template <class Facts>
 bool is_of_connection(head<Facts> const& m, field const& f) noexcept {
     for (std::string_view const name :
-         {"connection", "keep-alive", "proxy-connection", "te", "upgrade", "proxy-authenticate", "proxy-authorization"})
+         {"connection", "keep-alive", "proxy-connection", "te", "upgrade", "http2-settings", "proxy-authenticate",
+          "proxy-authorization"})
         if (same(f.name, name))
             return true;
     return m.drops_named && named_by_connection(m.fields, f.name);
+}
+
+/// Some servers make one variable of fields that differ in case, and in "_" for "-".
+bool same_variable(std::string_view a, std::string_view b) noexcept {
+    auto const folded = [](char c) { return c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [&](char x, char y) { return folded(x) == folded(y); });
+}
+
+/// Fields that only we may say. What a client says in X-Forwarded-For stays, in front of what we add.
+bool is_ours_to_say(field const& f) noexcept {
+    return same_variable(f.name, "x-forwarded-proto") || same(f.name, "forwarded") ||
+           (same_variable(f.name, "x-forwarded-for") && f.name.find('_') != f.name.npos);
 }
 
 void put_upgrade(writer& out, field_list const& fields) noexcept {
@@ -102,10 +117,21 @@ std::string page_of(std::uint16_t status, std::string const& title) {
 
 } // namespace
 
+bool offers_h2c(field_list const& fields) noexcept {
+    auto const all = fields.all();
+    return std::any_of(all.begin(), all.end(), [](field const& f) {
+        if (!same(f.name, "upgrade"))
+            return false;
+        for (auto rest = f.value; rest.size() >= 3; rest.remove_prefix(1))
+            if (same(rest.substr(0, 3), "h2c"))
+                return true;
+        return false;
+    });
+}
+
 bool asks_upgrade(request const& r) noexcept {
-    auto const* to = find(r.fields, "upgrade");
-    // h2c would hide all that follows from us.
-    return r.upgrade && to != nullptr && r.framing == framing::none && !same(to->value.substr(0, 3), "h2c");
+    // HTTP/2 would hide all that follows from us.
+    return r.upgrade && r.framing == framing::none && !offers_h2c(r.fields);
 }
 
 void write(writer& out, request const& r, onward_request const& how) noexcept {
@@ -115,8 +141,7 @@ void write(writer& out, request const& r, onward_request const& how) noexcept {
     for (auto const& f : r.fields.all())
         if (!how.own_cookie.empty() && same(f.name, "cookie"))
             put_cookies(out, f, how.own_cookie);
-        else if (!is_of_connection(r, f) && !(r.host_in_target && same(f.name, "host")) &&
-                 !same(f.name, "x-forwarded-proto")) // only we know
+        else if (!is_of_connection(r, f) && !(r.host_in_target && same(f.name, "host")) && !is_ours_to_say(f))
             put(out, f.name, f.value);
     if (!how.forwarded_for.empty())
         put(out, "X-Forwarded-For", how.forwarded_for);
@@ -131,14 +156,15 @@ void write(writer& out, request const& r, onward_request const& how) noexcept {
 
 void write(writer& out, response const& r, onward_response const& how) noexcept {
     // A length beside chunks, or of a body that cannot be, is not passed on.
-    bool const no_length = r.framing == framing::chunked || r.status < 200 || r.status == 204;
+    bool const no_body_at_all = r.status < 200 || r.status == 204;
+    bool const no_length = r.framing == framing::chunked || no_body_at_all;
     char const status[3] = {static_cast<char>('0' + r.status / 100), static_cast<char>('0' + r.status / 10 % 10),
                             static_cast<char>('0' + r.status % 10)};
     out << "HTTP/1.1 " << std::string_view(status, 3) << " " << r.reason << crlf;
     bool length_told = false;
     for (auto const& f : r.fields.all()) {
         bool const length = same(f.name, "content-length");
-        if (is_of_connection(r, f) || (length && (no_length || std::exchange(length_told, true))))
+        if (is_of_connection(r, f) || (no_body_at_all && same(f.name, "transfer-encoding")) || (length && (no_length || std::exchange(length_told, true))))
             continue;
         put(out, f.name, f.value);
     }

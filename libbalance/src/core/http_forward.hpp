@@ -37,6 +37,9 @@ private:
 /// Does it ask for another protocol, of those that may pass? The server's 101 then makes a tunnel of the connection.
 bool asks_upgrade(request const& r) noexcept;
 
+/// Is HTTP/2 in clear among the protocols of its Upgrade fields?
+bool offers_h2c(field_list const& fields) noexcept;
+
 struct onward_request {
     std::string_view forwarded_for{}; ///< the client's address; empty: not told
     bool close = false;             ///< the server's connection ends with the answer

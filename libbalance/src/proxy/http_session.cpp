@@ -43,8 +43,10 @@ void http_session::start(arrival a) {
     client_.socket = std::move(arrival_.socket);
     client_.end = {.fd = client_.socket.get()};
     client_text_ = arrival_.client.to_string();
-    rules_ = arrival_.service->rules();
+    method_.clear();
     who_ = {.client = arrival_.client};
+    int const one = 1;
+    ::setsockopt(client_.end.fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
     number_ = worker_.next_number();
     turn_ = 0;
     half_closed_ = false;
@@ -70,7 +72,8 @@ void http_session::client_ready(std::uint32_t events) {
     if (phase_ == phase::ended)
         return; // closed earlier in this batch
     client_.end.note(events);
-    if ((events & (EPOLLERR | EPOLLHUP)) != 0 && phase_ != phase::tunnel)
+    bool const gone = (events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && phase_ != phase::last_words);
+    if (gone && phase_ != phase::tunnel)
         return finish(true); // nobody is left to answer
     run();
 }
@@ -162,9 +165,10 @@ void http_session::read_request() {
 void http_session::take_request(std::string_view head) {
     auto& r = worker_.scratch().request;
     auto const status = http::parse(head, r);
-    method_ = r.method;
+    method_ = status == 0 ? r.method : std::string_view();
     if (status != 0)
         return refuse(status);
+    rules_ = arrival_.service->rules();
     client_minor_ = r.minor;
     asks_upgrade_ = http::asks_upgrade(r);
     repeatable_ = http::is_idempotent(r.method);
@@ -232,35 +236,40 @@ void http_session::connect_next() {
         auto target = choice_.server->target;
         if (target.port == 0)
             target.port = arrival_.port;
-        link_ = worker_.links().take(*choice_.server, target.port, repeatable_ ? 0 : number_);
+        auto const tls = choice_.fallback ? nullptr : arrival_.service->tls_to_servers();
+        link_ = worker_.links().take(*choice_.server, {target.port, tls != nullptr, repeatable_ ? 0 : number_});
         if (link_) {
             use_link();
             return connected();
         }
-        if (connect_to(target))
+        if (connect_to(target, tls.get()))
             return enter(phase::connecting);
         leave_server(false);
     }
     refuse(503);
 }
 
-bool http_session::connect_to(endpoint const& target) {
+bool http_session::connect_to(endpoint const& target, tls_context const* tls) {
     sockaddr_storage name;
     socklen_t const size = to_sockaddr(target, name);
     link_ = std::make_unique<server_link>(worker_.links(), choice_.server);
-    link_->socket = descriptor(::socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    int const fd = link_->socket.get();
-    if (fd < 0) {
-        if (is_shortage(errno))
-            worker_.rest();
-        return false;
+    auto const open = [&] { return ::socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); };
+    link_->socket = descriptor(open());
+    if (!link_->socket.is_open() && is_shortage(errno)) { // what nobody uses makes room
+        worker_.rest();
+        worker_.links().close_all();
+        link_->socket = descriptor(open());
     }
+    int const fd = link_->socket.get();
+    if (fd < 0)
+        return false;
     int const one = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
     link_->end = {.fd = fd};
     link_->life = choice_.life;
     link_->port = target.port;
-    if (auto const tls = choice_.fallback ? nullptr : arrival_.service->tls_to_servers()) {
+    if (tls != nullptr) {
         link_->tls = tls->begin(fd);
         link_->end.tls = link_->tls.get();
         if (!link_->tls)
@@ -324,7 +333,7 @@ void http_session::take_answer(std::string_view head) {
     auto& r = worker_.scratch().response;
     bool good = http::parse(head, method_ == "HEAD", r);
     bool const upgraded = r.status == 101;
-    good = good && (!upgraded || (asks_upgrade_ && r.upgrade));
+    good = good && (!upgraded || (asks_upgrade_ && r.upgrade && !http::offers_h2c(r.fields)));
     good = good && !(client_minor_ == 0 && (r.framing == http::framing::chunked || r.status < 200));
     if (!good)
         return refuse(502);
@@ -385,10 +394,8 @@ void http_session::end_exchange() {
     bool const all_sent = up_.body.complete() && !up_.has_to_send() && !gave_up_;
     leave_server(all_sent && server_stays_ && down_.unread().empty() && !link_->end.last_words);
     down_.clear();
-    if (all_sent && client_stays_)
-        enter(phase::idle);
-    else
-        enter(phase::last_words);
+    method_.clear();
+    enter(all_sent && client_stays_ ? phase::idle : phase::last_words);
 }
 
 // ---- another protocol ----
@@ -439,8 +446,8 @@ void http_session::say_last_words() {
     if (!std::exchange(half_closed_, true)) // each call would be an event again
         end_sending(client_.end);
     while (true) {
-        auto const got = up_.receive(client_.end);
         up_.discard();
+        auto const got = up_.receive(client_.end);
         if (got == transfer::blocked || (got == transfer::done && turn_is_over()))
             return up_.release();
         if (got != transfer::done)
@@ -493,6 +500,10 @@ void http_session::check_time(clock_time now) {
         connect_failed();
         break;
     case phase::answer:
+        if (!up_.body.complete() && !up_.has_to_send() && silent >= limits.body_timeout) {
+            refuse(408);
+            break;
+        }
         if (silent < limits.idle_timeout)
             return;
         refuse(504);

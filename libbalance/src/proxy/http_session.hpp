@@ -69,7 +69,8 @@ private:
     void take_request(std::string_view head);
     void send_request();
     void connect_next();
-    [[nodiscard]] bool connect_to(endpoint const& target);
+    /// `tls`: null in clear.
+    [[nodiscard]] bool connect_to(endpoint const& target, tls_context const* tls);
     void use_link();
     void connected();
     void connect_failed();

@@ -89,8 +89,13 @@ struct proxy::impl {
         std::shared_ptr<layer7::tls_context const> context;
     };
 
-    void serve(virtual_service const& s, layer7::state_lookup const& states, places& where);
-    result<std::shared_ptr<layer7::tls_context const>> to_clients(configuration const& c, virtual_service const& s);
+    struct certified {
+        std::shared_ptr<layer7::tls_context const> context; ///< null: no TLS
+        std::string fault;                                  ///< why it is not the one configured; empty: it is
+    };
+
+    void serve(virtual_service const& s, bool with_tls, layer7::state_lookup const& states, places& where);
+    certified to_clients(configuration const& c, virtual_service const& s);
     void drop_all_but(std::set<std::string> const& served);
     void settle_early_entries(std::string const& name, service& s);
 
@@ -116,7 +121,7 @@ proxy::impl::impl(settings s) : listeners(crew) {
         w->start();
 }
 
-void proxy::impl::serve(virtual_service const& s, layer7::state_lookup const& states, places& where) {
+void proxy::impl::serve(virtual_service const& s, bool with_tls, layer7::state_lookup const& states, places& where) {
     auto const algorithm = core::parse_algorithm(s.balance).value();
     auto& slot = services[s.name];
     bool const fresh = slot == nullptr;
@@ -128,37 +133,40 @@ void proxy::impl::serve(virtual_service const& s, layer7::state_lookup const& st
     auto const add = [&](port_range const& range, bool tls) {
         for (unsigned n = range.first; n <= range.last; ++n) {
             auto const port = static_cast<std::uint16_t>(n);
-            auto const to = tls && !s.ports.empty() ? s.ports.front().first : port;
+            auto const clear = s.tls && s.tls->to_port != 0 ? s.tls->to_port
+                               : s.ports.empty()            ? port
+                                                            : s.ports.front().first;
+            auto const to = tls ? clear : port;
             where.emplace(endpoint{*s.address, port}, layer7::place{slot, s.name, tls, to});
         }
     };
     for (auto const& range : s.ports)
         add(range, false);
-    for (auto const& range : s.tls ? s.tls->ports : std::vector<port_range>())
+    for (auto const& range : with_tls ? s.tls->ports : std::vector<port_range>())
         add(range, true);
 }
 
-/// The one in use as long as the certificate's text is the same, so that clients can resume their sessions.
-result<std::shared_ptr<layer7::tls_context const>> proxy::impl::to_clients(configuration const& c,
-                                                                           virtual_service const& s) {
+/// The one in use as long as the certificate's text is the same, so that clients can resume their sessions; and as long as
+/// a new one cannot be used, so that a mistake does not end the service.
+proxy::impl::certified proxy::impl::to_clients(configuration const& c, virtual_service const& s) {
     if (!s.tls) {
         certificates.erase(s.name);
-        return nullptr;
+        return {};
     }
-    auto const found = std::find_if(c.certificates.begin(), c.certificates.end(),
-                                    [&](auto const& known) { return known.first == s.tls->certificate; });
-    if (found == c.certificates.end())
-        return make_error(errc::not_found, "there is no certificate " + in_quotes(s.tls->certificate) +
-                                               "; put it into certificates/ and apply");
     auto& known = certificates[s.name];
+    auto const name = "certificate " + in_quotes(s.tls->certificate);
+    auto const found = std::find_if(c.certificates.begin(), c.certificates.end(),
+                                    [&](auto const& known_one) { return known_one.first == s.tls->certificate; });
+    if (found == c.certificates.end())
+        return {known.context, "TLS: there is no " + name + "; put it into certificates/ and apply"};
     if (known.context && known.pem == found->second)
-        return known.context;
+        return {known.context, {}};
     auto made = layer7::tls_context::for_clients(found->second, s.name);
     if (!made)
-        return make_error(errc::invalid_configuration,
-                          "certificate " + in_quotes(s.tls->certificate) + " cannot be used: " + made.error().detail);
+        return {known.context, "TLS: " + name + " cannot be used: " + made.error().detail +
+                                   (known.context ? "; the one before stays in use" : "; the TLS ports are closed")};
     known = {found->second, *made};
-    return known.context;
+    return {known.context, {}};
 }
 
 void proxy::impl::drop_all_but(std::set<std::string> const& served) {
@@ -166,6 +174,7 @@ void proxy::impl::drop_all_but(std::set<std::string> const& served) {
         if (served.contains(known.first))
             return false;
         known.second->close();
+        certificates.erase(known.first);
         return cut = true;
     });
 }
@@ -214,13 +223,12 @@ void proxy::apply(configuration const& desired, std::span<server_state const> st
         impl::listed item{s.name, obstacle(s), {}};
         for (auto const& r : s.servers)
             item.servers.push_back(r.name);
-        auto const tls = item.not_served.empty() ? impl_->to_clients(desired, s) : nullptr;
-        if (!tls)
-            item.not_served = tls.error().detail;
         if (item.not_served.empty()) {
-            impl_->serve(s, lookup, where);
-            impl_->services.at(s.name)->set_tls(*tls, s.re_encrypt ? impl_->to_servers : nullptr);
+            auto const tls = impl_->to_clients(desired, s);
+            impl_->serve(s, tls.context != nullptr, lookup, where);
+            impl_->services.at(s.name)->set_tls(tls.context, s.re_encrypt ? impl_->to_servers : nullptr);
             served.insert(s.name);
+            item.not_served = tls.fault;
         }
         impl_->list.push_back(std::move(item));
     }

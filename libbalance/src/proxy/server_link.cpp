@@ -19,14 +19,15 @@ void server_link::ready(std::uint32_t events) {
         home_.broken(*this);
 }
 
-std::unique_ptr<server_link> link_pool::take(backend const& server, std::uint16_t port, std::uint64_t only_of) {
+std::unique_ptr<server_link> link_pool::take(backend const& server, wish const& w) {
     auto const found = idle_.find(&server);
     if (found == idle_.end())
         return nullptr;
     auto& list = found->second;
     auto const life = server.life.load(std::memory_order_relaxed);
     auto const fits = std::find_if(list.rbegin(), list.rend(), [&](auto const& l) {
-        return l->port == port && l->life == life && (only_of == 0 || l->last_user == only_of);
+        return l->port == w.port && l->life == life && (l->tls != nullptr) == w.tls &&
+               (w.only_of == 0 || l->last_user == w.only_of);
     });
     if (fits == list.rend())
         return nullptr;
@@ -34,7 +35,11 @@ std::unique_ptr<server_link> link_pool::take(backend const& server, std::uint16_
     list.erase(std::next(fits).base());
     if (list.empty())
         idle_.erase(found);
-    return out;
+    out->end.readable = true; // what came a moment ago may not have been told of yet
+    if (is_silent(out->end))
+        return out;
+    close(std::move(out));
+    return take(server, w);
 }
 
 void link_pool::keep(std::unique_ptr<server_link> link) {
@@ -84,8 +89,10 @@ void link_pool::sweep(std::chrono::milliseconds longest) {
 }
 
 void link_pool::close_all() {
+    for (auto& [server, list] : idle_)
+        for (auto& link : list)
+            close(std::move(link));
     idle_.clear();
-    closed_.clear();
 }
 
 } // namespace balance::layer7

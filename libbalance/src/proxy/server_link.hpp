@@ -56,8 +56,14 @@ class link_pool {
 public:
     explicit link_pool(event_loop& loop) : loop_(loop) {}
 
-    /// The connection to a server that was used last, or null. `only_of`: none but that session's own.
-    [[nodiscard]] std::unique_ptr<server_link> take(backend const& server, std::uint16_t port, std::uint64_t only_of);
+    struct wish {
+        std::uint16_t port = 0;
+        bool tls = false;
+        std::uint64_t only_of = 0; ///< number of the session whose own it must be; 0: anybody's
+    };
+    /// The connection to a server that was used last, or null. One on which anything has come since is closed: it would be
+    /// taken for the next answer.
+    [[nodiscard]] std::unique_ptr<server_link> take(backend const& server, wish const& w);
     /// Keeps a connection for the next request.
     void keep(std::unique_ptr<server_link> link);
     /// Closes it after the running batch of events, which may name it.

@@ -137,6 +137,7 @@ void tcp_session::connected() {
     if (auto const tls = choice_.fallback ? nullptr : arrival_.service->tls_to_servers()) {
         server_.tls = tls->begin(server_.end.fd);
         server_.end.tls = server_.tls.get();
+        server_.end.readable = true; // reading begins the handshake, also where the server is to speak first
         if (!server_.tls)
             return finish(true);
     }

@@ -43,7 +43,9 @@ result<> use_certificates(SSL_CTX* c, std::string const& pem) {
             X509_free(link);
             return refused("its chain cannot be used");
         }
-    ERR_clear_error(); // the end of the text
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) // that is the end of the text
+        return refused("its chain cannot be read");
+    ERR_clear_error();
     return {};
 }
 

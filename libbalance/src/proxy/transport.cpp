@@ -71,7 +71,27 @@ void relay_end::note(std::uint32_t events) noexcept {
         last_words = true;
 }
 
+bool is_silent(relay_end& end) noexcept {
+    if (end.last_words)
+        return false;
+    char one = 0;
+    if (end.tls != nullptr) {
+        if (SSL_has_pending(end.tls) == 0 && !end.readable)
+            return true;
+        ERR_clear_error();
+        std::size_t got = 0;
+        int const returned = SSL_peek_ex(end.tls, &one, sizeof one, &got);
+        return returned != 1 && tls_outcome(end, returned).outcome == transfer::blocked;
+    }
+    if (!end.readable)
+        return true;
+    end.readable = ::recv(end.fd, &one, sizeof one, MSG_PEEK | MSG_DONTWAIT) >= 0 || !is_refusal(errno);
+    return !end.readable;
+}
+
 transferred receive(relay_end& from, char* into, std::size_t size) noexcept {
+    if (size == 0)
+        return {}; // recv() would say that the sender has ended
     if (from.tls != nullptr)
         return receive_tls(from, into, size);
     while (from.readable) {

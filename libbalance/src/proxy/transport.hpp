@@ -43,6 +43,10 @@ struct transferred {
 /// Writes once, as much as is taken of two pieces, of which either may be empty. In TLS short pieces go together.
 [[nodiscard]] transferred send(relay_end& to, std::array<iovec, 2> const& pieces) noexcept;
 
+/// Is nothing there to be read, neither in the socket nor within TLS? What is left over of one exchange must not be taken
+/// for the answer of the next.
+[[nodiscard]] bool is_silent(relay_end& end) noexcept;
+
 /// Nothing more will be sent; reading goes on.
 void end_sending(relay_end& to) noexcept;
 

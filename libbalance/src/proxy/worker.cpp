@@ -104,8 +104,13 @@ void worker::accept(acceptor& a) {
             ::accept4(a.socket->descriptor(), reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             auto const& where = a.where;
-            settle({descriptor(fd), to_address(from), where.to_port, where.tls ? where.service->tls_to_clients() : nullptr,
-                    where.service});
+            auto tls = where.tls ? where.service->tls_to_clients() : nullptr;
+            if (where.tls && !tls) { // its certificate is gone, and the socket soon too
+                ::close(fd);
+                crew_.connections.fetch_sub(1, std::memory_order_relaxed);
+                continue;
+            }
+            settle({descriptor(fd), to_address(from), where.to_port, std::move(tls), where.service});
             continue;
         }
         crew_.connections.fetch_sub(1, std::memory_order_relaxed);

@@ -181,6 +181,11 @@ TEST_CASE("what is passed on of a request") {
     // h2c and an upgrade that Connection does not name stay behind.
     CHECK(onward("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n",
                  "") == "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    CHECK(onward("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket, H2C\r\nHTTP2-Settings: x\r\n\r\n", "") ==
+          "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    // What only we may say, however it is spelled.
+    CHECK(onward("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\nX_FORWARDED_PROTO: https\r\nx_forwarded-for: 1\r\n"
+                 "Forwarded: for=1\r\n\r\n", "") == "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     CHECK(onward("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n", "") == "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 }
 

@@ -386,6 +386,25 @@ TEST_CASE("another protocol after 101", "[http]") {
     CHECK(client.error() == 0);
 }
 
+TEST_CASE("a malformed request after HEAD is answered with a page", "[http]") {
+    recording_server server("one");
+    http_service p(server);
+    tcp_client client(p.port);
+    server.answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    client.send("HEAD / HTTP/1.1\r\nHost: web\r\n\r\n");
+    receive_answer(client);
+    client.send("nonsense\r\n\r\n");
+    CHECK(receive_answer(client).ends_with("</html>\n"));
+}
+
+TEST_CASE("a client that stops in the middle of a body", "[http]") {
+    recording_server server("one");
+    http_service p({.threads = 1, .body_timeout = balance::milliseconds{300}});
+    p.add_server("one", server.port());
+    p.apply();
+    CHECK(ask(p.port, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc").starts_with("HTTP/1.1 408 "));
+}
+
 TEST_CASE("clients that are slow with a head, or say nothing", "[http]") {
     recording_server server("one");
     http_service p({.threads = 1, .head_timeout = balance::milliseconds{300}, .keep_alive_timeout = balance::milliseconds{300}});

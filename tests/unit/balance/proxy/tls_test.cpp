@@ -7,7 +7,7 @@
 #include <boost/asio/connect.hpp>
 #include <catch2/catch.hpp>
 
-#include <openssl/err.h>
+#include <netinet/tcp.h>
 
 using namespace test;
 
@@ -50,6 +50,8 @@ struct tls_client {
     ssl::stream<tcp::socket> stream;
     boost::system::error_code error;
 };
+
+void cork(tcp::socket& s, int on) { ::setsockopt(s.native_handle(), IPPROTO_TCP, TCP_CORK, &on, sizeof on); }
 
 std::string const request = "GET / HTTP/1.1\r\nHost: web\r\n\r\n";
 std::string const answer = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none";
@@ -161,6 +163,8 @@ TEST_CASE("a certificate that is missing or cannot be used says why, and nothing
         return p.status().not_served;
     };
     CHECK(why({}).find("there is no certificate \"web\"") != std::string::npos);
+    CHECK(tcp_client(p.port).error() == 0); // the clear port is served all the same
+    CHECK(tcp_client(p.tls_port).error() == ECONNREFUSED);
     CHECK(why({{"web", "nonsense"}}).find("no usable certificate") != std::string::npos);
     CHECK(why({{"web", p.own.pem()}}).find("no private key") != std::string::npos);
     certificate const other("other");
@@ -168,6 +172,77 @@ TEST_CASE("a certificate that is missing or cannot be used says why, and nothing
     CHECK(wrong.find("key is not the certificate's") != std::string::npos);
     CHECK(wrong.find("BEGIN") == std::string::npos);
     CHECK(why({{"web", p.own.key_pem() + p.own.pem()}}).empty()); // in any order
+}
+
+TEST_CASE("what a server says too much in TLS is no answer to the next client", "[tls]") {
+    certificate const of_server("server");
+    ssl::context context(ssl::context::tls_server);
+    of_server.use_in(context);
+    threaded_server server([&](tcp::socket& s) -> boost::asio::awaitable<void> {
+        ssl::stream<tcp::socket&> tls(s, context);
+        auto const [failed] = co_await tls.async_handshake(ssl::stream_base::server, no_throw);
+        std::string bytes;
+        auto into = boost::asio::dynamic_buffer(bytes);
+        while (!failed) {
+            auto const [ec, size] = co_await boost::asio::async_read_until(tls, into, "\r\n\r\n", no_throw);
+            if (ec)
+                co_return;
+            bool const head = bytes.starts_with("HEAD ");
+            bytes.erase(0, size);
+            std::string const good = head ? "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" : http_answer("good");
+            cork(s, true); // two records, one packet
+            co_await boost::asio::async_write(tls, boost::asio::buffer(good), no_throw);
+            if (head)
+                co_await boost::asio::async_write(tls, boost::asio::buffer(http_answer("evil")), no_throw);
+            cork(s, false);
+        }
+    });
+    tls_service p(balance::mode::http, true);
+    p.add_server("one", server.port());
+    p.apply();
+    for (int i = 0; i < 20; ++i) {
+        tcp_client first(p.port);
+        first.send("HEAD / HTTP/1.1\r\nHost: web\r\n\r\n");
+        std::string const wanted = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
+        REQUIRE(first.receive(wanted.size()) == wanted);
+        tcp_client second(p.port);
+        second.send(request);
+        REQUIRE(second.receive(http_answer("good").size()) == http_answer("good"));
+    }
+}
+
+TEST_CASE("servers are spoken to in TLS from the next request on, not when old connections have gone", "[tls]") {
+    recording_server server("one");
+    tls_service p(balance::mode::http);
+    p.add_server("one", server.port());
+    p.apply();
+    tcp_client client(p.port);
+    client.send(request);
+    CHECK(client.receive(answer.size()) == answer);
+    p.service().re_encrypt = true;
+    p.apply();
+    client.send(request);
+    CHECK(eventually([&] { return server.connections() == 2; })); // a new one, of which it understands nothing
+    CHECK(server.asked().size() == 1);
+}
+
+TEST_CASE("mode tcp and re_encrypt: a server that speaks first", "[tls]") {
+    certificate const of_server("server");
+    ssl::context context(ssl::context::tls_server);
+    of_server.use_in(context);
+    threaded_server server([&](tcp::socket& s) -> boost::asio::awaitable<void> {
+        ssl::stream<tcp::socket&> tls(s, context);
+        auto const [failed] = co_await tls.async_handshake(ssl::stream_base::server, no_throw);
+        if (!failed)
+            co_await boost::asio::async_write(tls, boost::asio::buffer(std::string("welcome")), no_throw);
+        boost::asio::steady_timer timer(s.get_executor(), std::chrono::seconds(5));
+        co_await timer.async_wait(no_throw);
+    });
+    tls_service p(balance::mode::tcp, true);
+    p.add_server("one", server.port());
+    p.apply();
+    tcp_client client(p.port);
+    CHECK(client.receive(7) == "welcome");
 }
 
 TEST_CASE("a new certificate is there for the next client, and the last one goes on", "[tls]") {
