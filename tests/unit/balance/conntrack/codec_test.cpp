@@ -110,9 +110,8 @@ entry entered(int protocol, std::uint32_t timeout) {
 TEST_CASE("a translated connection is entered as conntrack enters it") {
     auto six = tcp6(40000, 12345);
     six.timeout = 903;
-    auto const [words, e] = GENERATE_COPY(
-        table<std::string, entry>({{"-I -p tcp -s 192", entered(6, 900)}, {"-I -p udp", entered(17, 901)},
-                                   {"-I -p tcp -s 2001", six}}));
+    auto const [words, e] = GENERATE_COPY(table<std::string, entry>(
+        {{"-I -p tcp -s 192", entered(6, 900)}, {"-I -p udp", entered(17, 901)}, {"-I -p tcp -s 2001", six}}));
     auto const theirs = of(words, false).front();
     auto const ours = encode_creation(e);
     CHECK(header_of(ours).nlmsg_type == header_of(theirs).nlmsg_type);

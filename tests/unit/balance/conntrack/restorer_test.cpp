@@ -63,7 +63,8 @@ private:
         boost::asio::ip::address_v4::bytes_type raw{};
         std::memcpy(raw.data(), address.data(), raw.size());
         out.address = boost::asio::ip::address_v4(raw);
-        out.port = static_cast<std::uint16_t>(std::to_integer<unsigned>(port[0]) << 8 | std::to_integer<unsigned>(port[1]));
+        out.port =
+            static_cast<std::uint16_t>(std::to_integer<unsigned>(port[0]) << 8 | std::to_integer<unsigned>(port[1]));
         return out;
     }
 
