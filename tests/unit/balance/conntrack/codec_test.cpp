@@ -212,8 +212,9 @@ TEST_CASE("a message that is cut off, or of another kind, is none") {
     other = whole;
     other[4] = std::byte{1}; // a question
     CHECK_FALSE(decode(other));
-    auto zoned = whole;
-    balance::ipvs::attribute_writer(zoned).put_value(CTA_ZONE, std::uint16_t{0x100});
+    balance::ipvs::attribute_writer with_zone(whole);
+    with_zone.put_value(CTA_ZONE, std::uint16_t{0x100});
+    auto zoned = with_zone.take();
     auto const size = static_cast<std::uint32_t>(zoned.size());
     std::memcpy(zoned.data(), &size, sizeof size);
     CHECK_FALSE(decode(zoned));

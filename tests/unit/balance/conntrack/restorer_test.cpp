@@ -106,7 +106,9 @@ private:
                     original.assign(a->payload.begin(), a->payload.end());
                 }
             }
-            balance::ipvs::attribute_writer(request).put(CTA_TUPLE_REPLY, original);
+            balance::ipvs::attribute_writer both(request);
+            both.put(CTA_TUPLE_REPLY, original);
+            request = both.take();
             auto const size = static_cast<std::uint32_t>(request.size());
             std::memcpy(request.data(), &size, sizeof size);
         }
