@@ -17,14 +17,15 @@
 namespace dyad {
 
 /// Carries what this node's kernel translates for clients of snat services to the peer, and what the peer tells into
-/// this kernel. `balance::translation_sync` and its blocking calls are on a thread of its own; all else is the caller's.
+/// this kernel. `balance::translation_sync` and its blocking calls are on a thread of its own; all else is the
+/// caller's.
 ///
 /// Changes are told five times a second at most; everything when the peer comes, when this node begins to serve, when
 /// something was lost, and every five minutes.
 class translation_relay {
 public:
-    /// `send` gives bytes to the peer; false when they did not go. `report` is told why translations are not kept alike,
-    /// each reason once.
+    /// `send` gives bytes to the peer; false when they did not go. `report` is told why translations are not kept
+    /// alike, each reason once.
     translation_relay(boost::asio::any_io_executor home, std::function<bool(std::string_view)> send,
                       std::function<void(std::string const&)> report);
     translation_relay(translation_relay const&) = delete;

@@ -51,8 +51,9 @@ public:
     /// What changed since the last call, for the peer; of each connection the last state.
     [[nodiscard]] std::vector<message> changes();
 
-    /// All that there are, for a peer that may know nothing or something else, in messages to be restored in this order;
-    /// of more than 262,144 those that the kernel names first. Errors: `not_permitted`, `not_supported`, `io_error`.
+    /// All that there are, for a peer that may know nothing or something else, in messages to be restored in this
+    /// order; of more than 262,144 those that the kernel names first. Errors: `not_permitted`, `not_supported`,
+    /// `io_error`.
     [[nodiscard]] result<std::vector<message>> all();
 
     struct outcome {
@@ -61,8 +62,8 @@ public:
         std::string why;         ///< it refused the last one
     };
 
-    /// Enters what the peer says. A node that serves (`serving`) knows better than the peer: there nothing is removed or
-    /// changed. Errors: `protocol_error` for what no peer of this version says, and those of `all`.
+    /// Enters what the peer says. A node that serves (`serving`) knows better than the peer: there nothing is removed
+    /// or changed. Errors: `protocol_error` for what no peer of this version says, and those of `all`.
     result<outcome> restore(std::span<std::byte const> said, bool serving);
 
 private:

@@ -16,19 +16,21 @@
 namespace balance::conntrack {
 namespace {
 
-constexpr std::size_t requests_at_once = 64; ///< their answers fit into a receive buffer of the default size
+constexpr std::size_t requests_at_once = 64;     ///< their answers fit into a receive buffer of the default size
 constexpr std::size_t largest_datagram = 32'768; // the kernel fills no more of a dump at a time
 constexpr timeval answer_limit{10, 0};           // loading its module is part of an answer
 
 error channel_error(int code) {
     if (code == EPERM || code == EACCES) {
-        return make_error(errc::not_permitted,
-                          "the kernel's connection tracking needs the privilege CAP_NET_ADMIN; run as root or grant the "
-                          "capability");
+        return make_error(
+            errc::not_permitted,
+            "the kernel's connection tracking needs the privilege CAP_NET_ADMIN; run as root or grant the "
+            "capability");
     }
     if (code == EINVAL || code == EOPNOTSUPP) {
-        return make_error(errc::not_supported, "this kernel's connection tracking cannot be read; load the modules with "
-                                               "\"modprobe -a nf_conntrack_netlink nf_nat\"");
+        return make_error(errc::not_supported,
+                          "this kernel's connection tracking cannot be read; load the modules with "
+                          "\"modprobe -a nf_conntrack_netlink nf_nat\"");
     }
     return make_error(errc::io_error, std::string("the kernel's connection tracking: ") + std::strerror(code));
 }

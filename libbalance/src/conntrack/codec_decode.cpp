@@ -124,9 +124,8 @@ bool decode_state(byte_span nest, entry& out) {
     return walk(nest, [&](attribute const& a) {
         switch (a.type) {
         case CTA_PROTOINFO_TCP:
-            return walk(a.payload, [&](attribute const& b) {
-                return b.type != CTA_PROTOINFO_TCP_STATE || take_8(b, out.state);
-            });
+            return walk(a.payload,
+                        [&](attribute const& b) { return b.type != CTA_PROTOINFO_TCP_STATE || take_8(b, out.state); });
         case CTA_PROTOINFO_SCTP:
             return decode_sctp(a.payload, out);
         default:

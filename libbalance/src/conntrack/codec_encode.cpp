@@ -8,8 +8,9 @@
 #include <linux/netlink.h>
 #include <netinet/in.h>
 
+#include <array>
+#include <cstddef>
 #include <cstring>
-#include <utility>
 
 namespace balance::conntrack {
 namespace {
@@ -18,30 +19,36 @@ using ipvs::attribute_writer;
 
 constexpr std::uint32_t worth_keeping = IPS_ASSURED | IPS_SRC_NAT;
 
-/// A message that grows; its header is put in front at the end.
+/// A message that grows; its netlink header is filled in at the end.
 class request {
 public:
-    request(int operation, std::uint16_t flags, std::uint8_t family) : operation_(operation), flags_(flags) {
-        nfgenmsg const head{family, NFNETLINK_V0, 0};
-        content_.resize(sizeof(nlmsghdr));
-        auto const raw = std::as_bytes(std::span(&head, 1));
-        content_.insert(content_.end(), raw.begin(), raw.end());
-    }
+    request(int operation, std::uint16_t flags, std::uint8_t family)
+        : operation_(operation), flags_(flags), writer_(head(family)) {}
+
     attribute_writer& attributes() noexcept { return writer_; }
     bytes finish() {
+        auto out = writer_.take();
         nlmsghdr header{};
-        header.nlmsg_len = static_cast<std::uint32_t>(content_.size());
+        header.nlmsg_len = static_cast<std::uint32_t>(out.size());
         header.nlmsg_type = static_cast<std::uint16_t>(NFNL_SUBSYS_CTNETLINK << 8 | operation_);
         header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags_);
-        std::memcpy(content_.data(), &header, sizeof header);
-        return std::move(content_);
+        std::memcpy(out.data(), &header, sizeof header);
+        return out;
     }
 
 private:
+    using heads = std::array<std::byte, sizeof(nlmsghdr) + sizeof(nfgenmsg)>;
+
+    static heads head(std::uint8_t family) {
+        heads out{};
+        nfgenmsg const behind{family, NFNETLINK_V0, 0};
+        std::memcpy(out.data() + sizeof(nlmsghdr), &behind, sizeof behind);
+        return out;
+    }
+
     int operation_;
     std::uint16_t flags_;
-    bytes content_;
-    attribute_writer writer_{content_};
+    attribute_writer writer_;
 };
 
 void put_address(attribute_writer& out, address const& a, std::uint16_t v4_type, std::uint16_t v6_type) {

@@ -31,11 +31,11 @@ struct key {
 /// A connection that the kernel tracks.
 struct entry {
     conntrack::key key;
-    tuple reply;                          ///< as the server sends: to the translated address and port
-    std::uint8_t state = 0;               ///< TCP, SCTP: a number of the kernel's; else 0
-    std::array<std::uint32_t, 2> tags{};  ///< SCTP: the verification tags of both directions; else 0
-    std::uint32_t timeout = 0;            ///< seconds that are left if no packet comes
-    std::uint32_t status = 0;             ///< IPS_ bits of linux/netfilter/nf_conntrack_common.h
+    tuple reply;                         ///< as the server sends: to the translated address and port
+    std::uint8_t state = 0;              ///< TCP, SCTP: a number of the kernel's; else 0
+    std::array<std::uint32_t, 2> tags{}; ///< SCTP: the verification tags of both directions; else 0
+    std::uint32_t timeout = 0;           ///< seconds that are left if no packet comes
+    std::uint32_t status = 0;            ///< IPS_ bits of linux/netfilter/nf_conntrack_common.h
 
     bool operator==(entry const&) const = default;
 };

@@ -19,8 +19,8 @@
 namespace balance::conntrack {
 namespace {
 
-constexpr int most_at_once = 65'536;      ///< notices, before whoever waits for the caller has a turn
-constexpr int receive_buffer = 8 << 20;   ///< bytes: some ten thousand notices
+constexpr int most_at_once = 65'536;    ///< notices, before whoever waits for the caller has a turn
+constexpr int receive_buffer = 8 << 20; ///< bytes: some ten thousand notices
 constexpr std::size_t largest_notice = 8192;
 
 bool attach(int fd, std::span<sock_filter> code) {

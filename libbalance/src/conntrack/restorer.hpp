@@ -38,7 +38,8 @@ private:
     result<> resolve(entry const& e, bool serving, outcome& out);
 
     kernel* kernel_;
-    std::map<key, tuple> untold_; ///< while the peer tells all: connections here that it has not told yet, and their replies
+    std::map<key, tuple>
+        untold_; ///< while the peer tells all: connections here that it has not told yet, and their replies
 };
 
 } // namespace balance::conntrack

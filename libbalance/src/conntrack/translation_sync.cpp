@@ -88,11 +88,11 @@ result<std::vector<translation_sync::message>> translation_sync::all() {
 }
 
 result<translation_sync::outcome> translation_sync::restore(std::span<std::byte const> said, bool serving) {
-    auto const message = conntrack::decode_message(said);
-    if (!message) {
+    auto const understood = conntrack::decode_message(said);
+    if (!understood) {
         return make_error(errc::protocol_error, "what the peer told of its translated connections was not understood");
     }
-    auto const done = impl_->restorer.take(*message, impl_->sources, serving);
+    auto const done = impl_->restorer.take(*understood, impl_->sources, serving);
     if (!done) {
         return done.error();
     }

@@ -110,9 +110,8 @@ entry entered(int protocol, std::uint32_t timeout) {
 TEST_CASE("a translated connection is entered as conntrack enters it") {
     auto six = tcp6(40000, 12345);
     six.timeout = 903;
-    auto const [words, e] = GENERATE_COPY(
-        table<std::string, entry>({{"-I -p tcp -s 192", entered(6, 900)}, {"-I -p udp", entered(17, 901)},
-                                   {"-I -p tcp -s 2001", six}}));
+    auto const [words, e] = GENERATE_COPY(table<std::string, entry>(
+        {{"-I -p tcp -s 192", entered(6, 900)}, {"-I -p udp", entered(17, 901)}, {"-I -p tcp -s 2001", six}}));
     auto const theirs = of(words, false).front();
     auto const ours = encode_creation(e);
     CHECK(header_of(ours).nlmsg_type == header_of(theirs).nlmsg_type);
@@ -213,8 +212,9 @@ TEST_CASE("a message that is cut off, or of another kind, is none") {
     other = whole;
     other[4] = std::byte{1}; // a question
     CHECK_FALSE(decode(other));
-    auto zoned = whole;
-    balance::ipvs::attribute_writer(zoned).put_value(CTA_ZONE, std::uint16_t{0x100});
+    balance::ipvs::attribute_writer with_zone(whole);
+    with_zone.put_value(CTA_ZONE, std::uint16_t{0x100});
+    auto zoned = with_zone.take();
     auto const size = static_cast<std::uint32_t>(zoned.size());
     std::memcpy(zoned.data(), &size, sizeof size);
     CHECK_FALSE(decode(zoned));

@@ -29,13 +29,13 @@ TEST_CASE("changes are told as the protocol says") {
     std::vector<change> const changes{gone(tcp(40000, 12345))};
     auto const messages = encode_changes(changes);
     REQUIRE(messages.size() == 1);
-    CHECK(messages[0] == octets({1, 0,                                    // version, flags
-                                 4, 1, 6, 3, 0, 0, 3, 0xe8,               // family, gone, protocol, state, timeout
-                                 0, 0, 0, 0, 0, 0, 0, 0,                  // tags
-                                 192, 0, 2, 21, 0x9c, 0x40,               // client
-                                 198, 51, 100, 110, 0, 80,                // service
-                                 203, 0, 113, 41, 0x1f, 0x90,             // server
-                                 198, 51, 100, 120, 0x30, 0x39}));        // translated source
+    CHECK(messages[0] == octets({1,   0,                                 // version, flags
+                                 4,   1,  6,   3,   0,    0,    3, 0xe8, // family, gone, protocol, state, timeout
+                                 0,   0,  0,   0,   0,    0,    0, 0,    // tags
+                                 192, 0,  2,   21,  0x9c, 0x40,          // client
+                                 198, 51, 100, 110, 0,    80,            // service
+                                 203, 0,  113, 41,  0x1f, 0x90,          // server
+                                 198, 51, 100, 120, 0x30, 0x39}));       // translated source
     auto const read = decode_message(messages[0]);
     REQUIRE(read);
     CHECK(*read == message{false, false, false, {told(changes[0])}});
@@ -109,7 +109,9 @@ TEST_CASE("what no peer says is refused") {
 
 TEST_CASE("mutated messages of the peer are refused or understood, never worse") {
     std::mt19937 random(6694);
-    auto const below = [&](std::size_t limit) { return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random); };
+    auto const below = [&](std::size_t limit) {
+        return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random);
+    };
     auto const sound = encode_all(std::vector<entry>{tcp(40000, 1), tcp6(40001, 2), tcp(40002, 3)}, true).front();
     std::size_t understood = 0;
     for (int round = 0; round < 20'000; ++round) {

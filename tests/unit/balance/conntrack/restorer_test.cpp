@@ -63,7 +63,8 @@ private:
         boost::asio::ip::address_v4::bytes_type raw{};
         std::memcpy(raw.data(), address.data(), raw.size());
         out.address = boost::asio::ip::address_v4(raw);
-        out.port = static_cast<std::uint16_t>(std::to_integer<unsigned>(port[0]) << 8 | std::to_integer<unsigned>(port[1]));
+        out.port =
+            static_cast<std::uint16_t>(std::to_integer<unsigned>(port[0]) << 8 | std::to_integer<unsigned>(port[1]));
         return out;
     }
 
@@ -105,7 +106,9 @@ private:
                     original.assign(a->payload.begin(), a->payload.end());
                 }
             }
-            balance::ipvs::attribute_writer(request).put(CTA_TUPLE_REPLY, original);
+            balance::ipvs::attribute_writer both(request);
+            both.put(CTA_TUPLE_REPLY, original);
+            request = both.take();
             auto const size = static_cast<std::uint32_t>(request.size());
             std::memcpy(request.data(), &size, sizeof size);
         }
