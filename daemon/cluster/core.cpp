@@ -223,6 +223,7 @@ void core::tick() {
             }
             tell_guardian();
             update_fitness();
+            follow_translations();
             tick();
         }
     });

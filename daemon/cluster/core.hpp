@@ -143,7 +143,8 @@ private:
     std::unique_ptr<connection_relay> relay_; ///< of layer-4 connections, in a pair
     std::string relay_error_;                 ///< why there is none
     std::unique_ptr<translation_relay> translations_; ///< of snat services, in a pair; null before there was one
-    bool serving_ = false;                            ///< clients' connections go through this node, or went until now
+    cluster::node_state told_state_ = cluster::node_state::listening; ///< by the last event, ahead of the node's status
+    bool serving_ = false; ///< clients' connections go through this node, or went until now
     boost::asio::steady_timer hold_timer_;
     boost::asio::steady_timer tick_;
     std::vector<balance::service_status> layer7_status_;

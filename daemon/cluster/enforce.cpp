@@ -260,9 +260,8 @@ void core::follow_translations() {
                 events_.add("error", "connections of snat services may not survive a failover: " + why, {}, true);
             });
     }
-    auto const state = node_->status().state;
-    bool const active = state == cluster::node_state::active;
-    serving_ = active || (serving_ && state == cluster::node_state::releasing);
+    bool const active = told_state_ == cluster::node_state::active;
+    serving_ = active || (serving_ && told_state_ == cluster::node_state::releasing);
     translations_->follow({std::move(sources), active, serving_ && replicator_->status().connected});
 }
 

@@ -108,7 +108,10 @@ void core::node_event(cluster::node_event const& e) {
     if (e.kind == "state" && paired()) {
         state_changed(e.state);
     }
-    follow_translations();
+    if (e.kind == "state") {
+        told_state_ = e.state;
+        follow_translations();
+    }
     tell_guardian();
     update_fitness();
 }
