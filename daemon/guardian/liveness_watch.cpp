@@ -21,7 +21,8 @@ bool liveness_watch::stalled(nanoseconds now, std::uint64_t word) noexcept {
     if (!watching() || !on_time || word == 0) {
         return false;
     }
-    return now - nanoseconds{static_cast<std::int64_t>(word)} > deadtime_ * 6 / 10;
+    auto const patience = std::max<nanoseconds>(deadtime_ * 6 / 10, shortest_patience);
+    return now - nanoseconds{static_cast<std::int64_t>(word)} > patience;
 }
 
 } // namespace dyad

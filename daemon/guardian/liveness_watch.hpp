@@ -15,6 +15,10 @@ class liveness_watch {
 public:
     using nanoseconds = std::chrono::nanoseconds;
 
+    /// A busy machine, or a host that lends its processors, keeps a thread waiting for that long now and then. To kill it
+    /// costs the clients far more than to wait; and a thread that slept longer than deadtime releases its addresses itself.
+    static constexpr std::chrono::milliseconds shortest_patience{100};
+
     /// Begins to watch, or watches by another measure.
     void set_deadtime(std::chrono::milliseconds deadtime) noexcept;
     /// A new process: not watched until it says its deadtime.
@@ -25,7 +29,7 @@ public:
     [[nodiscard]] nanoseconds interval() const noexcept;
 
     /// One check. `word` is CLOCK_MONOTONIC nanoseconds as last written, 0: the thread has not begun or has
-    /// ended in good order. True when it is older than 0.6 deadtimes.
+    /// ended in good order. True when it is older than 0.6 deadtimes, at least `shortest_patience`.
     [[nodiscard]] bool stalled(nanoseconds now, std::uint64_t word) noexcept;
 
 private:

@@ -11,7 +11,7 @@ import pytest
 
 import texts
 from lab import Lab
-from topology import Caller, Driver, run, table
+from topology import Caller, Driver, listed, run, table
 
 SEED = 20
 EDITS = 500
@@ -157,7 +157,7 @@ def held(host):
 
 def all_held(host):
     """The same with all settings, and the packet rules."""
-    limits = without_counters(run(host, ["ipvsadm", "-Ln", "--thresholds"]).stdout)
+    limits = without_counters(listed(host, "-Ln", "--thresholds"))
     return table(host), limits, run(host, ["nft", "-n", "list", "table", "inet", "dyad"]).stdout
 
 

@@ -7,7 +7,7 @@ import subprocess
 import threading
 
 import texts
-from topology import WITHIN, Answerer, Caller, run, table, wait_for, who_of
+from topology import WITHIN, Answerer, Caller, listed, run, table, wait_for, who_of
 
 NAMES = {"A": 0, "B": 1}
 
@@ -92,7 +92,7 @@ def test_largest_weight_and_thresholds(town, driver):
     driver.apply(texts.service("web", vip, "80", {
         "A": {"address": "10.77.0.41", "weight": 65535, "max_connections": 1},
         "B": {"address": "10.77.0.42", "weight": 1, "min_connections": 5, "max_connections": 50}}))
-    shown = run(town.balancer, ["ipvsadm", "-Ln", "--thresholds"]).stdout.split("\n")
+    shown = listed(town.balancer, "-Ln", "--thresholds").split("\n")
     limits = {line.split()[1]: line.split()[2:4] for line in shown if "->" in line and "10.77" in line}
     assert limits == {"10.77.0.41:80": ["1", "0"], "10.77.0.42:80": ["50", "5"]}
     assert f"-a -t {vip}:80 -r 10.77.0.41:80 -g -w 65535" in " ".join(table(town.balancer))

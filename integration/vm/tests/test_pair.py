@@ -16,7 +16,7 @@ import time
 import pytest
 from lab import Lab, Pair, conf
 from lab.wait import until
-from topology import Answerer, run
+from topology import Answerer, listed, run
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 WITHIN = 90  # seconds
@@ -135,7 +135,7 @@ def hospital():
 def programmed(host):
     """What ipvsadm says: service -> (scheduler and options, {server: (method, weight)})."""
     services, current = {}, None
-    for line in run(host, ["ipvsadm", "-Ln"]).stdout.splitlines()[3:]:
+    for line in listed(host, "-Ln").splitlines()[3:]:
         words = line.split()
         if words[0] == "->":
             current[1][words[1]] = (words[2], int(words[3]))

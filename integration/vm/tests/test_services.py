@@ -12,7 +12,7 @@ import tomllib
 import pytest
 
 import texts
-from topology import Answerer, Caller, Driver, Town, run, table, who, who_of
+from topology import Answerer, Caller, Driver, Town, listed, run, table, who, who_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 FACTS = json.loads((ROOT / "tests" / "data" / "services.json").read_text())
@@ -165,7 +165,7 @@ def test_the_witness_sees_it(site, fact):
     shown = table(site.balancer)
     assert sorted(wanted[fact["name"]]) == [line for line in shown if line in wanted[fact["name"]]], shown
     assert len(shown) == sum(map(len, wanted.values())), shown
-    limits = run(site.balancer, ["ipvsadm", "-Ln", "--thresholds"]).stdout
+    limits = listed(site.balancer, "-Ln", "--thresholds")
     rows = {tuple(line.split()[1:4]) for line in limits.splitlines() if "->" in line}
     for line, server in zip(wanted[fact["name"]][1:], fact["servers"]):
         assert (line.split()[4], str(server["max_connections"]), str(server["min_connections"])) in rows, limits

@@ -2,6 +2,7 @@
 """One balancer, two real servers, two clients on a bridge, and what tests ask of them."""
 
 import contextlib
+import itertools
 import os
 import pathlib
 import socket
@@ -271,9 +272,18 @@ class Driver:
             answer.append(text.rstrip("\n").split("\t"))
 
 
+def listed(host, *arguments):
+    """What ipvsadm says, read until it says the same twice: the kernel goes on with a dump at a place that it counts over all
+    namespaces, so what is added or removed in another one meanwhile makes it say a service twice or leave one out."""
+    readings = (run(host, ["ipvsadm", *arguments]).stdout for _ in range(20))
+    said = next((one for one, again in itertools.pairwise(readings) if one == again), None)
+    assert said is not None, "ipvsadm never said the same twice"
+    return said
+
+
 def table(host):
     """What IPVS holds, in the words of `ipvsadm -Sn`, order aside."""
-    return sorted(run(host, ["ipvsadm", "-Sn"]).stdout.split("\n")[:-1])
+    return sorted(listed(host, "-Sn").split("\n")[:-1])
 
 
 class Watch:

@@ -46,6 +46,18 @@ TEST_CASE("a child that stands still is found within 0.6 deadtimes and one check
     CHECK(checks == 6); // still good at 300 ms, found at 350 ms
 }
 
+TEST_CASE("a deadtime of milliseconds does not make the guardian take a busy machine for a dead child") {
+    pair p;
+    p.watch.set_deadtime(20ms);
+    p.check_after(2ms, true);
+    p.check_after(2ms, true);
+    int checks = 0;
+    while (!p.check_after(2ms, false)) {
+        REQUIRE(++checks < 100);
+    }
+    CHECK(checks == 50); // still good at 100 ms, found at 102 ms
+}
+
 TEST_CASE("a stall of the guardian is not taken for the child's") {
     pair p;
     p.check_after(50ms, true);
