@@ -4,7 +4,6 @@ machine and this file in it, which leaves what it measured in a file."""
 
 import collections
 import ctypes
-import io
 import json
 import os
 import pathlib
@@ -23,7 +22,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "vm" / "tests")]
 import peers  # noqa: E402  (needs the path above)
 from lab import Lab, build  # noqa: E402
 from lab.wait import until  # noqa: E402
-from report import Figure, Report, progress  # noqa: E402
+from report import Report, progress  # noqa: E402
 
 SERVERS = 10         # of a service
 POLL_SECONDS = 2     # between two looks; dyadd waits 1.5
@@ -177,34 +176,6 @@ def in_the_machine(services, rounds, with_keepalived):
         pathlib.Path(os.environ["DYAD_RESULTS"], "figures.json").write_text(json.dumps(measured.lists))
 
 
-class Middle(Figure):
-    """The median decides: what disturbs an emulated machine is no user's."""
-
-    exactly = False
-
-    @property
-    def met(self):
-        middle = statistics.median(self.ours)
-        return None if self.bar is None else middle == self.bar if self.exactly else middle <= self.bar
-
-    @property
-    def ratio(self):
-        return statistics.median(self.ours) / statistics.median(self.theirs) if self.theirs else None
-
-
-class MiddleReport(Report):
-    def write(self, out, as_json=False):
-        text = io.StringIO()
-        super().write(text, as_json)
-        out.write(text.getvalue().replace("the maximum counts", "the median counts", 1))
-
-    def add(self, what, unit, bar, ours, theirs=()):
-        figure = Middle(what, unit, None if bar is None else round(bar, 3))
-        figure.ours, figure.theirs = list(ours), list(theirs)
-        self.figures.append(figure)
-        return figure
-
-
 def run(quick):
     services, rounds = (200, 1) if quick else (1000, 5)
     without = ""
@@ -223,19 +194,25 @@ def run(quick):
 
 
 def told(lists, services, outside_us, without):
-    report = MiddleReport(f"ipvs, {services} services of {SERVERS} servers, in the test machine, from exec to the last acknowledgement")
+    report = Report(f"ipvs, {services} services of {SERVERS} servers, in the test machine, from exec to the last acknowledgement",
+                    counts="median")  # what disturbs an emulated machine is no user's
+
+    def add(what, unit, bar, ours, theirs=(), exactly=False):
+        figure = report.figure(what, unit, None if bar is None else round(bar, 3), exactly=exactly)
+        figure.ours, figure.theirs = list(ours), list(theirs)
+
     report.notes += [without] if without else []
     middle = {name: statistics.median(values) for name, values in lists.items()}
-    report.add("first load; ipvsadm --restore, 0.8 of it", "ms", 0.8 * middle["first ipvsadm"], lists["first"], lists["first ipvsadm"])
-    report.add("first load; keepalived's start", "ms", None, lists["first"], lists.get("first keepalived", ()))
+    add("first load; ipvsadm --restore, 0.8 of it", "ms", 0.8 * middle["first ipvsadm"], lists["first"], lists["first ipvsadm"])
+    add("first load; keepalived's start", "ms", None, lists["first"], lists.get("first keepalived", ()))
     for name, what, share in (("same", "no change", 0.3), ("change", "1 % change", 0.35)):
         what += f"; its reload, {share} of first load"
-        report.add(what, "ms", share * middle["first"], lists[name], lists.get(f"{name} keepalived", ()))
-    report.add("dump; ipvsadm -Sn", "ms", None, lists["dump"], lists["dump ipvsadm"])
-    report.add("messages that alter: no change", "", 0, lists["altering same"])
-    report.add("messages that alter: 1 % change, exactly", "", services // 100, lists["altering change"]).exactly = True
-    report.add("resident memory", "MiB", 40, [kb / 1024 for kb in lists["first memory_kb"]])
-    report.add(f"steady poll every {POLL_SECONDS} s, of a core", "%", 1, [us / 1e4 / POLL_SECONDS for us in lists["poll poll_us"]])
+        add(what, "ms", share * middle["first"], lists[name], lists.get(f"{name} keepalived", ()))
+    add("dump; ipvsadm -Sn", "ms", None, lists["dump"], lists["dump ipvsadm"])
+    add("messages that alter: no change", "", 0, lists["altering same"])
+    add("messages that alter: 1 % change, exactly", "", services // 100, lists["altering change"], exactly=True)
+    add("resident memory", "MiB", 40, [kb / 1024 for kb in lists["first memory_kb"]])
+    add(f"steady poll every {POLL_SECONDS} s, of a core", "%", 1, [us / 1e4 / POLL_SECONDS for us in lists["poll poll_us"]])
     for name in ("first", "same", "change"):
         read, apply, kernel = (middle[f"{name} {part}_us"] / 1000 for part in ("read", "apply", "kernel"))
         report.notes.append(f"{name}: of {middle[name]:.0f} ms, {read:.0f} ms read the file and {apply:.0f} ms apply it, {kernel:.0f} ms "

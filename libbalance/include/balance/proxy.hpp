@@ -42,7 +42,8 @@ class [[gnu::visibility("default")]] proxy {
 public:
     struct settings {
         unsigned threads = 0; ///< 0: one per core
-        std::size_t buffer_size = 16384;            ///< bytes per direction of a connection
+        std::size_t buffer_size = 65536;            ///< bytes that a connection holds at most, per direction
+        std::size_t max_head_size = 15872;          ///< mode http: bytes of a head; less than `buffer_size` by 512 at least
         std::size_t max_connections = 40000;        ///< of all services together; above it new ones wait in the listen queue
         milliseconds connect_timeout{5000};         ///< for one attempt at a real server
         milliseconds idle_timeout{12 * 3600 * 1000}; ///< no byte in either direction

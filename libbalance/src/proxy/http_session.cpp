@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -128,6 +129,10 @@ void http_session::step() {
     }
 }
 
+std::size_t http_session::head_limit() const noexcept {
+    return std::min(worker_.limits().max_head_size, worker_.buffers().buffer_size() - room_to_add);
+}
+
 bool http_session::turn_is_over() {
     if (++turn_ <= longest_turn)
         return false;
@@ -143,15 +148,16 @@ void http_session::read_request() {
         if (!bytes.empty() && phase_ == phase::idle)
             enter(phase::head);
         auto const found = finder_.look(bytes);
-        if (found == http::head_finder::outcome::complete) {
+        bool const complete = found == http::head_finder::outcome::complete;
+        if ((complete ? finder_.end() : bytes.size()) > head_limit())
+            return refuse(431);
+        if (complete) {
             if (!turn_is_over())
                 take_request(bytes.substr(finder_.begin(), finder_.end() - finder_.begin()));
             return;
         }
         if (found == http::head_finder::outcome::malformed)
             return refuse(400);
-        if (bytes.size() + room_to_add > worker_.buffers().buffer_size())
-            return refuse(431);
         auto const got = up_.receive(client_.end);
         if (got == transfer::blocked) {
             up_.release();
@@ -317,10 +323,11 @@ void http_session::read_answer() {
     while (true) {
         auto const bytes = down_.unread();
         auto const found = finder_.look(bytes);
-        if (found == http::head_finder::outcome::complete)
-            return take_answer(bytes.substr(finder_.begin(), finder_.end() - finder_.begin()));
-        if (found == http::head_finder::outcome::malformed || bytes.size() + room_to_add > worker_.buffers().buffer_size())
+        bool const complete = found == http::head_finder::outcome::complete;
+        if (found == http::head_finder::outcome::malformed || (complete ? finder_.end() : bytes.size()) > head_limit())
             return refuse(502);
+        if (complete)
+            return take_answer(bytes.substr(finder_.begin(), finder_.end() - finder_.begin()));
         auto const got = down_.receive(link_->end);
         if (got == transfer::blocked)
             return;

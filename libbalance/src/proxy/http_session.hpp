@@ -88,6 +88,7 @@ private:
     void enter(phase p);
     void finish(bool reset);
     [[nodiscard]] bool turn_is_over();
+    [[nodiscard]] std::size_t head_limit() const noexcept;
 
     worker& worker_;
     phase phase_ = phase::ended;

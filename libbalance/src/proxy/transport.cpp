@@ -16,6 +16,15 @@ constexpr std::size_t largest_record = 16'384;
 
 bool is_refusal(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
 
+ssize_t send_one(int fd, iovec const& piece) noexcept { return ::send(fd, piece.iov_base, piece.iov_len, MSG_NOSIGNAL); }
+
+ssize_t send_both(int fd, std::array<iovec, 2> pieces) noexcept {
+    msghdr message{};
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = pieces.size();
+    return ::sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
 /// What OpenSSL's last call came to. A record that does not fit, or a handshake, may wait for either direction.
 transferred tls_outcome(relay_end& end, int returned) noexcept {
     switch (SSL_get_error(end.tls, returned)) {
@@ -116,20 +125,16 @@ transferred send(relay_end& to, std::array<iovec, 2> const& pieces) noexcept {
         return {};
     if (to.tls != nullptr)
         return send_tls(to, pieces);
-    auto all = pieces;
-    bool const one = all[0].iov_len == 0;
-    msghdr message{};
-    message.msg_iov = all.data() + (one ? 1 : 0);
-    message.msg_iovlen = one || all[1].iov_len == 0 ? 1 : 2;
+    auto const& [head, body] = pieces;
     ssize_t sent = -1;
     do
-        sent = ::sendmsg(to.fd, &message, MSG_NOSIGNAL);
+        sent = head.iov_len > 0 && body.iov_len > 0 ? send_both(to.fd, pieces) : send_one(to.fd, head.iov_len > 0 ? head : body);
     while (sent < 0 && errno == EINTR);
     if (sent < 0 && !is_refusal(errno))
         return {transfer::failed, 0};
     auto const n = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
     // A short write has filled the socket as a refused one has (epoll(7), "Questions and answers", 9).
-    if (n < all[0].iov_len + all[1].iov_len)
+    if (n < head.iov_len + body.iov_len)
         to.writable = false;
     return {n > 0 ? transfer::done : transfer::blocked, n};
 }

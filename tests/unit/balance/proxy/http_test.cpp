@@ -103,7 +103,7 @@ TEST_CASE("a head that comes a byte at a time", "[http]") {
 }
 
 TEST_CASE("bodies of any size pass both ways", "[http]") {
-    for (std::size_t const size : {1u, 16'000u, 16'384u, 20'000u, 3'000'000u}) {
+    for (std::size_t const size : {1u, 16'000u, 16'384u, 20'000u, 65'024u, 65'536u, 70'000u, 3'000'000u}) {
         CAPTURE(size);
         recording_server server("one");
         http_service p(server);
