@@ -78,6 +78,7 @@ std::string compare(balance::virtual_service const& a, balance::virtual_service 
     c("persistence", a.persistence != b.persistence);
     c("check", a.check != b.check);
     c("tls", a.tls != b.tls);
+    c("timeouts", a.timeouts != b.timeouts);
     c("fallback", a.fallback != b.fallback);
     c("one_packet", word(a.one_packet), word(b.one_packet));
     c("tunnel", a.tunnel != b.tunnel);

@@ -92,6 +92,7 @@ layer_defaults read_layer(section const& root, std::string_view key, table_schem
     d.fall = static_cast<std::uint16_t>(s->integer("fall", 1, 1000).value_or(d.fall));
     if (key == "layer7") {
         d.slow_start = s->duration("slow_start", 0s, 1h).value_or(d.slow_start);
+        d.timeouts = read_timeouts(*s, d.timeouts);
     }
     return d;
 }

@@ -13,6 +13,7 @@ struct layer_defaults {
     std::uint16_t rise = 2;
     std::uint16_t fall = 2;
     std::chrono::milliseconds slow_start{0};
+    balance::timeouts timeouts;
 };
 
 /// A check as it is written: what it leaves out comes from the layer of the service that uses it.
@@ -33,6 +34,8 @@ struct named_check {
 };
 using named_checks = std::map<std::string, named_check, std::less<>>;
 
+/// What the table at "timeouts" says, in place of `defaults`.
+balance::timeouts read_timeouts(section const& s, balance::timeouts const& defaults);
 void read_heartbeat(section const& root, cluster_config& out);
 layer_defaults read_layer(section const& root, std::string_view key, table_schema const& schema);
 check_spec read_check(section const& s);

@@ -27,7 +27,7 @@ inline constexpr list cluster = {"format", "heartbeat", "layer4", "layer7", "flo
 inline constexpr list heartbeat = {"keepalive",     "warntime",      "deadtime",         "initdead",
                                    "auto_failback", "failback_hold", "address_lifetime", "ping_nodes"};
 inline constexpr list layer4 = {"check_interval", "check_timeout", "rise", "fall"};
-inline constexpr list layer7 = {"check_interval", "check_timeout", "rise", "fall", "slow_start"};
+inline constexpr list layer7 = {"check_interval", "check_timeout", "rise", "fall", "slow_start", "timeouts"};
 inline constexpr list floating_ip = {"network"};
 inline constexpr list check = {"type",   "port",    "request",  "host",    "method", "verify",
                                "expect", "command", "interval", "timeout", "rise",   "fall"};
@@ -35,7 +35,9 @@ inline constexpr list expect = {"equals", "contains", "regex", "status"};
 inline constexpr list service = {"mode",       "address",       "network",     "ports",    "except_ports",
                                  "protocol",   "firewall_mark", "snat_source", "balance",  "persistence",
                                  "check",      "tls",           "re_encrypt",  "fallback", "transparent",
-                                 "slow_start", "server",        "tunnel",      "one_packet", "scheduler_flags"};
+                                 "slow_start", "server",        "tunnel",      "one_packet", "scheduler_flags",
+                                 "timeouts"};
+inline constexpr list timeouts = {"connect", "queue", "idle", "head", "body", "answer", "keep_alive"};
 inline constexpr list tunnel = {"type", "port", "checksum"};
 inline constexpr list persistence = {"mode", "timeout", "granularity", "cookie"};
 inline constexpr list tls = {"ports", "certificate"};
@@ -57,6 +59,7 @@ inline constexpr table_schema check{"cluster.toml", "[check.NAME]", keys::check}
 inline constexpr table_schema expect{"cluster.toml", "expect", keys::expect};
 inline constexpr table_schema service{"cluster.toml", "[service.NAME]", keys::service};
 inline constexpr table_schema persistence{"cluster.toml", "persistence", keys::persistence};
+inline constexpr table_schema timeouts{"cluster.toml", "timeouts", keys::timeouts};
 inline constexpr table_schema tunnel{"cluster.toml", "tunnel", keys::tunnel};
 inline constexpr table_schema tls{"cluster.toml", "tls", keys::tls};
 inline constexpr table_schema server{"cluster.toml", "[service.NAME.server.NAME]", keys::server};
@@ -66,7 +69,7 @@ inline constexpr table_schema server{"cluster.toml", "[service.NAME.server.NAME]
 inline constexpr std::array all_tables{
     tables::node,        tables::link,  tables::network, tables::ports,   tables::firewall,    tables::cluster,
     tables::heartbeat,   tables::layer4, tables::layer7, tables::floating_ip, tables::check,   tables::expect,
-    tables::service,     tables::persistence, tables::tunnel, tables::tls, tables::server};
+    tables::service,     tables::persistence, tables::timeouts, tables::tunnel, tables::tls, tables::server};
 
 /// Newest `format` that is understood.
 inline constexpr int newest_format = 1;

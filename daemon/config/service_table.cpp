@@ -152,6 +152,26 @@ std::uint32_t read_mark(section const& s) {
 
 } // namespace
 
+balance::timeouts read_timeouts(section const& s, balance::timeouts const& defaults) {
+    auto out = defaults;
+    auto const t = s.table("timeouts", tables::timeouts);
+    if (!t) {
+        return out;
+    }
+    struct limit {
+        std::string_view key;
+        balance::milliseconds balance::timeouts::*member;
+    };
+    constexpr limit limits[] = {{"connect", &balance::timeouts::connect}, {"queue", &balance::timeouts::queue},
+                                {"idle", &balance::timeouts::idle},       {"head", &balance::timeouts::head},
+                                {"body", &balance::timeouts::body},       {"answer", &balance::timeouts::answer},
+                                {"keep_alive", &balance::timeouts::keep_alive}};
+    for (auto const& l : limits) {
+        out.*l.member = t->duration(l.key, 1ms, 744h).value_or(out.*l.member);
+    }
+    return out;
+}
+
 balance::virtual_service read_service(std::string const& name, section const& s, service_context const& context) {
     balance::virtual_service out;
     out.name = name;
@@ -181,6 +201,10 @@ balance::virtual_service read_service(std::string const& name, section const& s,
     out.fallback = read_fallback(s, out.mode);
     out.transparent = s.flag("transparent").value_or(false);
     out.slow_start = s.duration("slow_start", 0s, 1h).value_or(layer4 ? 0ms : defaults.slow_start);
+    out.timeouts = layer4 ? balance::timeouts{} : read_timeouts(s, defaults.timeouts);
+    if (layer4 && s.has("timeouts")) {
+        s.wrong("timeouts", "timeouts are for layer 7 (mode tcp or http) only; leave them out");
+    }
     auto const servers = s.named("server", tables::server);
     out.servers.reserve(servers.size());
     for (auto const& [server_name, server] : servers) {

@@ -69,6 +69,7 @@ json::object pack(balance::service_status const& s) {
     return {{"name", s.name},
             {"not_served", s.not_served},
             {"fallback_active", s.fallback_active},
+            {"waiting", s.waiting},
             {"counters", pack(s.counters)},
             {"servers", std::move(servers)}};
 }
@@ -77,7 +78,8 @@ template <>
 balance::result<balance::service_status> unpack(json::value const& v) {
     fields from(v);
     balance::service_status s{
-        from.text("name"), from.text("not_served"), from.truth("fallback_active"), counters_of(from), {}};
+        from.text("name"), from.text("not_served"), from.truth("fallback_active"),
+        from.number<std::uint32_t>("waiting"), counters_of(from), {}};
     if (auto const whole = from.make(true); !whole) {
         return whole.error();
     }

@@ -45,11 +45,6 @@ public:
         std::size_t buffer_size = 65536;            ///< bytes that a connection holds at most, per direction
         std::size_t max_head_size = 15872;          ///< mode http: bytes of a head; less than `buffer_size` by 512 at least
         std::size_t max_connections = 40000;        ///< of all services together; above it new ones wait in the listen queue
-        milliseconds connect_timeout{5000};         ///< for one attempt at a real server
-        milliseconds idle_timeout{12 * 3600 * 1000}; ///< no byte in either direction
-        milliseconds head_timeout{5000};            ///< mode http: for the whole head of a request
-        milliseconds body_timeout{60'000};          ///< mode http: without a byte of a request's body
-        milliseconds keep_alive_timeout{60'000};    ///< mode http: a client between two requests
         milliseconds server_keep_alive{30'000};     ///< mode http: a server's connection that nobody uses
         std::size_t table_size = 10240;             ///< entries of each service's persistence table
     };

@@ -145,6 +145,19 @@ struct scheduler_flags {
     bool operator==(scheduler_flags const&) const = default;
 };
 
+/// How long layer 7 waits for others, 1 ms at least each.
+struct timeouts {
+    milliseconds connect{5'000};          ///< for one attempt at a real server
+    milliseconds queue{5'000};            ///< for room at a server, while all that could serve have their maximum
+    milliseconds idle{12 * 3'600'000};    ///< without a byte in either direction
+    milliseconds head{5'000};             ///< mode http: for the whole head of a request
+    milliseconds body{60'000};            ///< mode http: without a byte of a request's body
+    milliseconds answer{600'000};         ///< mode http: from a request's last byte to the head of its answer
+    milliseconds keep_alive{60'000};      ///< mode http: a client between two requests
+
+    bool operator==(timeouts const&) const = default;
+};
+
 /// A machine behind a virtual service.
 struct real_server {
     std::string name; ///< identity within the service, no slash
@@ -152,7 +165,7 @@ struct real_server {
     std::uint16_t port = 0; ///< 0: the port the client connected to
     std::uint16_t weight = 100;
     std::uint32_t min_connections = 0; ///< layer 4: an overloaded server is used again below this; 0: below 3/4 of the maximum
-    std::uint32_t max_connections = 0; ///< 0: no limit
+    std::uint32_t max_connections = 0; ///< 0: no limit; layer 7: above it clients wait for room. Mode http: requests
 
     bool operator==(real_server const&) const = default;
 };
@@ -179,6 +192,7 @@ struct virtual_service {
     balance::fallback fallback;
     bool transparent = false;
     milliseconds slow_start{0};       ///< layer 7: time over which a recovered server's share grows to its weight
+    balance::timeouts timeouts;       ///< layer 7
     std::vector<real_server> servers; ///< in the file's order, which `first` follows
 
     bool operator==(virtual_service const&) const = default;

@@ -46,6 +46,7 @@ struct service_status {
     /// Empty when the service is served; else why not and what to do about it, in one sentence.
     std::string not_served;
     bool fallback_active = false; ///< no server is left and the fallback takes new connections; layer 4
+    std::uint32_t waiting = 0;    ///< clients that wait for room at a server; layer 7
     balance::counters counters;
     std::vector<server_status> servers;
 

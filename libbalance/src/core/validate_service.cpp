@@ -92,6 +92,12 @@ void check_layer(virtual_service const& s, report& r) {
     if (s.slow_start.count() < 0) {
         r.wrong({"slow_start"}, "slow_start is negative; it must be a time, 0s for none");
     }
+    auto const& t = s.timeouts;
+    for (auto const limit : {t.connect, t.queue, t.idle, t.head, t.body, t.answer, t.keep_alive}) {
+        if (limit.count() < 1) {
+            r.wrong({"timeouts"}, "a timeout of less than 1ms lets nothing happen");
+        }
+    }
     if (s.tunnel != tunnel{} && s.mode != mode::tun) {
         r.wrong({"tunnel"}, "tunnel is for mode tun only; leave it out of a service with mode " + word);
     } else if ((s.tunnel.type == tunnel::kind::gue) != (s.tunnel.port != 0)) {

@@ -48,6 +48,8 @@ void http_session::start(arrival a) {
     who_ = {.client = arrival_.client};
     int const one = 1;
     ::setsockopt(client_.end.fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+    rules_ = arrival_.service->rules();
+    ticket_ = 0;
     number_ = worker_.next_number();
     turn_ = 0;
     half_closed_ = false;
@@ -74,7 +76,8 @@ void http_session::client_ready(std::uint32_t events) {
         return; // closed earlier in this batch
     client_.end.note(events);
     bool const gone = (events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && phase_ != phase::last_words);
-    if (gone && phase_ != phase::tunnel)
+    bool const gave_up = ticket_ != 0 && has_ended(client_.end);
+    if ((gone || gave_up) && phase_ != phase::tunnel)
         return finish(true); // nobody is left to answer
     run();
 }
@@ -232,10 +235,13 @@ void http_session::send_request() {
 void http_session::connect_next() {
     while (attempts_ < tried_.size()) {
         std::span<backend const* const> const tried(tried_.data(), attempts_);
-        auto chosen = arrival_.service->pick(who_, tried, worker_.loop().now());
-        if (!chosen)
+        auto chosen = arrival_.service->pick(who_, tried, worker_.loop().now(), {this, &worker_.loop()});
+        bool const waited = std::exchange(ticket_, chosen.ticket) != 0;
+        if (ticket_ != 0)
+            return waited ? void() : enter(phase::connecting);
+        if (!chosen.to)
             break;
-        choice_ = std::move(*chosen);
+        choice_ = std::move(*chosen.to);
         if (choice_.learnt)
             worker_.learnt(*choice_.learnt);
         tried_[attempts_++] = choice_.server.get();
@@ -253,6 +259,14 @@ void http_session::connect_next() {
         leave_server(false);
     }
     refuse(503);
+}
+
+bool http_session::room(std::uint64_t ticket) {
+    if (phase_ != phase::connecting || ticket_ != ticket)
+        return false;
+    connect_next();
+    run();
+    return true;
 }
 
 bool http_session::connect_to(endpoint const& target, tls_context const* tls) {
@@ -464,6 +478,7 @@ void http_session::say_last_words() {
 
 /// Answers in the server's place; nothing of an answer has gone out yet.
 void http_session::refuse(std::uint16_t status) {
+    stop_waiting();
     leave_server(false);
     up_.clear();
     down_.clear();
@@ -484,40 +499,40 @@ void http_session::check_life() {
 }
 
 void http_session::check_time(clock_time now) {
-    auto const& limits = worker_.limits();
+    auto const& limits = rules_->timeouts;
     auto const in_phase = now - phase_since_;
     auto const silent = now - active_at_;
     switch (phase_) {
     case phase::ended:
         return;
     case phase::idle:
-        if (in_phase >= limits.keep_alive_timeout)
+        if (in_phase >= limits.keep_alive)
             finish(false);
         return;
     case phase::head:
-        if (in_phase < limits.head_timeout)
+        if (in_phase < limits.head)
             return;
         if (up_.unread().empty())
             return finish(false);
         refuse(408);
         break;
     case phase::connecting:
-        if (in_phase < limits.connect_timeout)
+        if (in_phase < (ticket_ != 0 ? limits.queue : limits.connect))
             return;
-        connect_failed();
+        ticket_ != 0 ? refuse(503) : connect_failed();
         break;
     case phase::answer:
-        if (!up_.body.complete() && !up_.has_to_send() && silent >= limits.body_timeout) {
+        if (!up_.body.complete() && !up_.has_to_send() && silent >= limits.body) {
             refuse(408);
             break;
         }
-        if (silent < limits.idle_timeout)
+        if (silent < limits.answer)
             return;
         refuse(504);
         break;
     case phase::exchange:
     case phase::tunnel:
-        if (silent >= limits.idle_timeout)
+        if (silent >= limits.idle)
             finish(true);
         return;
     case phase::last_words:
@@ -526,6 +541,11 @@ void http_session::check_time(clock_time now) {
         return;
     }
     run();
+}
+
+void http_session::stop_waiting() {
+    if (ticket_ != 0)
+        arrival_.service->stop_waiting(std::exchange(ticket_, 0));
 }
 
 void http_session::leave_server(bool keep) {
@@ -541,6 +561,7 @@ void http_session::leave_server(bool keep) {
 void http_session::finish(bool reset) {
     if (phase_ == phase::ended)
         return;
+    stop_waiting();
     enter(phase::ended);
     worker_.exchanging().remove(*this);
     if (reset)

@@ -22,7 +22,7 @@ class worker;
 /// A request that a server did not answer is sent again when that can do no harm: nothing was connected, or a kept
 /// connection ended without a word and the request may be repeated (RFC 9110 9.2.2) and is still here as a whole.
 /// Requests that may not be repeated never go over another client's connection.
-class http_session final : public resumable, private link_user {
+class http_session final : public resumable, public room_seeker, private link_user {
 public:
     using clock_time = event_loop::clock::time_point;
 
@@ -36,6 +36,7 @@ public:
     void check_life();
     void check_time(clock_time now);
     void resume() override;
+    bool room(std::uint64_t ticket) override;
 
 private:
     friend class session_list<http_session>;
@@ -85,6 +86,7 @@ private:
 
     void refuse(std::uint16_t status);
     void leave_server(bool keep);
+    void stop_waiting();
     void enter(phase p);
     void finish(bool reset);
     [[nodiscard]] bool turn_is_over();
@@ -97,7 +99,8 @@ private:
     std::unique_ptr<server_link> link_;
     arrival arrival_;
     std::string client_text_; ///< the client's address
-    std::shared_ptr<http_rules const> rules_;
+    std::shared_ptr<session_rules const> rules_;
+    std::uint64_t ticket_ = 0; ///< while connecting: waits for room at a server
     choice choice_;
     std::array<backend const*, 4> tried_{};
     std::size_t attempts_ = 0;

@@ -103,10 +103,12 @@ bool service::update(virtual_service const& s, core::algorithm a, state_lookup c
         fallback_ = make_fallback(s, shares_.size());
     config_ = s;
     http_ = s.mode == mode::http;
-    rules_ = std::make_shared<http_rules const>(
-        http_rules{is(s, persistence::kind::http_cookie) ? s.persistence.cookie : std::string(), s.balance == "uri"});
+    rules_ = std::make_shared<session_rules const>(session_rules{
+        s.timeouts, is(s, persistence::kind::http_cookie) ? s.persistence.cookie : std::string(), s.balance == "uri"});
     algorithm_ = a;
     warm_up(now);
+    for (auto const& w : std::exchange(queue_, {})) // each asks again, and waits again if nothing came of it
+        call(w);
     return cut;
 }
 
@@ -138,6 +140,8 @@ void service::close() {
         ++m.server->life;
     if (fallback_)
         ++fallback_->life;
+    for (auto const& w : std::exchange(queue_, {}))
+        call(w);
 }
 
 /// A server that came back gets its weight little by little: its share grows linearly over the slow start.
@@ -160,19 +164,49 @@ void service::warm_up(clock_time now) {
     }
 }
 
-std::optional<choice> service::pick(asker const& who, std::span<backend const* const> tried, clock_time now) {
+picked service::pick(asker const& who, std::span<backend const* const> tried, clock_time now, seat from) {
     std::lock_guard const lock(mutex_);
     if (closed_)
-        return std::nullopt;
+        return {};
     if (warming_)
         warm_up(now);
     for (std::size_t i = 0; i < members_.size(); ++i)
         candidates_[i].excluded = contains(tried, members_[i].server.get());
     if (auto const known = persistent(who, now))
-        return take(*known, who, now);
+        return {take(*known, who, now)};
     if (auto const index = balanced(who))
-        return take(*index, who, now);
-    return take_fallback(tried);
+        return {take(*index, who, now)};
+    bool const full = std::any_of(candidates_.begin(), candidates_.end(), [](core::candidate const& c) {
+        return c.usable && !c.excluded && c.weight != 0 && !c.has_room();
+    });
+    if (!full)
+        return {take_fallback(tried)};
+    queue_.push_back({++last_ticket_, from});
+    return {std::nullopt, last_ticket_};
+}
+
+void service::call(waiting const& w) {
+    w.where.home->post([w, self = shared_from_this()] {
+        if (w.where.who->room(w.ticket))
+            return;
+        std::lock_guard const lock(self->mutex_);
+        self->call_next();
+    });
+}
+
+void service::call_next() {
+    if (queue_.empty())
+        return;
+    call(queue_.front());
+    queue_.pop_front();
+}
+
+void service::stop_waiting(std::uint64_t ticket) {
+    std::lock_guard const lock(mutex_);
+    auto const at = std::lower_bound(queue_.begin(), queue_.end(), ticket,
+                                     [](waiting const& w, std::uint64_t t) { return w.ticket < t; });
+    if (at != queue_.end() && at->ticket == ticket) // else it was called just now, and will pass that on
+        queue_.erase(at);
 }
 
 std::optional<std::size_t> service::balanced(asker const& who) {
@@ -217,7 +251,7 @@ std::optional<persistence_entry> service::connected(backend const& server, clock
     return e ? std::optional(told(*e)) : std::nullopt;
 }
 
-std::optional<choice> service::take(std::size_t index, asker const& who, clock_time now) {
+choice service::take(std::size_t index, asker const& who, clock_time now) {
     choice c;
     c.server = members_[index].server;
     c.life = c.server->life.load(std::memory_order_relaxed);
@@ -240,7 +274,7 @@ std::optional<choice> service::take_fallback(std::span<backend const* const> tri
     return c;
 }
 
-std::shared_ptr<http_rules const> service::rules() const {
+std::shared_ptr<session_rules const> service::rules() const {
     std::lock_guard const lock(mutex_);
     return rules_;
 }
@@ -264,8 +298,11 @@ std::shared_ptr<tls_context const> service::tls_to_clients() const {
 void service::leave(backend const& server) {
     std::lock_guard const lock(mutex_);
     for (std::size_t i = 0; i < members_.size(); ++i)
-        if (members_[i].server.get() == &server)
+        if (members_[i].server.get() == &server) {
             --candidates_[i].active;
+            if (candidates_[i].usable && candidates_[i].has_room())
+                call_next();
+        }
 }
 
 void service::merge(persistence_entry const& e, clock_time now) {
@@ -285,6 +322,7 @@ service_status service::status() const {
     service_status s;
     s.name = config_.name;
     s.counters = total(shares_);
+    s.waiting = static_cast<std::uint32_t>(queue_.size());
     for (std::size_t i = 0; i < members_.size(); ++i) {
         auto const& m = members_[i];
         s.servers.push_back({m.server->name, candidates_[i].active, 0, total(m.server->shares)});

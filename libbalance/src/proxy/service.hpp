@@ -4,6 +4,7 @@
 #include "core/persistence_table.hpp"
 #include "core/scheduler.hpp"
 #include "proxy/backend.hpp"
+#include "proxy/event_loop.hpp"
 #include "proxy/tls.hpp"
 #include "proxy/traffic.hpp"
 
@@ -13,6 +14,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -34,14 +36,31 @@ protected:
 /// Who wants a server.
 struct asker {
     address client;
-    std::uint64_t path = 0;   ///< mode http: hash of the request's path, where `http_rules` ask for it
+    std::uint64_t path = 0;   ///< mode http: hash of the request's path, where `session_rules` ask for it
     std::uint64_t cookie = 0; ///< mode http: what the client keeps of its server; 0: nothing
 };
 
-/// What a session of mode http must know of its service.
-struct http_rules {
-    std::string cookie; ///< name of the cookie for persistence; empty: none
-    bool path = false;  ///< servers are chosen by the path
+/// What a session must know of its service.
+struct session_rules {
+    balance::timeouts timeouts;
+    std::string cookie; ///< mode http: name of the cookie for persistence; empty: none
+    bool path = false;  ///< mode http: servers are chosen by the path
+};
+
+/// Waits for room at a server; told on the thread of its own loop.
+class room_seeker {
+public:
+    /// There may be room now. False when it no longer waits with this ticket, so that somebody else should be told.
+    virtual bool room(std::uint64_t ticket) = 0;
+
+protected:
+    ~room_seeker() = default;
+};
+
+/// Who waits, and on which thread.
+struct seat {
+    room_seeker* who = nullptr;
+    event_loop* home = nullptr;
 };
 
 /// Where a new connection goes.
@@ -53,10 +72,16 @@ struct choice {
     std::uint64_t new_cookie = 0; ///< what the client is to keep; 0: nothing, or it has it already
 };
 
+/// What `pick` came to: somewhere to go, or a ticket to wait with, or neither.
+struct picked {
+    std::optional<choice> to;
+    std::uint64_t ticket = 0;
+};
+
 /// A layer-7 service while it is served. Shared by all threads: its lock is taken when a connection comes, is connected
 /// and ends, never while bytes flow, so that round robin and limits are exact over all threads and the six connections
 /// a browser opens at once all find the same server.
-class service {
+class service : public std::enable_shared_from_this<service> {
 public:
     using clock_time = std::chrono::steady_clock::time_point;
 
@@ -68,8 +93,10 @@ public:
     void close();
 
     /// A server for the client that is none of `tried`, or the fallback, or nothing. The caller gives it back with
-    /// `leave`.
-    [[nodiscard]] std::optional<choice> pick(asker const& who, std::span<backend const* const> tried, clock_time now);
+    /// `leave`. When all that could serve have their maximum of connections, `from` waits: it is told once there may be
+    /// room, and asks again then; if it gives up before, it says so with `stop_waiting`.
+    [[nodiscard]] picked pick(asker const& who, std::span<backend const* const> tried, clock_time now, seat from);
+    void stop_waiting(std::uint64_t ticket);
     /// A chosen server took the connection. What the peer should hear of.
     [[nodiscard]] std::optional<persistence_entry> connected(backend const& server, clock_time now);
     /// A chosen server's connection has ended or never came about.
@@ -78,7 +105,7 @@ public:
     void merge(persistence_entry const& e, clock_time now);
     void persistence_snapshot(std::vector<persistence_entry>& out, clock_time now) const;
     [[nodiscard]] service_status status() const;
-    [[nodiscard]] std::shared_ptr<http_rules const> rules() const;
+    [[nodiscard]] std::shared_ptr<session_rules const> rules() const;
     /// For connections that come from now on.
     void set_tls(std::shared_ptr<tls_context const> to_clients, std::shared_ptr<tls_context const> to_servers);
     /// Null: real servers are spoken to in clear.
@@ -99,13 +126,21 @@ private:
         clock_time up_since{}; ///< for the slow start; the epoch when it needs none
     };
 
+    struct waiting {
+        std::uint64_t ticket = 0;
+        seat where;
+    };
+
+    /// Tells the first that waits, if any.
+    void call_next();
+    void call(waiting const& w);
     bool set_state(member& m, core::candidate& c, server_state const* state, clock_time now);
     void warm_up(clock_time now);
     [[nodiscard]] std::optional<std::size_t> persistent(asker const& who, clock_time now) const;
     [[nodiscard]] std::optional<std::size_t> balanced(asker const& who);
     [[nodiscard]] persistence_entry told(core::persistence_table::entry const& e) const;
     std::optional<choice> take_fallback(std::span<backend const* const> tried) const;
-    std::optional<choice> take(std::size_t index, asker const& who, clock_time now);
+    choice take(std::size_t index, asker const& who, clock_time now);
 
     mutable std::mutex mutex_;
     virtual_service config_;
@@ -116,7 +151,9 @@ private:
     std::shared_ptr<backend> fallback_;
     core::persistence_table table_;
     std::vector<traffic> shares_;
-    std::shared_ptr<http_rules const> rules_;
+    std::shared_ptr<session_rules const> rules_;
+    std::deque<waiting> queue_;
+    std::uint64_t last_ticket_ = 0;
     std::shared_ptr<tls_context const> to_clients_;
     std::shared_ptr<tls_context const> to_servers_;
     std::uint64_t random_;

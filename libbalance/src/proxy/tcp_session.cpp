@@ -39,6 +39,9 @@ void tcp_session::start(arrival a) {
     down_ = {};
     more_ = starved_ = false;
     attempts_ = 0;
+    ticket_ = 0;
+    rules_ = arrival_.service->rules();
+    worker_.keep_limit(rules_->timeouts.idle);
     phase_ = phase::connecting;
     worker_.connecting().add(*this);
     add(arrival_.service->share(worker_.index()).connections, 1);
@@ -56,10 +59,16 @@ void tcp_session::start(arrival a) {
 void tcp_session::connect_next() {
     while (attempts_ < most_attempts) {
         std::span<backend const* const> const tried(tried_.data(), attempts_);
-        auto chosen = arrival_.service->pick({.client = arrival_.client}, tried, worker_.loop().now());
-        if (!chosen)
+        auto chosen = arrival_.service->pick({.client = arrival_.client}, tried, worker_.loop().now(), {this, &worker_.loop()});
+        bool const waited = std::exchange(ticket_, chosen.ticket) != 0;
+        if (ticket_ != 0) {
+            if (!waited)
+                active_at_ = worker_.loop().now();
+            return;
+        }
+        if (!chosen.to)
             break;
-        choice_ = std::move(*chosen);
+        choice_ = std::move(*chosen.to);
         if (choice_.learnt)
             worker_.learnt(*choice_.learnt);
         endpoint target = choice_.server->target;
@@ -99,6 +108,13 @@ tcp_session::attempt tcp_session::connect_to(endpoint const& target) {
     return attempt::failed;
 }
 
+bool tcp_session::room(std::uint64_t ticket) {
+    if (phase_ != phase::connecting || ticket_ != ticket)
+        return false;
+    connect_next();
+    return true;
+}
+
 void tcp_session::connect_failed() {
     server_.socket.reset();
     server_.end = {};
@@ -113,7 +129,7 @@ void tcp_session::ready(side& s, std::uint32_t events) {
     if (phase_ == phase::connecting) {
         bool const broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
         if (&s == &client_) {
-            if (broken)
+            if (broken || (ticket_ != 0 && has_ended(s.end)))
                 finish(true); // the client has gone
         } else if (broken) {
             connect_failed();
@@ -200,7 +216,7 @@ void tcp_session::resume() {
 }
 
 void tcp_session::check_life() {
-    if (phase_ == phase::idle || starved_ || choice_.server->life.load(std::memory_order_relaxed) == choice_.life)
+    if (phase_ == phase::idle || starved_ || ticket_ != 0 || choice_.server->life.load(std::memory_order_relaxed) == choice_.life)
         return;
     if (phase_ == phase::connecting)
         connect_failed();
@@ -208,18 +224,20 @@ void tcp_session::check_life() {
         cut();
 }
 
-void tcp_session::check_connect(clock_time now, std::chrono::milliseconds limit) {
+void tcp_session::check_connect(clock_time now) {
     if (phase_ != phase::connecting)
         return;
-    bool const over = now - active_at_ >= limit;
-    if (starved_)
+    bool const over = now - active_at_ >= (ticket_ != 0 ? rules_->timeouts.queue : rules_->timeouts.connect);
+    if (ticket_ != 0)
+        over ? finish(true) : void();
+    else if (starved_)
         over ? finish(true) : connect_next();
     else if (over)
         connect_failed();
 }
 
-void tcp_session::check_idle(clock_time now, std::chrono::milliseconds limit) {
-    if (phase_ == phase::relaying && now - active_at_ >= limit)
+void tcp_session::check_idle(clock_time now) {
+    if (phase_ == phase::relaying && now - active_at_ >= rules_->timeouts.idle)
         cut();
 }
 
@@ -239,6 +257,9 @@ void tcp_session::finish(bool reset) {
             reset_on_close(server_.end.fd);
     }
     phase_ = phase::idle;
+    if (ticket_ != 0)
+        arrival_.service->stop_waiting(std::exchange(ticket_, 0));
+    rules_.reset();
     drop(up_.lane, worker_.buffers());
     drop(down_.lane, worker_.buffers());
     client_.tls.reset();

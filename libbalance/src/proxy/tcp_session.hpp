@@ -20,7 +20,7 @@ class worker;
 ///
 /// Resets and half-closes of one side are passed on to the other. A server that cannot be connected counts as down for
 /// this connection alone, and another is tried.
-class tcp_session final : public resumable {
+class tcp_session final : public resumable, public room_seeker {
 public:
     using clock_time = event_loop::clock::time_point;
 
@@ -34,9 +34,10 @@ public:
     void cut() { finish(true); }
     /// Cuts it if its server's life has ended; one that is not connected yet looks for another server instead.
     void check_life();
-    void check_connect(clock_time now, std::chrono::milliseconds limit);
-    void check_idle(clock_time now, std::chrono::milliseconds limit);
+    void check_connect(clock_time now);
+    void check_idle(clock_time now);
     void resume() override;
+    bool room(std::uint64_t ticket) override;
 
 private:
     friend class session_list<tcp_session>;
@@ -76,6 +77,8 @@ private:
     half up_;   ///< client to server
     half down_; ///< server to client
     arrival arrival_;
+    std::shared_ptr<session_rules const> rules_;
+    std::uint64_t ticket_ = 0; ///< while connecting: waits for room at a server, since `active_at_`
     choice choice_;
     std::array<backend const*, most_attempts> tried_{};
     std::size_t attempts_ = 0;

@@ -98,6 +98,11 @@ bool is_silent(relay_end& end) noexcept {
     return !end.readable;
 }
 
+bool has_ended(relay_end const& end) noexcept {
+    char one = 0;
+    return end.last_words && ::recv(end.fd, &one, sizeof one, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 transferred receive(relay_end& from, char* into, std::size_t size) noexcept {
     if (size == 0)
         return {}; // recv() would say that the sender has ended

@@ -47,6 +47,9 @@ struct transferred {
 /// for the answer of the next.
 [[nodiscard]] bool is_silent(relay_end& end) noexcept;
 
+/// Has the peer ended its stream, and was all that it said read? In TLS only a closed socket counts.
+[[nodiscard]] bool has_ended(relay_end const& end) noexcept;
+
 /// Nothing more will be sent; reading goes on.
 void end_sending(relay_end& to) noexcept;
 

@@ -23,10 +23,8 @@ constexpr auto resting_time = std::chrono::milliseconds(50);
 /// How often the time limits of mode http are looked at: they are seconds.
 constexpr auto http_period = std::chrono::milliseconds(250);
 
-/// Limits are kept to an eighth of their length.
-std::chrono::milliseconds precision(std::chrono::milliseconds limit) {
-    return std::clamp(limit / 8, std::chrono::milliseconds(5), std::chrono::milliseconds(60'000));
-}
+/// How often connections under way, and clients that wait for a server, are looked at.
+constexpr auto connect_period = std::chrono::milliseconds(25);
 
 } // namespace
 
@@ -183,6 +181,12 @@ void worker::resume_accepting() {
         static_cast<void>(listen(*a));
 }
 
+/// Limits are kept to an eighth of their length.
+void worker::keep_limit(std::chrono::milliseconds idle) noexcept {
+    idle_period_ = std::clamp(idle / 8, std::chrono::milliseconds(5), idle_period_);
+    next_idle_check_ = std::min(next_idle_check_, loop_.now() + idle_period_);
+}
+
 std::chrono::milliseconds worker::after_batch() {
     tcp_sessions_.after_batch();
     http_sessions_.after_batch();
@@ -199,20 +203,20 @@ std::chrono::milliseconds worker::after_batch() {
     if (paused_)
         return resting_time;
     if (!connecting_.empty())
-        return std::min(resting_time, precision(crew_.settings.connect_timeout));
+        return connect_period;
     if (!exchanging_.empty() || !links_.empty())
         return http_period;
     if (!relaying_.empty())
-        return precision(crew_.settings.idle_timeout);
+        return idle_period_;
     return std::chrono::milliseconds(-1);
 }
 
 void worker::tick() {
     auto const now = loop_.now();
-    next_tick_ = now + std::min(resting_time, precision(crew_.settings.connect_timeout));
+    next_tick_ = now + connect_period;
     if (paused_ && crew_.connections.load(std::memory_order_relaxed) < crew_.settings.max_connections)
         resume_accepting();
-    connecting_.for_each([&](tcp_session& s) { s.check_connect(now, crew_.settings.connect_timeout); });
+    connecting_.for_each([&](tcp_session& s) { s.check_connect(now); });
     if (now >= next_http_check_) {
         next_http_check_ = now + http_period;
         exchanging_.for_each([&](http_session& s) { s.check_time(now); });
@@ -220,8 +224,8 @@ void worker::tick() {
     }
     if (now < next_idle_check_)
         return;
-    next_idle_check_ = now + precision(crew_.settings.idle_timeout);
-    relaying_.for_each([&](tcp_session& s) { s.check_idle(now, crew_.settings.idle_timeout); });
+    next_idle_check_ = now + idle_period_;
+    relaying_.for_each([&](tcp_session& s) { s.check_idle(now); });
 }
 
 } // namespace balance::layer7

@@ -82,6 +82,8 @@ public:
     [[nodiscard]] http_scratch& scratch() noexcept { return scratch_; }
     /// Counts sessions, from 1.
     [[nodiscard]] std::uint64_t next_number() noexcept { return ++number_; }
+    /// Looks often enough for sessions that are silent for that long.
+    void keep_limit(std::chrono::milliseconds idle) noexcept;
     void resume_later(resumable& s) { to_resume_.push_back(&s); }
     void retire(tcp_session& s);
     void retire(http_session& s);
@@ -126,6 +128,7 @@ private:
     std::uint64_t number_ = 0;
     event_loop::clock::time_point next_tick_{};
     event_loop::clock::time_point next_idle_check_{};
+    std::chrono::milliseconds idle_period_{60'000};
     event_loop::clock::time_point next_http_check_{};
     std::atomic<std::size_t> load_{0};
     std::thread thread_;

@@ -191,7 +191,8 @@ TEST_CASE("a server that does not answer the connect is passed over after the ti
     tcp_client filling(port, "127.0.0.1", "127.0.0.1");
 
     threaded_server good(greet_and_echo("good"));
-    proxied_service p({.threads = 1, .connect_timeout = 100ms});
+    proxied_service p({.threads = 1});
+    p.service().timeouts.connect = 100ms;
     p.service().balance = "first";
     p.add_server("deaf", port);
     p.add_server("good", good.port());

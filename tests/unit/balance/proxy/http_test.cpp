@@ -399,7 +399,9 @@ TEST_CASE("a malformed request after HEAD is answered with a page", "[http]") {
 
 TEST_CASE("a client that stops in the middle of a body", "[http]") {
     recording_server server("one");
-    http_service p({.threads = 1, .body_timeout = balance::milliseconds{300}});
+    http_service p({.threads = 1});
+    p.service().timeouts.body = balance::milliseconds{300};
+    p.apply();
     p.add_server("one", server.port());
     p.apply();
     CHECK(ask(p.port, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc").starts_with("HTTP/1.1 408 "));
@@ -407,7 +409,9 @@ TEST_CASE("a client that stops in the middle of a body", "[http]") {
 
 TEST_CASE("clients that are slow with a head, or say nothing", "[http]") {
     recording_server server("one");
-    http_service p({.threads = 1, .head_timeout = balance::milliseconds{300}, .keep_alive_timeout = balance::milliseconds{300}});
+    http_service p({.threads = 1});
+    p.service().timeouts.head = p.service().timeouts.keep_alive = balance::milliseconds{300};
+    p.apply();
     p.add_server("one", server.port());
     p.apply();
     CHECK(ask(p.port, "GET / HTTP/1.1\r\nHost: a\r\n").starts_with("HTTP/1.1 408 "));
@@ -421,7 +425,9 @@ TEST_CASE("clients that are slow with a head, or say nothing", "[http]") {
 
 TEST_CASE("a server that does not answer in time", "[http]") {
     threaded_server server(stay_silent);
-    http_service p({.threads = 1, .idle_timeout = balance::milliseconds{300}});
+    http_service p({.threads = 1});
+    p.service().timeouts.answer = balance::milliseconds{300};
+    p.apply();
     p.add_server("one", server.port());
     p.apply();
     CHECK(ask(p.port, get("/")).starts_with("HTTP/1.1 504 "));

@@ -169,7 +169,8 @@ TEST_CASE("above the limit of connections new ones wait their turn", "[proxy]") 
 
 TEST_CASE("idle connections end after the limit, busy ones do not", "[proxy]") {
     threaded_server one(greet_and_echo("one"));
-    proxied_service p({.threads = 1, .idle_timeout = 300ms});
+    proxied_service p({.threads = 1});
+    p.service().timeouts.idle = 300ms;
     p.add_server("one", one.port());
     p.apply();
     // A machine that stands still for the limit makes the busy one idle too: such an attempt does not count.

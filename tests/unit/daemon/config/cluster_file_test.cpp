@@ -163,6 +163,7 @@ re_encrypt = true
 fallback = "disabled"
 transparent = true
 slow_start = "3s"
+timeouts = { connect = "1s", queue = "2s", idle = "3s", head = "4s", body = "5s", answer = "6s", keep_alive = "7s" }
 )");
     CHECK(s.mode == balance::mode::http);
     CHECK(s.balance == "uri");
@@ -180,13 +181,14 @@ slow_start = "3s"
     CHECK(s.transparent);
     CHECK(s.fallback.mode == balance::fallback::kind::disabled);
     CHECK(s.slow_start == 3s);
+    CHECK(s.timeouts == balance::timeouts{1s, 2s, 3s, 4s, 5s, 6s, 7s});
 }
 
 TEST_CASE("cluster.toml: a service takes the defaults of its layer, a named check too") {
     constexpr std::string_view before =
         "[layer4]\ncheck_interval = \"7s\"\ncheck_timeout = \"8s\"\nrise = 9\nfall = 10\n"
         "[layer7]\ncheck_interval = \"17s\"\ncheck_timeout = \"18s\"\nrise = 19\nfall = 20\n"
-        "slow_start = \"21s\"\n[check.c]\ntype = \"ping\"\nfall = 5\n";
+        "slow_start = \"21s\"\ntimeouts = { idle = \"22s\" }\n[check.c]\ntype = \"ping\"\nfall = 5\n";
     auto const l4 = service("mode = \"nat\"\nports = [80]\ncheck = \"c\"", before);
     CHECK(l4.check.type == balance::health_check::kind::ping);
     CHECK(l4.check.interval == 7s);
@@ -200,6 +202,8 @@ TEST_CASE("cluster.toml: a service takes the defaults of its layer, a named chec
     CHECK(l7.check.rise == 19);
     CHECK(l7.check.fall == 5);
     CHECK(l7.slow_start == 21s);
+    CHECK(l7.timeouts.idle == 22s);
+    CHECK(l7.timeouts.queue == 5s);
     CHECK(service("mode = \"http\"\nports = [80]").fallback.mode == balance::fallback::kind::local);
 }
 
