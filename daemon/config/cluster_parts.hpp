@@ -36,6 +36,8 @@ using named_checks = std::map<std::string, named_check, std::less<>>;
 
 /// What the table at "timeouts" says, in place of `defaults`.
 balance::timeouts read_timeouts(section const& s, balance::timeouts const& defaults);
+/// The tables "http" and "route"; `tls` says where a redirection leads.
+balance::http_policy read_http(section const& s, std::optional<balance::tls_termination> const& tls);
 void read_heartbeat(section const& root, cluster_config& out);
 layer_defaults read_layer(section const& root, std::string_view key, table_schema const& schema);
 check_spec read_check(section const& s);

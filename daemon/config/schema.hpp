@@ -36,7 +36,10 @@ inline constexpr list service = {"mode",       "address",       "network",     "
                                  "protocol",   "firewall_mark", "snat_source", "balance",  "persistence",
                                  "check",      "tls",           "re_encrypt",  "fallback", "transparent",
                                  "slow_start", "server",        "tunnel",      "one_packet", "scheduler_flags",
-                                 "timeouts"};
+                                 "timeouts",   "http",          "route"};
+inline constexpr list http = {"redirect_to_https", "https_port",      "hsts",            "forwarded_for",
+                              "max_body",          "request_headers", "response_headers"};
+inline constexpr list route = {"host", "path", "servers"};
 inline constexpr list timeouts = {"connect", "queue", "idle", "head", "body", "answer", "keep_alive"};
 inline constexpr list tunnel = {"type", "port", "checksum"};
 inline constexpr list persistence = {"mode", "timeout", "granularity", "cookie"};
@@ -59,6 +62,8 @@ inline constexpr table_schema check{"cluster.toml", "[check.NAME]", keys::check}
 inline constexpr table_schema expect{"cluster.toml", "expect", keys::expect};
 inline constexpr table_schema service{"cluster.toml", "[service.NAME]", keys::service};
 inline constexpr table_schema persistence{"cluster.toml", "persistence", keys::persistence};
+inline constexpr table_schema http{"cluster.toml", "http", keys::http};
+inline constexpr table_schema route{"cluster.toml", "[service.NAME.route.NAME]", keys::route};
 inline constexpr table_schema timeouts{"cluster.toml", "timeouts", keys::timeouts};
 inline constexpr table_schema tunnel{"cluster.toml", "tunnel", keys::tunnel};
 inline constexpr table_schema tls{"cluster.toml", "tls", keys::tls};
@@ -69,7 +74,7 @@ inline constexpr table_schema server{"cluster.toml", "[service.NAME.server.NAME]
 inline constexpr std::array all_tables{
     tables::node,        tables::link,  tables::network, tables::ports,   tables::firewall,    tables::cluster,
     tables::heartbeat,   tables::layer4, tables::layer7, tables::floating_ip, tables::check,   tables::expect,
-    tables::service,     tables::persistence, tables::timeouts, tables::tunnel, tables::tls, tables::server};
+    tables::service,     tables::persistence, tables::http, tables::route, tables::timeouts, tables::tunnel, tables::tls, tables::server};
 
 /// Newest `format` that is understood.
 inline constexpr int newest_format = 1;

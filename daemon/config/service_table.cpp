@@ -205,6 +205,7 @@ balance::virtual_service read_service(std::string const& name, section const& s,
     if (layer4 && s.has("timeouts")) {
         s.wrong("timeouts", "timeouts are for layer 7 (mode tcp or http) only; leave them out");
     }
+    out.http = read_http(s, out.tls);
     auto const servers = s.named("server", tables::server);
     out.servers.reserve(servers.size());
     for (auto const& [server_name, server] : servers) {

@@ -158,6 +158,51 @@ struct timeouts {
     bool operator==(timeouts const&) const = default;
 };
 
+/// A change of the header fields that are passed on. Rules apply in their order, after what the proxy itself says.
+struct header_rule {
+    enum class kind : std::uint8_t {
+        set,   ///< in place of all fields of that name
+        add,   ///< beside those that are there
+        remove ///< all of that name
+    };
+
+    kind what = kind::set;
+    std::string name;
+    std::string value; ///< of set and add
+
+    bool operator==(header_rule const&) const = default;
+};
+
+/// Requests that go to certain servers. A server that a route names gets no others.
+struct http_route {
+    std::string name;
+    std::string host; ///< without a port, whatever its case; "*.example" is any name below; empty: any
+    std::string path; ///< this path, and all below it; empty: any
+    std::vector<std::string> servers;
+
+    bool operator==(http_route const&) const = default;
+};
+
+/// What mode http does to messages on their way.
+struct http_policy {
+    enum class forwarded_for : std::uint8_t {
+        append, ///< the client's address behind what the client says itself
+        replace, ///< the client's address alone
+        off      ///< what the client says
+    };
+
+    std::uint16_t redirect_to_https = 0; ///< status of the answer to requests that come in clear; 0: they are served
+    std::uint16_t https_port = 443;      ///< where that leads
+    std::chrono::seconds hsts{0};        ///< Strict-Transport-Security on answers in TLS; 0: none
+    forwarded_for client_address = forwarded_for::append;
+    std::uint64_t max_body = 0; ///< bytes of a request's body; 0: any
+    std::vector<header_rule> request_headers;
+    std::vector<header_rule> response_headers;
+    std::vector<http_route> routes; ///< the first that fits
+
+    bool operator==(http_policy const&) const = default;
+};
+
 /// A machine behind a virtual service.
 struct real_server {
     std::string name; ///< identity within the service, no slash
@@ -193,6 +238,7 @@ struct virtual_service {
     bool transparent = false;
     milliseconds slow_start{0};       ///< layer 7: time over which a recovered server's share grows to its weight
     balance::timeouts timeouts;       ///< layer 7
+    http_policy http;                 ///< mode http
     std::vector<real_server> servers; ///< in the file's order, which `first` follows
 
     bool operator==(virtual_service const&) const = default;

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/http_forward.hpp"
 
+#include "core/http_route.hpp"
+
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <iterator>
 #include <utility>
 
 namespace balance::core::http {
@@ -32,10 +36,28 @@ bool same_variable(std::string_view a, std::string_view b) noexcept {
                       [&](char x, char y) { return folded(x) == folded(y); });
 }
 
-/// Fields that only we may say. What a client says in X-Forwarded-For stays, in front of what we add.
-bool is_ours_to_say(field const& f) noexcept {
+/// Fields that only we may say. What a client says in X-Forwarded-For may stay, in front of what we add.
+bool is_ours_to_say(field const& f, bool only_client) noexcept {
     return same_variable(f.name, "x-forwarded-proto") || same(f.name, "forwarded") ||
-           (same_variable(f.name, "x-forwarded-for") && f.name.find('_') != f.name.npos);
+           (same_variable(f.name, "x-forwarded-for") && (only_client || f.name.find('_') != f.name.npos));
+}
+
+/// Does a rule take the place of this field?
+bool is_replaced(field const& f, std::span<header_rule const> rules) noexcept {
+    return std::any_of(rules.begin(), rules.end(), [&](header_rule const& r) {
+        return r.what != header_rule::kind::add && same(f.name, r.name);
+    });
+}
+
+/// Fields are left out by their name before rules are asked what to put.
+void put_rules(writer& out, std::span<header_rule const> rules) noexcept {
+    for (auto r = rules.begin(); r != rules.end(); ++r) {
+        bool const undone = std::any_of(std::next(r), rules.end(), [&](header_rule const& later) {
+            return later.what != header_rule::kind::add && same(later.name, r->name);
+        });
+        if (r->what != header_rule::kind::remove && !undone)
+            put(out, r->name, r->value);
+    }
 }
 
 void put_upgrade(writer& out, field_list const& fields) noexcept {
@@ -65,8 +87,26 @@ void put_own_cookie(writer& out, std::string_view name, std::uint64_t number, bo
         << "; HttpOnly; SameSite=Lax\r\nCache-Control: private\r\n"; // no cache may hand it to others
 }
 
+void put_hsts(writer& out, std::chrono::seconds age) noexcept {
+    std::array<char, 20> digits;
+    auto const end = std::to_chars(digits.data(), digits.data() + digits.size(), age.count()).ptr;
+    out << "Strict-Transport-Security: max-age=" << std::string_view(digits.data(), end) << crlf;
+}
+
 std::string_view text_of(std::uint16_t status) noexcept {
     switch (status) {
+    case 301:
+        return "Moved Permanently";
+    case 302:
+        return "Found";
+    case 303:
+        return "See Other";
+    case 307:
+        return "Temporary Redirect";
+    case 308:
+        return "Permanent Redirect";
+    case 413:
+        return "Content Too Large";
     case 400:
         return "Bad Request";
     case 408:
@@ -136,17 +176,21 @@ bool asks_upgrade(request const& r) noexcept {
 
 void write(writer& out, request const& r, onward_request const& how) noexcept {
     out << r.method << " " << r.target << (r.minor == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
-    if (r.host_in_target)
+    bool const own_host = r.host_in_target && !is_replaced({"Host", {}}, how.rules);
+    if (own_host)
         put(out, "Host", r.host);
     for (auto const& f : r.fields.all())
-        if (!how.own_cookie.empty() && same(f.name, "cookie"))
+        if (is_replaced(f, how.rules))
+            continue;
+        else if (!how.own_cookie.empty() && same(f.name, "cookie"))
             put_cookies(out, f, how.own_cookie);
-        else if (!is_of_connection(r, f) && !(r.host_in_target && same(f.name, "host")) && !is_ours_to_say(f))
+        else if (!is_of_connection(r, f) && !(r.host_in_target && same(f.name, "host")) && !is_ours_to_say(f, how.only_client))
             put(out, f.name, f.value);
-    if (!how.forwarded_for.empty())
+    if (!how.forwarded_for.empty() && !is_replaced({"X-Forwarded-For", {}}, how.rules))
         put(out, "X-Forwarded-For", how.forwarded_for);
-    if (how.secure)
+    if (how.secure && !is_replaced({"X-Forwarded-Proto", {}}, how.rules))
         put(out, "X-Forwarded-Proto", "https");
+    put_rules(out, how.rules);
     if (asks_upgrade(r))
         put_upgrade(out, r.fields);
     else if (how.close)
@@ -164,12 +208,15 @@ void write(writer& out, response const& r, onward_response const& how) noexcept 
     bool length_told = false;
     for (auto const& f : r.fields.all()) {
         bool const length = same(f.name, "content-length");
-        if (is_of_connection(r, f) || (no_body_at_all && same(f.name, "transfer-encoding")) || (length && (no_length || std::exchange(length_told, true))))
+        if (is_replaced(f, how.rules) || is_of_connection(r, f) || (no_body_at_all && same(f.name, "transfer-encoding")) || (length && (no_length || std::exchange(length_told, true))))
             continue;
         put(out, f.name, f.value);
     }
     if (!how.cookie.empty() && (r.status >= 200 || r.status == 101))
         put_own_cookie(out, how.cookie, how.cookie_number, how.secure);
+    if (how.hsts.count() > 0 && !is_replaced({"Strict-Transport-Security", {}}, how.rules))
+        put_hsts(out, how.hsts);
+    put_rules(out, how.rules);
     if (r.status == 101 && r.upgrade)
         put_upgrade(out, r.fields);
     else if (r.status >= 200 && how.close)
@@ -185,6 +232,15 @@ std::string own_response(std::uint16_t status, bool to_head) {
     return "HTTP/1.1 " + title + "\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: " + std::to_string(body.size()) +
            "\r\nCache-Control: no-store\r\n" + (status == 503 ? "Retry-After: 10\r\n" : "") + "Connection: close\r\n\r\n" +
            (to_head ? std::string() : body);
+}
+
+std::string redirect(std::uint16_t status, std::uint16_t port, request const& r) {
+    auto const name = host_of(r.host);
+    if (name.empty() || r.target == "*")
+        return {};
+    return "HTTP/1.1 " + std::to_string(status) + " " + std::string(text_of(status)) + "\r\nLocation: https://" + std::string(name) +
+           (port == 443 ? std::string() : ":" + std::to_string(port)) + std::string(r.target) +
+           "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 }
 
 } // namespace balance::core::http

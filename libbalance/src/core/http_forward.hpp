@@ -4,7 +4,10 @@
 
 #include "core/http_message.hpp"
 
+#include <balance/service.hpp>
+
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -42,9 +45,11 @@ bool offers_h2c(field_list const& fields) noexcept;
 
 struct onward_request {
     std::string_view forwarded_for{}; ///< the client's address; empty: not told
+    bool only_client = false;         ///< what the client itself says in X-Forwarded-For is left out
     bool close = false;             ///< the server's connection ends with the answer
     std::string_view own_cookie{};    ///< name of ours, which is not passed on; empty: none
     bool secure = false;               ///< the client came in TLS, and the server is told so
+    std::span<header_rule const> rules{};
 };
 /// The request as the server gets it: fields of one connection alone are left out (RFC 9110 7.6.1).
 void write(writer& out, request const& r, onward_request const& how) noexcept;
@@ -55,11 +60,17 @@ struct onward_response {
     std::string_view cookie{}; ///< name of ours, to be set; empty: not
     std::uint64_t cookie_number = 0;
     bool secure = false; ///< the client came in TLS: the cookie is for TLS alone
+    std::chrono::seconds hsts{0}; ///< Strict-Transport-Security; 0: none
+    std::span<header_rule const> rules{};
 };
 /// The answer as the client gets it.
 void write(writer& out, response const& r, onward_response const& how) noexcept;
 
 /// An answer of our own, whole, which ends the connection. `to_head`: without its body. 503 has a page for people.
 std::string own_response(std::uint16_t status, bool to_head);
+
+/// An answer of our own that sends the client to the same place in TLS, and ends the connection. Empty when the request does
+/// not say which place that is.
+std::string redirect(std::uint16_t status, std::uint16_t port, request const& r);
 
 } // namespace balance::core::http

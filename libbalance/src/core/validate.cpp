@@ -60,6 +60,7 @@ std::vector<fault> validate(configuration const& c) {
         rules::report const r(out, s.name);
         rules::check_service(s, r);
         rules::check_balancing(s, r);
+        rules::check_http(s, r);
         rules::check_health_check(s, r);
         rules::check_servers(s, r);
     }

@@ -41,7 +41,7 @@ void check_port(virtual_service const& s, report& r) {
     }
 }
 
-void check_http(health_check const& c, report& r) {
+void check_http_check(health_check const& c, report& r) {
     auto const word = std::string(to_string(c.type));
     if (!is_http(c.type)) {
         if (c.expect != expectation{}) {
@@ -84,7 +84,7 @@ void check_http(health_check const& c, report& r) {
 void check_health_check(virtual_service const& s, report r) {
     auto const& c = s.check;
     check_port(s, r);
-    check_http(c, r);
+    check_http_check(c, r);
     if (c.type == kind::external && (c.command.empty() || c.command.front() != '/' || has_space(c.command))) {
         r.wrong({"check", "command"},
                 "an external check needs command = \"/absolute/path\" of a program, without arguments: it "

@@ -54,6 +54,8 @@ std::string bad_name(std::string_view name);
 void check_service(virtual_service const& s, report r);
 /// How clients are spread: balance, persistence, TLS, fallback.
 void check_balancing(virtual_service const& s, report r);
+/// What mode http does to messages.
+void check_http(virtual_service const& s, report r);
 /// How the health of its servers is found out.
 void check_health_check(virtual_service const& s, report r);
 /// Its servers.

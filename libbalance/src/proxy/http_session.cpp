@@ -2,6 +2,7 @@
 #include "proxy/http_session.hpp"
 
 #include "core/http_forward.hpp"
+#include "core/http_route.hpp"
 #include "core/scheduler.hpp"
 #include "proxy/listening_socket.hpp"
 #include "proxy/worker.hpp"
@@ -23,15 +24,9 @@ namespace http = core::http;
 constexpr std::uint32_t every_edge = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 /// Requests and chunks of one turn, so that one fast client does not starve the others of its thread.
 constexpr unsigned longest_turn = 16;
-constexpr std::chrono::milliseconds last_words_limit{2000};
 
 /// A head and what we add to it must fit into a buffer.
 constexpr std::size_t room_to_add = 512;
-
-void reset_when_closed(int fd) noexcept {
-    linger const at_once{.l_onoff = 1, .l_linger = 0};
-    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-}
 
 } // namespace
 
@@ -45,10 +40,10 @@ void http_session::start(arrival a) {
     client_.end = {.fd = client_.socket.get()};
     client_text_ = arrival_.client.to_string();
     method_.clear();
-    who_ = {.client = arrival_.client};
+    rules_ = arrival_.service->rules();
+    who_ = {.client = arrival_.client, .rules = rules_.get()};
     int const one = 1;
     ::setsockopt(client_.end.fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
-    rules_ = arrival_.service->rules();
     ticket_ = 0;
     number_ = worker_.next_number();
     turn_ = 0;
@@ -185,12 +180,19 @@ void http_session::take_request(std::string_view head) {
     client_stays_ = r.minor == 1 ? !r.close : r.keep_alive && !r.close;
     server_stays_ = r.minor == 1;
     who_.path = rules_->path ? core::hash_of(r.target.substr(0, r.target.find('?'))) : 0;
-    who_.cookie = rules_->cookie.empty() ? 0 : http::cookie_number(r.fields, rules_->cookie);
+    if (auto const refused = apply_policy(r); refused)
+        return;
+    cookie_ = rules_->cookie(who_.route);
+    who_.cookie = cookie_.empty() ? 0 : http::cookie_number(r.fields, cookie_);
+    using forwarded = http_policy::forwarded_for;
+    auto const& policy = rules_->http;
     http::writer out(up_.head_space());
-    http::write(out, r, {.forwarded_for = client_text_,
+    http::write(out, r, {.forwarded_for = policy.client_address == forwarded::off ? std::string_view() : client_text_,
+                         .only_client = policy.client_address == forwarded::replace,
                          .close = !server_stays_,
-                         .own_cookie = rules_->cookie,
-                         .secure = client_.tls != nullptr});
+                         .own_cookie = cookie_,
+                         .secure = client_.tls != nullptr,
+                         .rules = policy.request_headers});
     if (out.overflow())
         return refuse(431);
     up_.body.start(r);
@@ -199,9 +201,41 @@ void http_session::take_request(std::string_view head) {
     finder_.reset();
     if (!up_.take_body())
         return refuse(400);
+    if (is_too_large())
+        return refuse(413);
     add(arrival_.service->share(worker_.index()).connections, 1);
     attempts_ = 0;
     connect_next();
+}
+
+/// True when the request ends here; it was answered then.
+bool http_session::apply_policy(core::http::request const& r) {
+    auto const& policy = rules_->http;
+    who_.route = 0;
+    who_.rules = rules_.get();
+    if (policy.redirect_to_https != 0 && client_.tls == nullptr) {
+        auto const elsewhere = http::redirect(policy.redirect_to_https, policy.https_port, r);
+        elsewhere.empty() ? refuse(400) : end_with(elsewhere);
+        return true;
+    }
+    if (policy.max_body != 0 && r.framing == http::framing::counted && r.length > policy.max_body) {
+        refuse(413);
+        return true;
+    }
+    if (policy.routes.empty())
+        return false;
+    if (!http::has_one_reading(r.target)) {
+        refuse(400);
+        return true;
+    }
+    if (auto const route = http::route_of(policy.routes, r.host, r.target))
+        who_.route = *route + 1;
+    return false;
+}
+
+bool http_session::is_too_large() const noexcept {
+    auto const most = rules_->http.max_body;
+    return most != 0 && up_.body_size() > most;
 }
 
 /// Passes on what has come of the request.
@@ -223,8 +257,8 @@ void http_session::send_request() {
             return;
         if (got != transfer::done)
             return finish(true); // the rest of it will never come
-        if (!up_.take_body())
-            return phase_ == phase::answer ? refuse(400) : finish(true);
+        if (!up_.take_body() || is_too_large())
+            return phase_ == phase::answer ? refuse(up_.body.failed() ? 400 : 413) : finish(true);
         if (turn_is_over())
             return;
     }
@@ -364,9 +398,11 @@ void http_session::take_answer(std::string_view head) {
     http::write(out, r,
                 {.client_minor = client_minor_,
                  .close = !client_stays_,
-                 .cookie = choice_.new_cookie != 0 ? std::string_view(rules_->cookie) : std::string_view(),
+                 .cookie = choice_.new_cookie != 0 ? cookie_ : std::string_view(),
                  .cookie_number = choice_.new_cookie,
-                 .secure = client_.tls != nullptr});
+                 .secure = client_.tls != nullptr,
+                 .hsts = client_.tls != nullptr ? rules_->http.hsts : std::chrono::seconds(0),
+                 .rules = rules_->http.response_headers});
     if (out.overflow())
         return refuse(502);
     down_.body.start(r);
@@ -452,128 +488,6 @@ void http_session::move_tunnel(http_stream& from_to, relay_end& from, relay_end&
         if (got == transfer::blocked || turn_is_over())
             return;
     }
-}
-
-// ---- the end ----
-
-/// What goes out is not lost because more came in that nobody reads: closing at once would reset the connection.
-void http_session::say_last_words() {
-    if (down_.has_to_send()) {
-        auto& mine = arrival_.service->share(worker_.index());
-        auto const sent = down_.send(client_.end, {&mine.out_bytes, nullptr});
-        if (sent != transfer::done)
-            return sent == transfer::failed ? finish(true) : void();
-    }
-    if (!std::exchange(half_closed_, true)) // each call would be an event again
-        end_sending(client_.end);
-    while (true) {
-        up_.discard();
-        auto const got = up_.receive(client_.end);
-        if (got == transfer::blocked || (got == transfer::done && turn_is_over()))
-            return up_.release();
-        if (got != transfer::done)
-            return finish(false);
-    }
-}
-
-/// Answers in the server's place; nothing of an answer has gone out yet.
-void http_session::refuse(std::uint16_t status) {
-    stop_waiting();
-    leave_server(false);
-    up_.clear();
-    down_.clear();
-    down_.say(http::own_response(status, method_ == "HEAD"));
-    enter(phase::last_words);
-}
-
-void http_session::check_life() {
-    if (!link_ || link_->life == link_->server->life.load(std::memory_order_relaxed))
-        return;
-    if (phase_ == phase::connecting)
-        connect_failed();
-    else if (phase_ == phase::answer)
-        refuse(502);
-    else
-        return finish(true);
-    run();
-}
-
-void http_session::check_time(clock_time now) {
-    auto const& limits = rules_->timeouts;
-    auto const in_phase = now - phase_since_;
-    auto const silent = now - active_at_;
-    switch (phase_) {
-    case phase::ended:
-        return;
-    case phase::idle:
-        if (in_phase >= limits.keep_alive)
-            finish(false);
-        return;
-    case phase::head:
-        if (in_phase < limits.head)
-            return;
-        if (up_.unread().empty())
-            return finish(false);
-        refuse(408);
-        break;
-    case phase::connecting:
-        if (in_phase < (ticket_ != 0 ? limits.queue : limits.connect))
-            return;
-        ticket_ != 0 ? refuse(503) : connect_failed();
-        break;
-    case phase::answer:
-        if (!up_.body.complete() && !up_.has_to_send() && silent >= limits.body) {
-            refuse(408);
-            break;
-        }
-        if (silent < limits.answer)
-            return;
-        refuse(504);
-        break;
-    case phase::exchange:
-    case phase::tunnel:
-        if (silent >= limits.idle)
-            finish(true);
-        return;
-    case phase::last_words:
-        if (in_phase >= last_words_limit)
-            finish(false);
-        return;
-    }
-    run();
-}
-
-void http_session::stop_waiting() {
-    if (ticket_ != 0)
-        arrival_.service->stop_waiting(std::exchange(ticket_, 0));
-}
-
-void http_session::leave_server(bool keep) {
-    if (link_ && keep)
-        worker_.links().keep(std::move(link_));
-    else if (link_)
-        worker_.links().close(std::move(link_));
-    if (choice_.server && !choice_.fallback)
-        arrival_.service->leave(*choice_.server);
-    choice_ = {};
-}
-
-void http_session::finish(bool reset) {
-    if (phase_ == phase::ended)
-        return;
-    stop_waiting();
-    enter(phase::ended);
-    worker_.exchanging().remove(*this);
-    if (reset)
-        reset_when_closed(client_.end.fd);
-    leave_server(false);
-    up_.clear();
-    down_.clear();
-    client_.tls.reset();
-    client_.socket.reset();
-    arrival_.tls.reset();
-    arrival_.service.reset();
-    worker_.retire(*this);
 }
 
 } // namespace balance::layer7

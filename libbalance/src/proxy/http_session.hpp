@@ -84,7 +84,10 @@ private:
     void move_tunnel(http_stream& from_to, relay_end& from, relay_end& to);
     void say_last_words();
 
+    [[nodiscard]] bool apply_policy(core::http::request const& r);
+    [[nodiscard]] bool is_too_large() const noexcept;
     void refuse(std::uint16_t status);
+    void end_with(std::string const& answer);
     void leave_server(bool keep);
     void stop_waiting();
     void enter(phase p);
@@ -112,6 +115,7 @@ private:
     // Of the request that goes on:
     std::string method_;
     asker who_;
+    std::string_view cookie_; ///< name of the cookie for persistence, within `rules_`; empty: none
     unsigned client_minor_ = 1;
     bool repeatable_ = false;   ///< may be sent twice
     bool asks_upgrade_ = false;

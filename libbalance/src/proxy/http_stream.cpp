@@ -46,6 +46,7 @@ transfer http_stream::send(relay_end& to, std::array<std::atomic<std::uint64_t>*
 void http_stream::take_head(std::size_t size) noexcept {
     begin_ = sent_ = ready_ += size;
     kept_ = true;
+    body_size_ = 0;
 }
 
 std::span<char> http_stream::head_space() {
@@ -64,7 +65,9 @@ void http_stream::say(std::string_view words) {
 }
 
 bool http_stream::take_body() noexcept {
-    ready_ += body.take(unread());
+    auto const size = body.take(unread());
+    ready_ += size;
+    body_size_ += size;
     return !body.failed();
 }
 

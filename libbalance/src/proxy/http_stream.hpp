@@ -36,6 +36,8 @@ public:
     void say(std::string_view words);
     /// Hands on what of `unread` belongs to the body. False when the body is malformed.
     [[nodiscard]] bool take_body() noexcept;
+    /// Bytes handed on since the head, chunk sizes among them.
+    [[nodiscard]] std::uint64_t body_size() const noexcept { return body_size_; }
     /// Hands on everything, whatever it is.
     void take_all() noexcept { ready_ = end_; }
     /// Forgets everything.
@@ -66,6 +68,7 @@ private:
     char* head_ = nullptr;
     std::size_t head_sent_ = 0;
     std::size_t head_size_ = 0;
+    std::uint64_t body_size_ = 0;
     bool kept_ = false; ///< all of the message from its head on is still here
 };
 

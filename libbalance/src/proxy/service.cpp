@@ -37,6 +37,24 @@ std::uint64_t cookie_of(std::string const& service_name, std::string const& serv
     return core::hash_of(service_name + '/' + server_name) | 1;
 }
 
+/// Clients have a server for each route.
+std::vector<std::string> cookies_of(virtual_service const& s) {
+    if (!is(s, persistence::kind::http_cookie))
+        return {};
+    std::vector<std::string> out{s.persistence.cookie};
+    for (auto const& route : s.http.routes)
+        out.push_back(s.persistence.cookie + "-" + route.name);
+    return out;
+}
+
+std::uint64_t routes_of(std::vector<http_route> const& routes, std::string const& server) {
+    std::uint64_t out = 0;
+    for (std::size_t i = 0; i < routes.size() && i < 63; ++i)
+        if (std::find(routes[i].servers.begin(), routes[i].servers.end(), server) != routes[i].servers.end())
+            out |= std::uint64_t{2} << i;
+    return out == 0 ? 1 : out;
+}
+
 std::uint64_t random_seed() {
     std::random_device entropy;
     return (std::uint64_t{entropy()} << 32 | entropy()) | 1;
@@ -84,6 +102,7 @@ bool service::update(virtual_service const& s, core::algorithm a, state_lookup c
             c.credit = 0;
         c.identity = core::hash_of(r.name);
         m.weight = c.weight = r.weight;
+        m.routes = routes_of(s.http.routes, r.name);
         c.limit = r.max_connections;
         cut |= set_state(m, c, states.find(s.name, r.name), now);
         members_.push_back(std::move(m));
@@ -103,8 +122,7 @@ bool service::update(virtual_service const& s, core::algorithm a, state_lookup c
         fallback_ = make_fallback(s, shares_.size());
     config_ = s;
     http_ = s.mode == mode::http;
-    rules_ = std::make_shared<session_rules const>(session_rules{
-        s.timeouts, is(s, persistence::kind::http_cookie) ? s.persistence.cookie : std::string(), s.balance == "uri"});
+    rules_ = std::make_shared<session_rules const>(session_rules{s.timeouts, s.http, cookies_of(s), s.balance == "uri"});
     algorithm_ = a;
     warm_up(now);
     for (auto const& w : std::exchange(queue_, {})) // each asks again, and waits again if nothing came of it
@@ -171,7 +189,7 @@ picked service::pick(asker const& who, std::span<backend const* const> tried, cl
     if (warming_)
         warm_up(now);
     for (std::size_t i = 0; i < members_.size(); ++i)
-        candidates_[i].excluded = contains(tried, members_[i].server.get());
+        candidates_[i].excluded = !may_have(members_[i], who) || contains(tried, members_[i].server.get());
     if (auto const known = persistent(who, now))
         return {take(*known, who, now)};
     if (auto const index = balanced(who))
@@ -183,6 +201,13 @@ picked service::pick(asker const& who, std::span<backend const* const> tried, cl
         return {take_fallback(tried)};
     queue_.push_back({++last_ticket_, from});
     return {std::nullopt, last_ticket_};
+}
+
+/// Does the request's route lead to this server? Routes may have changed since it was read.
+bool service::may_have(member const& m, asker const& who) const {
+    bool const same_routes = who.rules == nullptr || who.rules == rules_.get();
+    auto const routes = same_routes ? m.routes : routes_of(who.rules->http.routes, m.server->name);
+    return (routes >> who.route & 1) != 0;
 }
 
 void service::call(waiting const& w) {

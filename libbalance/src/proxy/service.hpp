@@ -33,18 +33,26 @@ protected:
     ~state_lookup() = default;
 };
 
+/// What a session must know of its service.
+struct session_rules {
+    balance::timeouts timeouts;
+    http_policy http;
+    /// Mode http: names of the cookies for persistence, of requests without a route first, then of each route. Empty: none.
+    std::vector<std::string> cookies;
+    bool path = false; ///< mode http: servers are chosen by the path
+
+    [[nodiscard]] std::string_view cookie(std::size_t route) const noexcept {
+        return cookies.empty() ? std::string_view() : cookies[route];
+    }
+};
+
 /// Who wants a server.
 struct asker {
     address client;
     std::uint64_t path = 0;   ///< mode http: hash of the request's path, where `session_rules` ask for it
     std::uint64_t cookie = 0; ///< mode http: what the client keeps of its server; 0: nothing
-};
-
-/// What a session must know of its service.
-struct session_rules {
-    balance::timeouts timeouts;
-    std::string cookie; ///< mode http: name of the cookie for persistence; empty: none
-    bool path = false;  ///< mode http: servers are chosen by the path
+    std::size_t route = 0;    ///< mode http: 0: none of the service's; else its place among them, from 1
+    session_rules const* rules = nullptr; ///< mode http: those that the route is one of
 };
 
 /// Waits for room at a server; told on the thread of its own loop.
@@ -119,6 +127,7 @@ private:
     struct member {
         std::shared_ptr<backend> server;
         std::uint64_t cookie = 0; ///< what its clients keep, with persistence by cookie
+        std::uint64_t routes = 1; ///< which requests may go to it: a bit for each route from bit 1 on, bit 0 for no route
         std::uint32_t weight = 0;
         bool usable = false;
         bool down = false;     ///< was down since it was last usable
@@ -135,6 +144,7 @@ private:
     void call_next();
     void call(waiting const& w);
     bool set_state(member& m, core::candidate& c, server_state const* state, clock_time now);
+    [[nodiscard]] bool may_have(member const& m, asker const& who) const;
     void warm_up(clock_time now);
     [[nodiscard]] std::optional<std::size_t> persistent(asker const& who, clock_time now) const;
     [[nodiscard]] std::optional<std::size_t> balanced(asker const& who);

@@ -184,6 +184,30 @@ timeouts = { connect = "1s", queue = "2s", idle = "3s", head = "4s", body = "5s"
     CHECK(s.timeouts == balance::timeouts{1s, 2s, 3s, 4s, 5s, 6s, 7s});
 }
 
+TEST_CASE("cluster.toml: what mode http does to messages arrives") {
+    using rule = balance::header_rule;
+    auto const s = service(R"(mode = "http"
+ports = [80]
+tls = { ports = [8443], certificate = "c" }
+http = { redirect_to_https = 308, hsts = "8760h", forwarded_for = "replace", max_body = 5, request_headers = ["set X-A:  b: c ", "add X-A: d"], response_headers = ["remove Server"] }
+[service.S.route.viewer]
+host = "pacs.example"
+path = "/viewer"
+servers = ["a"]
+[service.S.route.all]
+path = "/"
+servers = ["a"]
+)");
+    CHECK(s.http.redirect_to_https == 308);
+    CHECK(s.http.https_port == 8443);
+    CHECK(s.http.hsts == 8760h);
+    CHECK(s.http.client_address == balance::http_policy::forwarded_for::replace);
+    CHECK(s.http.max_body == 5);
+    CHECK(s.http.request_headers == std::vector<rule>{{rule::kind::set, "X-A", "b: c"}, {rule::kind::add, "X-A", "d"}});
+    CHECK(s.http.response_headers == std::vector<rule>{{rule::kind::remove, "Server", ""}});
+    CHECK(s.http.routes == std::vector<balance::http_route>{{"viewer", "pacs.example", "/viewer", {"a"}}, {"all", "", "/", {"a"}}});
+}
+
 TEST_CASE("cluster.toml: a service takes the defaults of its layer, a named check too") {
     constexpr std::string_view before =
         "[layer4]\ncheck_interval = \"7s\"\ncheck_timeout = \"8s\"\nrise = 9\nfall = 10\n"
