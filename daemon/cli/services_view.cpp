@@ -42,6 +42,9 @@ table::cell summary_of(json::object const& service) {
 }
 
 table::cell note_of_service(json::object const& service) {
+    if (auto const waiting = number(service, "waiting"); waiting > 0) {
+        return {std::to_string(waiting) + (waiting == 1 ? " client waits" : " clients wait") + " for room at a server", colour::yellow};
+    }
     if (flag(service, "fallback_active")) {
         return {"no server left: the fallback answers", colour::yellow};
     }
@@ -199,7 +202,8 @@ std::string detail_text(json::object const& status, std::string const& target, b
     }
     auto const slash = target.find('/');
     if (slash == std::string::npos) {
-        return services_text(json::array{found}, colours) + "\n" + traffic_text(found);
+        return services_text(json::array{found}, colours) + "\n" +
+               (number(found, "layer") == 7 ? exchanges_text(found) : traffic_text(found));
     }
     return server_detail(detail_document(status, target.substr(0, slash)), found);
 }

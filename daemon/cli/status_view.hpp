@@ -16,6 +16,9 @@ std::string detail_text(boost::json::object const& status, std::string const& ta
 /// The same as a document. Empty object: there is no such thing.
 boost::json::object detail_document(boost::json::object const& status, std::string const& target);
 
+/// What became of the requests, or with mode tcp the connections, of a layer-7 service.
+std::string exchanges_text(boost::json::object const& service);
+
 /// Table of services and servers.
 std::string services_text(boost::json::array const& services, bool colours);
 

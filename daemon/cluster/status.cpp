@@ -160,7 +160,8 @@ json::object server_json(balance::virtual_service const& service, balance::real_
             {"out_packets", numbers->counters.out_packets},
             {"in_bytes", numbers->counters.in_bytes},
             {"out_bytes", numbers->counters.out_bytes},
-            {"per_second", ipc::pack(numbers->counters.per_second)}};
+            {"per_second", ipc::pack(numbers->counters.per_second)},
+            {"exchanges", ipc::pack(numbers->exchanges)}};
 }
 
 /// Why the first of the service's sockets that could not be opened was not.
@@ -215,6 +216,8 @@ json::object service_json(balance::virtual_service const& service, overview cons
             {"in_bytes", counters.in_bytes},
             {"out_bytes", counters.out_bytes},
             {"per_second", ipc::pack(counters.per_second)},
+            {"waiting", counted ? counted->waiting : 0},
+            {"exchanges", ipc::pack(counted ? counted->exchanges : balance::exchanges{})},
             {"servers", std::move(servers)}};
 }
 

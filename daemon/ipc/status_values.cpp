@@ -14,6 +14,21 @@ json::object pack(balance::rates const& r) {
             {"out_bytes", r.out_bytes}};
 }
 
+json::object pack(balance::exchanges const& e) {
+    json::object out;
+    for (std::size_t i = 0; i < e.answers.size(); ++i) {
+        out[std::to_string(i + 1) + "xx"] = e.answers[i];
+    }
+    out["refused"] = e.refused;
+    out["no_server"] = e.no_server;
+    out["no_room"] = e.no_room;
+    out["unreachable"] = e.unreachable;
+    out["broken"] = e.broken;
+    out["late"] = e.late;
+    out["time"] = {{"count", e.time.count}, {"p50_us", e.time.p50.count()}, {"p90_us", e.time.p90.count()}, {"p99_us", e.time.p99.count()}};
+    return out;
+}
+
 namespace {
 
 json::object pack(balance::counters const& c) {
@@ -43,11 +58,42 @@ balance::counters counters_of(fields& parent) {
     return c;
 }
 
+balance::percentiles percentiles_of(fields& parent) {
+    fields from(parent.any("time"));
+    using us = std::chrono::microseconds;
+    balance::percentiles p{from.number<std::uint64_t>("count"), us(from.number<std::int64_t>("p50_us")),
+                           us(from.number<std::int64_t>("p90_us")), us(from.number<std::int64_t>("p99_us"))};
+    if (!from.make(true)) {
+        parent.wrong("time", "an object of numbers");
+    }
+    return p;
+}
+
+balance::exchanges exchanges_of(fields& parent) {
+    fields from(parent.any("exchanges"));
+    balance::exchanges e;
+    for (std::size_t i = 0; i < e.answers.size(); ++i) {
+        e.answers[i] = from.number<std::uint64_t>(std::to_string(i + 1) + "xx");
+    }
+    e.refused = from.number<std::uint64_t>("refused");
+    e.no_server = from.number<std::uint64_t>("no_server");
+    e.no_room = from.number<std::uint64_t>("no_room");
+    e.unreachable = from.number<std::uint64_t>("unreachable");
+    e.broken = from.number<std::uint64_t>("broken");
+    e.late = from.number<std::uint64_t>("late");
+    e.time = percentiles_of(from);
+    if (!from.make(true)) {
+        parent.wrong("exchanges", "an object of numbers");
+    }
+    return e;
+}
+
 json::object pack(balance::server_status const& s) {
     return {{"name", s.name},
             {"active", s.active_connections},
             {"inactive", s.inactive_connections},
-            {"counters", pack(s.counters)}};
+            {"counters", pack(s.counters)},
+            {"exchanges", ipc::pack(s.exchanges)}};
 }
 
 } // namespace
@@ -56,7 +102,8 @@ template <>
 balance::result<balance::server_status> unpack(json::value const& v) {
     fields from(v);
     balance::server_status s{from.text("name"), from.number<std::uint32_t>("active"),
-                             from.number<std::uint32_t>("inactive"), counters_of(from)};
+                             from.number<std::uint32_t>("inactive"), counters_of(from),
+                             exchanges_of(from)};
     return from.make(std::move(s));
 }
 
@@ -71,6 +118,7 @@ json::object pack(balance::service_status const& s) {
             {"fallback_active", s.fallback_active},
             {"waiting", s.waiting},
             {"counters", pack(s.counters)},
+            {"exchanges", pack(s.exchanges)},
             {"servers", std::move(servers)}};
 }
 
@@ -79,7 +127,7 @@ balance::result<balance::service_status> unpack(json::value const& v) {
     fields from(v);
     balance::service_status s{
         from.text("name"), from.text("not_served"), from.truth("fallback_active"),
-        from.number<std::uint32_t>("waiting"), counters_of(from), {}};
+        from.number<std::uint32_t>("waiting"), counters_of(from), exchanges_of(from), {}};
     if (auto const whole = from.make(true); !whole) {
         return whole.error();
     }

@@ -37,6 +37,7 @@ boost::json::object pack(balance::health_snapshot const& s);
 boost::json::object pack(balance::persistence_entry const& e);
 /// {"connections","in_packets","out_packets","in_bytes","out_bytes"}
 boost::json::object pack(balance::rates const& r);
+boost::json::object pack(balance::exchanges const& e);
 /// {"name","not_served","fallback_active","counters":{…,"per_second":{…}},"servers":[{"name","active","inactive","counters":{…}}]}
 boost::json::object pack(balance::service_status const& s);
 /// {"address","interface"}

@@ -21,6 +21,7 @@ struct backend {
     std::string const name;
     endpoint const target;       ///< port 0: the port the client connected to
     std::vector<traffic> shares; ///< one per thread
+    rate_meter rate;             ///< whoever asks for the status has it alone
 
     /// Ends when the server goes down or is halted; connections of an earlier life are cut.
     std::atomic<std::uint64_t> life{0};

@@ -172,6 +172,7 @@ void http_session::take_request(std::string_view head) {
     method_ = status == 0 ? r.method : std::string_view();
     if (status != 0)
         return refuse(status);
+    asked_at_ = std::chrono::steady_clock::now(); // the loop's own clock is some milliseconds late
     rules_ = arrival_.service->rules();
     client_minor_ = r.minor;
     asks_upgrade_ = http::asks_upgrade(r);
@@ -215,7 +216,12 @@ bool http_session::apply_policy(core::http::request const& r) {
     who_.rules = rules_.get();
     if (policy.redirect_to_https != 0 && client_.tls == nullptr) {
         auto const elsewhere = http::redirect(policy.redirect_to_https, policy.https_port, r);
-        elsewhere.empty() ? refuse(400) : end_with(elsewhere);
+        if (elsewhere.empty()) {
+            refuse(400);
+        } else {
+            count(failure::refused);
+            end_with(elsewhere);
+        }
         return true;
     }
     if (policy.max_body != 0 && r.framing == http::framing::counted && r.length > policy.max_body) {
@@ -290,6 +296,7 @@ void http_session::connect_next() {
         }
         if (connect_to(target, tls.get()))
             return enter(phase::connecting);
+        count(failure::unreachable);
         leave_server(false);
     }
     refuse(503);
@@ -347,6 +354,7 @@ void http_session::connected() {
 }
 
 void http_session::connect_failed() {
+    count(failure::unreachable);
     leave_server(false);
     connect_next();
 }
@@ -412,6 +420,11 @@ void http_session::take_answer(std::string_view head) {
     finder_.reset();
     if (r.status < 200 && !upgraded)
         return enter(phase::answer);
+    auto const now = std::chrono::steady_clock::now();
+    for (auto* const share : {&arrival_.service->share(worker_.index()), &choice_.server->shares[worker_.index()]}) {
+        share->count_answer(r.status);
+        share->times.add(now - asked_at_, now);
+    }
     up_.forget();
     if (upgraded) {
         up_.take_all();
@@ -419,8 +432,10 @@ void http_session::take_answer(std::string_view head) {
         return enter(phase::tunnel);
     }
     enter(phase::exchange);
-    if (!down_.take_body())
+    if (!down_.take_body()) {
+        count(failure::broken);
         finish(true);
+    }
 }
 
 void http_session::send_answer() {
@@ -440,8 +455,10 @@ void http_session::send_answer() {
             return;
         if (got == transfer::ended && down_.body.ends_with_connection())
             continue;
-        if (got != transfer::done || !down_.take_body())
+        if (got != transfer::done || !down_.take_body()) {
+            count(failure::broken);
             return finish(true); // a reset, so that nobody takes half of it for all
+        }
         if (turn_is_over())
             return;
     }

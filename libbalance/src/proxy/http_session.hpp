@@ -87,6 +87,7 @@ private:
     [[nodiscard]] bool apply_policy(core::http::request const& r);
     [[nodiscard]] bool is_too_large() const noexcept;
     void refuse(std::uint16_t status);
+    void count(failure f) noexcept;
     void end_with(std::string const& answer);
     void leave_server(bool keep);
     void stop_waiting();
@@ -115,6 +116,7 @@ private:
     // Of the request that goes on:
     std::string method_;
     asker who_;
+    std::chrono::steady_clock::time_point asked_at_{};
     std::string_view cookie_; ///< name of the cookie for persistence, within `rules_`; empty: none
     unsigned client_minor_ = 1;
     bool repeatable_ = false;   ///< may be sent twice

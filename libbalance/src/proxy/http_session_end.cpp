@@ -42,7 +42,20 @@ void http_session::say_last_words() {
 }
 
 /// Answers in the server's place; nothing of an answer has gone out yet.
-void http_session::refuse(std::uint16_t status) { end_with(core::http::own_response(status, method_ == "HEAD")); }
+void http_session::refuse(std::uint16_t status) {
+    count(status == 502   ? failure::broken
+          : status == 504 ? failure::late
+          : status != 503 ? failure::refused
+          : ticket_ != 0  ? failure::no_room
+                          : failure::no_server);
+    end_with(core::http::own_response(status, method_ == "HEAD"));
+}
+
+void http_session::count(failure f) noexcept {
+    arrival_.service->share(worker_.index()).count(f);
+    if (choice_.server)
+        choice_.server->shares[worker_.index()].count(f);
+}
 
 void http_session::end_with(std::string const& answer) {
     stop_waiting();

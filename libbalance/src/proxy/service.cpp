@@ -346,11 +346,16 @@ service_status service::status() const {
     std::lock_guard const lock(mutex_);
     service_status s;
     s.name = config_.name;
+    auto const now = rate_meter::clock::now();
     s.counters = total(shares_);
+    s.counters.per_second = rate_.read(s.counters, now);
+    s.exchanges = total_exchanges(shares_, now);
     s.waiting = static_cast<std::uint32_t>(queue_.size());
     for (std::size_t i = 0; i < members_.size(); ++i) {
         auto const& m = members_[i];
-        s.servers.push_back({m.server->name, candidates_[i].active, 0, total(m.server->shares)});
+        auto counted = total(m.server->shares);
+        counted.per_second = m.server->rate.read(counted, now);
+        s.servers.push_back({m.server->name, candidates_[i].active, 0, counted, total_exchanges(m.server->shares, now)});
     }
     return s;
 }

@@ -161,6 +161,7 @@ private:
     std::shared_ptr<backend> fallback_;
     core::persistence_table table_;
     std::vector<traffic> shares_;
+    mutable rate_meter rate_;
     std::shared_ptr<session_rules const> rules_;
     std::deque<waiting> queue_;
     std::uint64_t last_ticket_ = 0;

@@ -43,6 +43,7 @@ void tcp_session::start(arrival a) {
     rules_ = arrival_.service->rules();
     worker_.keep_limit(rules_->timeouts.idle);
     phase_ = phase::connecting;
+    arrived_at_ = std::chrono::steady_clock::now(); // the loop's own clock is some milliseconds late
     worker_.connecting().add(*this);
     add(arrival_.service->share(worker_.index()).connections, 1);
     if (arrival_.tls) {
@@ -86,8 +87,10 @@ void tcp_session::connect_next() {
         tried_[attempts_++] = choice_.server.get();
         if (outcome == attempt::begun)
             return;
+        count(failure::unreachable);
         leave_server();
     }
+    count(failure::no_server);
     finish(true);
 }
 
@@ -115,7 +118,14 @@ bool tcp_session::room(std::uint64_t ticket) {
     return true;
 }
 
+void tcp_session::count(failure f) noexcept {
+    arrival_.service->share(worker_.index()).count(f);
+    if (choice_.server)
+        choice_.server->shares[worker_.index()].count(f);
+}
+
 void tcp_session::connect_failed() {
+    count(failure::unreachable);
     server_.socket.reset();
     server_.end = {};
     leave_server();
@@ -162,6 +172,9 @@ void tcp_session::connected() {
     auto& mine = arrival_.service->share(worker_.index());
     auto& servers = choice_.server->shares[worker_.index()];
     add(servers.connections, 1);
+    auto const now = std::chrono::steady_clock::now();
+    mine.times.add(now - arrived_at_, now);
+    servers.times.add(now - arrived_at_, now);
     up_.lane = {.from = &client_.end, .to = &server_.end, .counted = {&mine.in_bytes, &servers.in_bytes}};
     down_.lane = {.from = &server_.end, .to = &client_.end, .counted = {&mine.out_bytes, &servers.out_bytes}};
     move();
@@ -224,12 +237,17 @@ void tcp_session::check_life() {
         cut();
 }
 
+void tcp_session::give_up_waiting() {
+    count(failure::no_room);
+    finish(true);
+}
+
 void tcp_session::check_connect(clock_time now) {
     if (phase_ != phase::connecting)
         return;
     bool const over = now - active_at_ >= (ticket_ != 0 ? rules_->timeouts.queue : rules_->timeouts.connect);
     if (ticket_ != 0)
-        over ? finish(true) : void();
+        over ? give_up_waiting() : void();
     else if (starved_)
         over ? finish(true) : connect_next();
     else if (over)

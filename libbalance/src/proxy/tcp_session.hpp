@@ -67,6 +67,8 @@ private:
     void move();
     [[nodiscard]] bool move(half& h, half& reverse);
     void leave_server();
+    void give_up_waiting();
+    void count(failure f) noexcept;
     void finish(bool reset);
 
     worker& worker_;
@@ -82,6 +84,7 @@ private:
     choice choice_;
     std::array<backend const*, most_attempts> tried_{};
     std::size_t attempts_ = 0;
+    clock_time arrived_at_{};
     clock_time active_at_{}; ///< last event; while connecting, the start of the attempt
     bool starved_ = false;   ///< there was no descriptor for the server's socket since `active_at_`
     std::size_t slot_ = 0;   ///< in its worker's list

@@ -1,36 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/latency.hpp"
+
 #include <balance/status.hpp>
 
+#include <array>
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
 namespace balance::layer7 {
 
-/// One thread's share of an object's counters; on a cache line of its own.
-///
-/// Only that thread writes, so a plain load and store is enough and no bus lock is needed; others may read at any time.
-struct alignas(64) traffic {
-    std::atomic<std::uint64_t> connections{0};
-    std::atomic<std::uint64_t> in_bytes{0};  ///< from clients
-    std::atomic<std::uint64_t> out_bytes{0}; ///< to clients
+/// A counter that one thread writes and others may read at any time: a plain load and store is enough, no bus lock is
+/// needed.
+using counter = std::atomic<std::uint64_t>;
+
+inline void add(counter& c, std::uint64_t n) noexcept {
+    c.store(c.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+}
+
+/// Lengths of time of this minute and the last. One thread writes.
+class recent_times {
+public:
+    using clock = std::chrono::steady_clock;
+
+    void add(clock::duration length, clock::time_point now) noexcept;
+    /// Adds what was counted lately to `sum`.
+    void read(std::array<std::uint64_t, core::latency::classes>& sum, clock::time_point now) const noexcept;
+
+private:
+    using counts = std::array<std::atomic<std::uint32_t>, core::latency::classes>;
+
+    std::array<counts, 2> minutes_{}; ///< even and odd ones
+    std::atomic<std::int64_t> minute_{0};
 };
 
-inline void add(std::atomic<std::uint64_t>& counter, std::uint64_t n) noexcept {
-    counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-}
+/// Why a client did not get what it came for.
+enum class failure : std::uint8_t { refused, no_server, no_room, unreachable, broken, late };
 
-/// The sum over all threads.
-[[nodiscard]] inline counters total(std::vector<traffic> const& shares) noexcept {
-    counters sum;
-    for (auto const& t : shares) {
-        sum.connections += t.connections.load(std::memory_order_relaxed);
-        sum.in_bytes += t.in_bytes.load(std::memory_order_relaxed);
-        sum.out_bytes += t.out_bytes.load(std::memory_order_relaxed);
-    }
-    return sum;
-}
+/// One thread's share of an object's counters; on cache lines of its own.
+struct alignas(64) traffic {
+    counter connections{0};
+    counter in_bytes{0};  ///< from clients
+    counter out_bytes{0}; ///< to clients
+    std::array<counter, 5> answers{};
+    std::array<counter, 6> failures{};
+    recent_times times;
+
+    void count(failure f) noexcept { add(failures[static_cast<std::size_t>(f)], 1); }
+    void count_answer(unsigned status) noexcept { add(answers[status / 100 - 1], 1); }
+};
+
+/// The sums over all threads.
+[[nodiscard]] counters total(std::vector<traffic> const& shares) noexcept;
+[[nodiscard]] exchanges total_exchanges(std::vector<traffic> const& shares, recent_times::clock::time_point now) noexcept;
+
+/// What counters grow by in a second, averaged over the last few; asked every second or less often.
+class rate_meter {
+public:
+    using clock = std::chrono::steady_clock;
+
+    rates read(counters const& now, clock::time_point when) noexcept;
+
+private:
+    counters last_{};
+    clock::time_point asked_{};
+    double connections_ = 0;
+    double in_bytes_ = 0;
+    double out_bytes_ = 0;
+};
 
 } // namespace balance::layer7

@@ -3,13 +3,16 @@
 
 #include <catch2/catch.hpp>
 
-using namespace balance;
+using balance::header_rule;
+using balance::http_route;
+using balance::mode;
+using balance::virtual_service;
 using balance::test::after;
 using balance::test::paths;
 
 namespace {
 
-virtual_service http_web() { return balance::test::service("Web", mode::http, "192.0.2.100", {{80, 80}}); }
+virtual_service http_web() { return balance::test::named_service("Web", mode::http, "192.0.2.100", {{80, 80}}); }
 
 paths of_rule(header_rule rule) {
     return after([&](auto& s) { s.http.request_headers = {std::move(rule)}; }, http_web());
@@ -57,7 +60,7 @@ TEST_CASE("routes that lead nowhere or cannot be told apart") {
     CHECK(of_route({"a/b", "", "/a", {"a"}}) == paths{"service.Web.route.a/b"});
     auto const with_table = [](auto& s) {
         s.http.routes = {{"r", "", "/a", {"a"}}};
-        s.persistence.mode = persistence::kind::source_ip;
+        s.persistence.mode = balance::persistence::kind::source_ip;
     };
     CHECK(after(with_table, http_web()) == paths{"service.Web.persistence.mode"});
     auto const many = [](auto& s) { s.http.routes.assign(64, {"r", "", "/a", {"a"}}); };
@@ -65,5 +68,5 @@ TEST_CASE("routes that lead nowhere or cannot be told apart") {
 }
 
 TEST_CASE("timeouts of nothing") {
-    CHECK(after([](auto& s) { s.timeouts.queue = milliseconds{0}; }, http_web()) == paths{"service.Web.timeouts"});
+    CHECK(after([](auto& s) { s.timeouts.queue = std::chrono::milliseconds{0}; }, http_web()) == paths{"service.Web.timeouts"});
 }

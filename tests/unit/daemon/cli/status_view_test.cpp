@@ -3,6 +3,9 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <catch2/catch.hpp>
+
+#include <iterator>
+#include <sstream>
 #include <cli/status_view.hpp>
 
 #include <fstream>
@@ -79,4 +82,22 @@ TEST_CASE("status: an incomplete or strange document is shown as far as it goes"
         CHECK(shown.find('\x1b') == std::string::npos);
         CHECK(shown.find('\a') == std::string::npos);
     }
+}
+
+TEST_CASE("status: what became of a layer-7 service's requests") {
+    auto const service = boost::json::parse(R"({"name": "Web", "mode": "http", "waiting": 2, "layer": 7,
+        "per_second": {"in_bytes": 2048, "out_bytes": 0},
+        "exchanges": {"1xx": 0, "2xx": 17, "3xx": 0, "4xx": 1, "5xx": 2, "refused": 3, "no_server": 4, "no_room": 5,
+                      "unreachable": 6, "broken": 7, "late": 8, "time": {"count": 20, "p50_us": 850, "p90_us": 12400, "p99_us": 3100000}},
+        "servers": [{"name": "web1", "exchanges": {"time": {"count": 0}}}]})").as_object();
+    auto const shown = exchanges_text(service);
+    auto const second_line = shown.substr(shown.find('\n') + 1, shown.find('\n', shown.find('\n') + 1) - shown.find('\n') - 1);
+    std::istringstream words(second_line.substr(second_line.find("17")));
+    std::vector<std::string> got{std::istream_iterator<std::string>(words), {}};
+    CHECK(got == std::vector<std::string>{"17", "0", "1", "2", "3", "4", "5", "6", "7", "8", "0.8", "ms", "12", "ms", "3.1", "s"});
+    CHECK(services_text({service}, false).find("2 clients wait for room at a server") != std::string::npos);
+    auto tcp = service;
+    tcp["mode"] = "tcp";
+    CHECK(exchanges_text(tcp).find("2XX") == std::string::npos);
+    CHECK(exchanges_text(tcp).find("NO ROOM") != std::string::npos);
 }

@@ -8,6 +8,7 @@
 #include <limits>
 
 using namespace dyad::ipc;
+using namespace std::chrono_literals;
 namespace json = boost::json;
 
 namespace {
@@ -72,8 +73,10 @@ TEST_CASE("a service's status arrives with its servers") {
     balance::service_status const sent{"EA",
                                        "mode http is not built yet",
                                        true,
+                                       19,
                                        {1, 2, 3, 4, std::numeric_limits<std::uint64_t>::max(), {5, 6, 7, 8, 9}},
-                                       {{"EA1", 7, 8, {9, 10, 11, 12, 13, {14, 15, 16, 17, 18}}}, {}}};
+                                       {{20, 21, 22, 23, 24}, 25, 26, 27, 28, 29, 30, {31, 32us, 33us, 34us}},
+                                       {{"EA1", 7, 8, {9, 10, 11, 12, 13, {14, 15, 16, 17, 18}}, {{35}}}, {}}};
     auto const got = travelled(sent);
     REQUIRE(got.has_value());
     CHECK(*got == sent);
@@ -103,7 +106,7 @@ TEST_CASE("a wrong member is named") {
     CHECK(fault_of<cluster::sealed_datagram>(
               R"({"local":"::1","local_port":1,"peer":"::1","peer_port":1,"interface":"lo","bytes":"!"})") ==
           "\"bytes\" must be base64");
-    CHECK(fault_of<balance::service_status>(R"({"name":"a","not_served":"","fallback_active":false,"counters":{}})") ==
+    CHECK(fault_of<balance::service_status>(R"({"name":"a","not_served":"","fallback_active":false,"waiting":0,"counters":{}})") ==
           "\"counters\" must be an object of numbers");
 }
 
