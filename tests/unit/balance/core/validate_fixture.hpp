@@ -21,7 +21,7 @@ inline virtual_service named_service(std::string name, mode m, char const* where
     return s;
 }
 
-inline virtual_service web() { return named_service("Web", mode::nat, "192.0.2.100", {{80, 80}}); }
+inline virtual_service plain_web() { return named_service("Web", mode::nat, "192.0.2.100", {{80, 80}}); }
 
 using paths = std::vector<std::string>;
 
@@ -39,7 +39,7 @@ inline paths faults_of(std::vector<virtual_service> services) {
 }
 
 template <class Change>
-paths after(Change change, virtual_service s = web()) {
+paths after(Change change, virtual_service s = plain_web()) {
     change(s);
     return faults_of({s});
 }

@@ -24,7 +24,7 @@ TEST_CASE("validate: a good service has no fault, in every mode") {
 }
 
 TEST_CASE("validate: names are identities") {
-    CHECK(faults_of({web(), named_service("Web", mode::nat, "192.0.2.101", {{80, 80}})}) == paths{"service.Web"});
+    CHECK(faults_of({plain_web(), named_service("Web", mode::nat, "192.0.2.101", {{80, 80}})}) == paths{"service.Web"});
     CHECK(after([](auto& s) { s.name = ""; }) == paths{"service."});
     CHECK(after([](auto& s) { s.name = "a/b"; }) == paths{"service.a/b"});
     CHECK(after([](auto& s) { s.name = "a\nb"; }) == paths{"service.a\nb"});
@@ -34,7 +34,7 @@ TEST_CASE("validate: names are identities") {
 }
 
 TEST_CASE("servers that repeat a name or an endpoint are named wherever they stand in the list") {
-    auto s = web();
+    auto s = plain_web();
     s.servers = {{"c", ip("192.0.2.3")}, {"a", ip("192.0.2.1")}, {"b", ip("192.0.2.3"), 80}, {"d", ip("192.0.2.3")},
                  {"a", ip("192.0.2.4")}, {"e", ip("192.0.2.3"), 80}};
     CHECK(faults_of({s}) ==
@@ -44,7 +44,7 @@ TEST_CASE("servers that repeat a name or an endpoint are named wherever they sta
     CHECK(all.at(2).message.starts_with("server \"b\" of the service has the same address and port"));
 
     auto other = named_service("Other", mode::nat, "192.0.2.101", {{80, 80}}); // has a server "a" as well
-    CHECK(faults_of({web(), other}).empty());
+    CHECK(faults_of({plain_web(), other}).empty());
 }
 
 TEST_CASE("validate: address, ports and mark belong together") {
@@ -95,7 +95,7 @@ TEST_CASE("validate: the reserved range of marks is ours alone") {
     CHECK(with(first_reserved_mark) == paths{"service.Web.firewall_mark"});
     CHECK(with(last_reserved_mark) == paths{"service.Web.firewall_mark"});
     CHECK(with(last_reserved_mark + 1).empty());
-    auto one = web();
+    auto one = plain_web();
     auto two = named_service("Two", mode::nat, "192.0.2.101", {{80, 80}});
     one.firewall_mark = two.firewall_mark = 7;
     CHECK(faults_of({one, two}) == paths{"service.Two.firewall_mark"});
@@ -105,23 +105,23 @@ TEST_CASE("validate: an address, port and protocol belongs to one service") {
     auto const other = [](std::vector<port_range> ports) {
         return named_service("Other", mode::tcp, "192.0.2.100", std::move(ports));
     };
-    CHECK(faults_of({web(), other({{81, 81}})}).empty());
-    CHECK(faults_of({web(), other({{80, 80}})}) == paths{"service.Other.ports"});
-    CHECK(faults_of({web(), other({{70, 90}})}) == paths{"service.Other.ports"});
-    CHECK(faults_of({other({{70, 90}}), web()}) == paths{"service.Web.ports"});
+    CHECK(faults_of({plain_web(), other({{81, 81}})}).empty());
+    CHECK(faults_of({plain_web(), other({{80, 80}})}) == paths{"service.Other.ports"});
+    CHECK(faults_of({plain_web(), other({{70, 90}})}) == paths{"service.Other.ports"});
+    CHECK(faults_of({other({{70, 90}}), plain_web()}) == paths{"service.Web.ports"});
     auto star = other({{1, 65535}});
     star.servers[0].port = 8080;
-    CHECK(faults_of({web(), star}) == paths{"service.Other.ports"});
+    CHECK(faults_of({plain_web(), star}) == paths{"service.Other.ports"});
     auto elsewhere = other({{80, 80}});
     elsewhere.address = ip("192.0.2.101");
-    CHECK(faults_of({web(), elsewhere}).empty());
+    CHECK(faults_of({plain_web(), elsewhere}).empty());
 
     auto udp = named_service("Udp", mode::nat, "192.0.2.100", {{80, 80}});
     udp.protocol = protocol::udp;
     udp.check.type = health_check::kind::ping;
-    CHECK(faults_of({web(), udp}).empty());
+    CHECK(faults_of({plain_web(), udp}).empty());
     udp.protocol = protocol::tcp_udp;
-    CHECK(faults_of({web(), udp}) == paths{"service.Udp.ports"});
+    CHECK(faults_of({plain_web(), udp}) == paths{"service.Udp.ports"});
 }
 
 TEST_CASE("validate: a mark service's ports count when it has an address, and only the ones it takes") {
@@ -140,15 +140,15 @@ TEST_CASE("validate: a mark service's ports count when it has an address, and on
     auto marked = named_service("Marked", mode::nat, "192.0.2.100", {});
     marked.firewall_mark = 5; // the operator's rules decide which packets: unknown here
     marked.check.port = 80;
-    CHECK(faults_of({web(), marked}).empty());
+    CHECK(faults_of({plain_web(), marked}).empty());
 }
 
 TEST_CASE("validate: TLS ports are the service's too") {
     auto s = named_service("S", mode::http, "192.0.2.100", {{8080, 8080}});
     s.tls = tls_termination{{{443, 443}}, "web"};
-    CHECK(faults_of({s, web()}).empty());
+    CHECK(faults_of({s, plain_web()}).empty());
     s.tls->ports = {{80, 80}};
-    CHECK(faults_of({web(), s}) == paths{"service.S.tls.ports"});
+    CHECK(faults_of({plain_web(), s}) == paths{"service.S.tls.ports"});
     s.tls->ports = {{8080, 8080}};
     CHECK(faults_of({s}) == paths{"service.S.tls.ports"});
     s.tls->ports = {};
