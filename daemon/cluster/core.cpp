@@ -20,12 +20,7 @@ config::surroundings surroundings_of(std::filesystem::path const& directory) {
     config::surroundings around;
     std::error_code ec;
     around.have_cluster_key = std::filesystem::exists(directory / "cluster.key", ec);
-    around.certificates.emplace();
-    for (auto const& entry : std::filesystem::directory_iterator(directory / "certificates", ec)) {
-        if (entry.path().extension() == ".pem") {
-            around.certificates->push_back(entry.path().stem().string());
-        }
-    }
+    around.certificates = config::certificates_in(directory, std::chrono::system_clock::now());
     return around;
 }
 
@@ -120,8 +115,8 @@ balance::result<cluster::generation> core::read_directory(std::string cluster_te
     if (!next) {
         return next.error();
     }
-    for (auto const& name : *around.certificates) {
-        auto const file = "certificates/" + name + ".pem";
+    for (auto const& known : *around.certificates) {
+        auto const file = "certificates/" + known.name + ".pem";
         auto bytes = read_file(ctx_.config_dir / file);
         if (!bytes) {
             return bytes.error();

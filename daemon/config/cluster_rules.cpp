@@ -91,20 +91,25 @@ void check_networks(value const& root, cluster_config const& c, fault_list& faul
     }
 }
 
-void check_certificates(value const& root, cluster_config const& c, std::vector<std::string> const& known,
+void check_certificates(value const& root, cluster_config const& c, std::vector<known_certificate> const& known,
                         fault_list& faults) {
     for (auto const& s : c.services.services) {
-        if (!s.tls || s.tls->certificate.empty() ||
-            std::find(known.begin(), known.end(), s.tls->certificate) != known.end()) {
+        key_path const path{"service", s.name, "tls", "certificate"};
+        if (!s.tls || faults.touches(path)) {
             continue;
         }
-        key_path const path{"service", s.name, "tls", "certificate"};
-        if (!faults.touches(path)) {
-            faults.add(path, locate(root, path),
-                       "certificate " + in_quotes(s.tls->certificate) +
-                           " is missing; put certificate, chain and private key into "
-                           "certificates/" +
-                           s.tls->certificate + ".pem");
+        for (auto const& name : s.tls->files()) {
+            bool const is_ca = name == s.tls->client_ca;
+            auto const at = is_ca ? key_path{"service", s.name, "tls", "clients"} : path;
+            auto const found = std::find_if(known.begin(), known.end(), [&](known_certificate const& k) { return k.name == name; });
+            if (found == known.end()) {
+                faults.add(at, locate(root, at),
+                           "certificate " + in_quotes(name) + " is missing; put " +
+                               (is_ca ? "the authorities' certificates" : "certificate, chain and private key") + " into certificates/" +
+                               name + ".pem");
+            } else if (!is_ca && !found->fault.empty()) {
+                faults.add(at, locate(root, at), "certificate " + in_quotes(name) + ": " + found->fault, found->usable);
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 #include <cluster/node.hpp>
 #include <cluster/types.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -75,11 +76,18 @@ struct cluster_config {
     bool operator==(cluster_config const&) const = default;
 };
 
+/// A file of certificates/.
+struct known_certificate {
+    std::string name; ///< without ".pem"
+    std::string fault{}; ///< what is wrong with it as a service's own, and what would be right; empty: nothing
+    bool usable = true;  ///< all the same
+};
+
 /// What else lies in the configuration directory, for checks across files.
 struct surroundings {
     bool have_cluster_key = false;
-    /// Names in certificates/ without ".pem"; absent: not known, certificates are not checked.
-    std::optional<std::vector<std::string>> certificates;
+    /// Absent: not known, certificates are not checked.
+    std::optional<std::vector<known_certificate>> certificates;
 };
 
 /// Largest file that is read, in bytes.
@@ -95,6 +103,10 @@ struct directory_config {
     std::string node_text;    ///< as read
     std::string cluster_text; ///< as read; what replication carries
 };
+
+/// The files of `directory`/certificates, by name; one that is not there holds none. A certificate that ends within 30 days
+/// from `now` is usable with a fault.
+std::vector<known_certificate> certificates_in(std::filesystem::path const& directory, std::chrono::system_clock::time_point now);
 
 /// Reads and checks node.toml, cluster.toml and what they refer to below `directory`.
 outcome<directory_config> load_directory(std::filesystem::path const& directory);

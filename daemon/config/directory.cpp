@@ -49,19 +49,6 @@ std::string explain_open(int error) {
     }
 }
 
-/// Names in certificates/ without ".pem"; a directory that is not there holds none.
-std::vector<std::string> certificates_in(fs::path const& directory) {
-    std::vector<std::string> out;
-    std::error_code ec;
-    for (fs::directory_iterator it(directory / "certificates", ec), end; !ec && it != end; it.increment(ec)) {
-        if (it->path().extension() == ".pem") {
-            out.push_back(it->path().stem().string());
-        }
-    }
-    std::sort(out.begin(), out.end());
-    return out;
-}
-
 void check_across(directory_config const& c, std::string const& cluster_file, std::vector<diagnostic>& out) {
     for (auto const& a : across_faults(c.node, c.cluster, c.cluster_text)) {
         out.push_back({cluster_file, a.line, a.column, a.message, a.warning});
@@ -121,7 +108,7 @@ outcome<directory_config> load_directory(fs::path const& directory) {
     }
     surroundings around;
     around.have_cluster_key = fs::exists(fs::symlink_status(directory / "cluster.key", ec));
-    around.certificates = certificates_in(directory);
+    around.certificates = certificates_in(directory, std::chrono::system_clock::now());
 
     auto const node_file = (directory / "node.toml").string();
     auto const cluster_file = (directory / "cluster.toml").string();

@@ -43,7 +43,8 @@ inline constexpr list route = {"host", "path", "servers"};
 inline constexpr list timeouts = {"connect", "queue", "idle", "head", "body", "answer", "keep_alive"};
 inline constexpr list tunnel = {"type", "port", "checksum"};
 inline constexpr list persistence = {"mode", "timeout", "granularity", "cookie"};
-inline constexpr list tls = {"ports", "certificate"};
+inline constexpr list tls = {"ports", "certificate", "profile", "clients"};
+inline constexpr list tls_clients = {"ca", "required"};
 inline constexpr list server = {"address", "port", "weight", "min_connections", "max_connections"};
 } // namespace keys
 
@@ -67,6 +68,7 @@ inline constexpr table_schema route{"cluster.toml", "[service.NAME.route.NAME]",
 inline constexpr table_schema timeouts{"cluster.toml", "timeouts", keys::timeouts};
 inline constexpr table_schema tunnel{"cluster.toml", "tunnel", keys::tunnel};
 inline constexpr table_schema tls{"cluster.toml", "tls", keys::tls};
+inline constexpr table_schema tls_clients{"cluster.toml", "clients", keys::tls_clients};
 inline constexpr table_schema server{"cluster.toml", "[service.NAME.server.NAME]", keys::server};
 } // namespace tables
 
@@ -74,7 +76,7 @@ inline constexpr table_schema server{"cluster.toml", "[service.NAME.server.NAME]
 inline constexpr std::array all_tables{
     tables::node,        tables::link,  tables::network, tables::ports,   tables::firewall,    tables::cluster,
     tables::heartbeat,   tables::layer4, tables::layer7, tables::floating_ip, tables::check,   tables::expect,
-    tables::service,     tables::persistence, tables::http, tables::route, tables::timeouts, tables::tunnel, tables::tls, tables::server};
+    tables::service,     tables::persistence, tables::http, tables::route, tables::timeouts, tables::tunnel, tables::tls, tables::tls_clients, tables::server};
 
 /// Newest `format` that is understood.
 inline constexpr int newest_format = 1;

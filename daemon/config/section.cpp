@@ -217,6 +217,14 @@ std::vector<std::string> section::text_list(std::string_view key) const {
     return out;
 }
 
+std::vector<std::string> section::text_or_list(std::string_view key) const {
+    auto const* e = find(key);
+    if (e != nullptr && e->content.type == value::kind::text) {
+        return {e->content.text};
+    }
+    return text_list(key);
+}
+
 std::optional<section> section::table(std::string_view key, table_schema const& schema) const {
     auto const* e = find(key);
     if (e == nullptr) {

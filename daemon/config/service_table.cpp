@@ -113,12 +113,38 @@ balance::fallback read_fallback(section const& s, balance::mode mode) {
     return out;
 }
 
+balance::tls_termination::profile read_profile(section const& s) {
+    using profile = balance::tls_termination::profile;
+    auto const word = s.text("profile").value_or("standard");
+    if (word == "modern") {
+        return profile::modern;
+    }
+    if (word == "old") {
+        return profile::old;
+    }
+    if (word != "standard") {
+        s.wrong("profile", "profile is " + in_quotes(word) + "; it must be \"standard\", \"modern\" or \"old\"");
+    }
+    return profile::standard;
+}
+
 std::optional<balance::tls_termination> read_tls(section const& s) {
     auto const t = s.table("tls", tables::tls);
     if (!t) {
         return std::nullopt;
     }
-    return balance::tls_termination{t->port_list("ports"), t->text("certificate").value_or("")};
+    balance::tls_termination out;
+    out.ports = t->port_list("ports");
+    out.certificates = t->text_or_list("certificate");
+    out.versions = read_profile(*t);
+    if (auto const clients = t->table("clients", tables::tls_clients)) {
+        out.client_ca = clients->text("ca").value_or("");
+        out.client_required = clients->flag("required").value_or(true);
+        if (!clients->has("ca")) {
+            clients->missing("ca", "ca = \"NAME\", a file of certificates/ without \".pem\"");
+        }
+    }
+    return out;
 }
 
 balance::tunnel read_tunnel(section const& s) {

@@ -96,9 +96,29 @@ struct health_check {
 
 /// Termination of TLS beside the clear ports of a layer-7 service.
 struct tls_termination {
+    enum class profile : std::uint8_t {
+        standard, ///< TLS 1.2 and 1.3, with OpenSSL's own choice of ciphers
+        modern,   ///< TLS 1.3 alone
+        old       ///< from TLS 1.0 on, with ciphers that are no longer safe, for devices that know no other
+    };
+
     std::vector<port_range> ports;
-    std::string certificate; ///< name of a file in certificates/, without ".pem"
+    /// Names of files in certificates/, without ".pem". The name that a client asks for picks one of them; the first is for
+    /// all others.
+    std::vector<std::string> certificates{};
+    profile versions = profile::standard;
+    /// Clients' certificates must lead to one of this file's in certificates/; empty: clients are not asked for one.
+    std::string client_ca{};
+    bool client_required = true; ///< with `client_ca`: a client without a certificate is refused
     std::uint16_t to_port = 0; ///< at servers without a port of their own; 0: the service's first clear port
+
+    /// All names of files.
+    [[nodiscard]] std::vector<std::string> files() const {
+        auto out = certificates;
+        if (!client_ca.empty())
+            out.push_back(client_ca);
+        return out;
+    }
 
     bool operator==(tls_termination const&) const = default;
 };

@@ -55,7 +55,7 @@ struct exchanges {
     std::uint64_t late = 0;        ///< mode http: answers that did not come in time
     /// Of the last one or two minutes. Mode http: from a request's head to the head of its answer; tcp: until a server
     /// was connected.
-    percentiles time;
+    percentiles time{};
 
     bool operator==(exchanges const&) const = default;
 };
@@ -65,7 +65,7 @@ struct server_status {
     std::uint32_t active_connections = 0;
     std::uint32_t inactive_connections = 0; ///< layer 4: closing or UDP
     balance::counters counters;
-    balance::exchanges exchanges; ///< those that this server had
+    balance::exchanges exchanges{}; ///< those that this server had
 
     bool operator==(server_status const&) const = default;
 };
@@ -77,8 +77,8 @@ struct service_status {
     bool fallback_active = false; ///< no server is left and the fallback takes new connections; layer 4
     std::uint32_t waiting = 0;    ///< clients that wait for room at a server; layer 7
     balance::counters counters;
-    balance::exchanges exchanges;
-    std::vector<server_status> servers;
+    balance::exchanges exchanges{};
+    std::vector<server_status> servers{};
 
     bool operator==(service_status const&) const = default;
 };

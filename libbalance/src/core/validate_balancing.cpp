@@ -99,11 +99,18 @@ void check_tls(virtual_service const& s, report& r) {
         r.wrong({"tls", "ports"}, "tls has no ports; say for example ports = [443]");
     }
     check_port_list(s.tls->ports, "tls", r);
-    if (auto const& name = s.tls->certificate; name.empty()) {
+    if (s.tls->certificates.empty()) {
         r.wrong({"tls", "certificate"}, "tls has no certificate; name a file of certificates/, without \".pem\"");
-    } else if (!bad_name(name).empty() || name.front() == '.') {
-        r.wrong({"tls", "certificate"},
-                in_quotes(name) + " is no certificate's name; name a file of certificates/, without \".pem\"");
+    }
+    for (auto const& name : s.tls->files()) {
+        if (!bad_name(name).empty() || name.front() == '.') {
+            r.wrong({"tls", "certificate"},
+                    in_quotes(name) + " is no certificate's name; name a file of certificates/, without \".pem\"");
+        }
+    }
+    if (s.tls->versions == tls_termination::profile::old) {
+        r.warn({"tls", "profile"}, "profile \"old\" allows TLS 1.0 and ciphers that can be broken; leave it when the last device that "
+                                   "needs them is gone");
     }
     if (s.mode == mode::tcp && s.re_encrypt && !s.ports.empty()) {
         auto const clear = to_string(s.ports.front());

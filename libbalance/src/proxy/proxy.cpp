@@ -83,9 +83,9 @@ struct proxy::impl {
     };
     /// Who accepts where.
     using places = std::map<endpoint, layer7::place>;
-    /// A certificate in use, with the text that it was made of.
+    /// Certificates in use, with the texts that they were made of.
     struct certificate {
-        std::string pem;
+        layer7::tls_wishes wishes;
         std::shared_ptr<layer7::tls_context const> context;
     };
 
@@ -146,26 +146,32 @@ void proxy::impl::serve(virtual_service const& s, bool with_tls, layer7::state_l
         add(range, true);
 }
 
-/// The one in use as long as the certificate's text is the same, so that clients can resume their sessions; and as long as
-/// a new one cannot be used, so that a mistake does not end the service.
+/// The one in use as long as the certificates' texts are the same, so that clients can resume their sessions; and as long as
+/// new ones cannot be used, so that a mistake does not end the service.
 proxy::impl::certified proxy::impl::to_clients(configuration const& c, virtual_service const& s) {
     if (!s.tls) {
         certificates.erase(s.name);
         return {};
     }
     auto& known = certificates[s.name];
-    auto const name = "certificate " + in_quotes(s.tls->certificate);
-    auto const found = std::find_if(c.certificates.begin(), c.certificates.end(),
-                                    [&](auto const& known_one) { return known_one.first == s.tls->certificate; });
-    if (found == c.certificates.end())
-        return {known.context, "TLS: there is no " + name + "; put it into certificates/ and apply"};
-    if (known.context && known.pem == found->second)
+    layer7::tls_wishes wishes{s.name, {}, s.tls->versions, {}, s.tls->client_required};
+    for (auto const& name : s.tls->files()) {
+        auto const found =
+            std::find_if(c.certificates.begin(), c.certificates.end(), [&](auto const& one) { return one.first == name; });
+        if (found == c.certificates.end())
+            return {known.context, "TLS: there is no certificate " + in_quotes(name) + "; put it into certificates/ and apply"};
+        if (name == s.tls->client_ca)
+            wishes.client_ca = found->second;
+        else
+            wishes.pems.push_back(found->second);
+    }
+    if (known.context && known.wishes == wishes)
         return {known.context, {}};
-    auto made = layer7::tls_context::for_clients(found->second, s.name);
+    auto made = layer7::tls_context::for_clients(wishes);
     if (!made)
-        return {known.context, "TLS: " + name + " cannot be used: " + made.error().detail +
+        return {known.context, "TLS: certificate " + in_quotes(s.tls->certificates.front()) + " cannot be used: " + made.error().detail +
                                    (known.context ? "; the one before stays in use" : "; the TLS ports are closed")};
-    known = {found->second, *made};
+    known = {std::move(wishes), *made};
     return {known.context, {}};
 }
 

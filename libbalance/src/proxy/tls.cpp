@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/tls.hpp"
 
+#include "proxy/certificate.hpp"
+
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/sha.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include <array>
 #include <string_view>
@@ -13,52 +15,6 @@ namespace balance::layer7 {
 namespace {
 
 using context = std::unique_ptr<ssl_ctx_st, tls_deleter>;
-using memory = std::unique_ptr<BIO, decltype(&BIO_free)>;
-
-error refused(std::string what) {
-    std::array<char, 256> text{};
-    if (auto const code = ERR_get_error(); code != 0) {
-        ERR_error_string_n(code, text.data(), text.size());
-        what += ": " + std::string(text.data());
-    }
-    ERR_clear_error();
-    return make_error(errc::invalid_configuration, std::move(what));
-}
-
-memory reader(std::string const& pem) {
-    return {BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &BIO_free};
-}
-
-/// A passphrase cannot be asked for here.
-int no_passphrase(char*, int, int, void*) { return 0; }
-
-result<> use_certificates(SSL_CTX* c, std::string const& pem) {
-    auto const bytes = reader(pem);
-    std::unique_ptr<X509, decltype(&X509_free)> const own(PEM_read_bio_X509_AUX(bytes.get(), nullptr, no_passphrase, nullptr),
-                                                          &X509_free);
-    if (!own || SSL_CTX_use_certificate(c, own.get()) != 1)
-        return refused("it holds no usable certificate");
-    while (X509* const link = PEM_read_bio_X509(bytes.get(), nullptr, no_passphrase, nullptr))
-        if (SSL_CTX_add0_chain_cert(c, link) != 1) {
-            X509_free(link);
-            return refused("its chain cannot be used");
-        }
-    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) // that is the end of the text
-        return refused("its chain cannot be read");
-    ERR_clear_error();
-    return {};
-}
-
-result<> use_key(SSL_CTX* c, std::string const& pem) {
-    auto const bytes = reader(pem);
-    std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> const key(
-        PEM_read_bio_PrivateKey(bytes.get(), nullptr, no_passphrase, nullptr), &EVP_PKEY_free);
-    if (!key)
-        return refused("it holds no private key without a passphrase");
-    if (SSL_CTX_use_PrivateKey(c, key.get()) != 1 || SSL_CTX_check_private_key(c) != 1)
-        return refused("its key is not the certificate's");
-    return {};
-}
 
 /// HTTP/1.1 is all that is spoken here; a client that offers other protocols alone goes on without.
 int choose_protocol(SSL*, unsigned char const** out, unsigned char* size, unsigned char const* offered, unsigned length,
@@ -72,10 +28,30 @@ int choose_protocol(SSL*, unsigned char const** out, unsigned char* size, unsign
     return SSL_TLSEXT_ERR_OK;
 }
 
+/// Whom clients' certificates may come from.
+result<> ask_clients(SSL_CTX* c, std::string const& pem, bool required) {
+    auto const count = for_each_certificate(pem, [c](X509* authority) {
+        X509_STORE_add_cert(SSL_CTX_get_cert_store(c), authority);
+        SSL_CTX_add_client_CA(c, authority);
+    });
+    if (count == 0)
+        return make_error(errc::invalid_configuration, "it holds no certificate that could vouch for clients");
+    SSL_CTX_set_verify(c, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
+    return {};
+}
+
+/// Devices that know nothing newer need TLS 1.0, and signatures that OpenSSL itself no longer allows.
+void use_profile(SSL_CTX* c, tls_termination::profile p) {
+    using profile = tls_termination::profile;
+    SSL_CTX_set_min_proto_version(c, p == profile::modern ? TLS1_3_VERSION : p == profile::old ? TLS1_VERSION : TLS1_2_VERSION);
+    if (p == profile::old)
+        SSL_CTX_set_cipher_list(c, "ALL:!aNULL:!eNULL:!EXPORT:@SECLEVEL=0");
+}
+
 result<context> make(SSL_METHOD const* method) {
     context c(SSL_CTX_new(method));
     if (!c)
-        return refused("TLS cannot be used");
+        return tls_error("TLS cannot be used");
     SSL_CTX_set_options(c.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
     // Without the last one OpenSSL looks for a chain anew in each handshake; the chain is what stands in the PEM.
     SSL_CTX_set_mode(c.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
@@ -84,25 +60,63 @@ result<context> make(SSL_METHOD const* method) {
     return c;
 }
 
+result<context> make_for_clients(tls_wishes const& w, std::string const& pem) {
+    auto c = make(TLS_server_method());
+    if (!c)
+        return c.error();
+    use_profile(c->get(), w.versions);
+    if (auto const used = use_certificate(c->get(), pem); !used)
+        return used.error();
+    if (!w.client_ca.empty())
+        if (auto const asked = ask_clients(c->get(), w.client_ca, w.client_required); !asked)
+            return asked.error();
+    std::array<unsigned char, SHA256_DIGEST_LENGTH> id{};
+    SHA256(reinterpret_cast<unsigned char const*>(w.service.data()), w.service.size(), id.data());
+    SSL_CTX_set_session_id_context(c->get(), id.data(), id.size());
+    SSL_CTX_set_alpn_select_cb(c->get(), choose_protocol, nullptr);
+    return c;
+}
+
 } // namespace
 
 void tls_deleter::operator()(ssl_ctx_st* c) const noexcept { SSL_CTX_free(c); }
 void tls_deleter::operator()(ssl_st* s) const noexcept { SSL_free(s); }
 
-result<std::shared_ptr<tls_context const>> tls_context::for_clients(std::string const& pem, std::string const& service) {
-    auto c = make(TLS_server_method());
-    if (!c)
-        return c.error();
-    SSL_CTX_set_min_proto_version(c->get(), TLS1_2_VERSION);
-    if (auto const used = use_certificates(c->get(), pem); !used)
-        return used.error();
-    if (auto const used = use_key(c->get(), pem); !used)
-        return used.error();
-    std::array<unsigned char, SHA256_DIGEST_LENGTH> id{};
-    SHA256(reinterpret_cast<unsigned char const*>(service.data()), service.size(), id.data());
-    SSL_CTX_set_session_id_context(c->get(), id.data(), id.size());
-    SSL_CTX_set_alpn_select_cb(c->get(), choose_protocol, nullptr);
-    return std::shared_ptr<tls_context const>(new tls_context(std::move(*c), true));
+result<std::shared_ptr<tls_context const>> tls_context::for_clients(tls_wishes const& w) {
+    std::shared_ptr<tls_context> out;
+    for (auto const& pem : w.pems) {
+        auto c = make_for_clients(w, pem);
+        if (!c)
+            return c.error();
+        if (!out)
+            out.reset(new tls_context(std::move(*c), true));
+        else
+            out->others_.push_back(std::move(*c));
+    }
+    if (!out)
+        return make_error(errc::invalid_configuration, "there is no certificate");
+    if (!out->others_.empty()) {
+        SSL_CTX_callback_ctrl(out->context_.get(), SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
+                              reinterpret_cast<void (*)()>(&choose_certificate)); // what the macro does, with an older cast
+        SSL_CTX_ctrl(out->context_.get(), SSL_CTRL_SET_TLSEXT_SERVERNAME_ARG, 0, out.get());
+    }
+    return std::shared_ptr<tls_context const>(std::move(out));
+}
+
+/// The first certificate serves its own names, and those that no other has.
+int tls_context::choose_certificate(ssl_st* s, int*, void* self) {
+    auto const* asked = SSL_get_servername(s, TLSEXT_NAMETYPE_host_name);
+    if (asked == nullptr)
+        return SSL_TLSEXT_ERR_NOACK;
+    auto const& mine = *static_cast<tls_context const*>(self);
+    if (X509_check_host(SSL_CTX_get0_certificate(mine.context_.get()), asked, 0, 0, nullptr) == 1)
+        return SSL_TLSEXT_ERR_OK;
+    for (auto const& other : mine.others_)
+        if (X509_check_host(SSL_CTX_get0_certificate(other.get()), asked, 0, 0, nullptr) == 1) {
+            SSL_set_SSL_CTX(s, other.get());
+            return SSL_TLSEXT_ERR_OK;
+        }
+    return SSL_TLSEXT_ERR_OK;
 }
 
 result<std::shared_ptr<tls_context const>> tls_context::for_servers() {

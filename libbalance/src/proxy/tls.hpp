@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <balance/certificate.hpp>
 #include <balance/error.hpp>
+#include <balance/service.hpp>
 
 #include <memory>
 #include <string>
+#include <vector>
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -18,12 +21,22 @@ struct tls_deleter {
 /// The TLS of one connection; null: it is in clear.
 using tls_state = std::unique_ptr<ssl_st, tls_deleter>;
 
+/// How a service meets its clients.
+struct tls_wishes {
+    std::string service;           ///< sessions are resumed with this one alone
+    std::vector<std::string> pems; ///< certificate, chain and key of each name; see `read_certificate`
+    tls_termination::profile versions = tls_termination::profile::standard;
+    std::string client_ca; ///< PEM of those who may vouch for clients; empty: clients are not asked
+    bool client_required = false;
+
+    bool operator==(tls_wishes const&) const = default;
+};
+
 /// What the connections of a service have in common: certificate, versions, sessions to resume. Shared by all threads.
 class tls_context {
 public:
-    /// Towards clients. `pem`: the certificate, the chain behind it, and the private key, in any order; `service`: sessions
-    /// are resumed with this one alone. TLS 1.2 and 1.3; no renegotiation, no early data. Errors: `invalid_configuration`.
-    static result<std::shared_ptr<tls_context const>> for_clients(std::string const& pem, std::string const& service);
+    /// Towards clients; no renegotiation, no early data. Errors: `invalid_configuration`.
+    static result<std::shared_ptr<tls_context const>> for_clients(tls_wishes const& w);
     /// Towards real servers, whose certificates are not verified: they are on our side of the network.
     static result<std::shared_ptr<tls_context const>> for_servers();
 
@@ -31,10 +44,13 @@ public:
     [[nodiscard]] tls_state begin(int fd) const;
 
 private:
-    explicit tls_context(std::unique_ptr<ssl_ctx_st, tls_deleter> c, bool server)
-        : context_(std::move(c)), server_(server) {}
+    using owned = std::unique_ptr<ssl_ctx_st, tls_deleter>;
 
-    std::unique_ptr<ssl_ctx_st, tls_deleter> context_;
+    explicit tls_context(owned c, bool server) : context_(std::move(c)), server_(server) {}
+    static int choose_certificate(ssl_st* s, int* alert, void* self);
+
+    owned context_;
+    std::vector<owned> others_; ///< for names that are not the first certificate's
     bool server_;
 };
 

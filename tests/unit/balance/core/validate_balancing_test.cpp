@@ -115,7 +115,7 @@ TEST_CASE("validate: persistence") {
 }
 
 TEST_CASE("validate: what belongs to the other layer") {
-    CHECK(after([](auto& s) { s.tls = tls_termination{{{443, 443}}, "c"}; }) == paths{"service.Web.tls"});
+    CHECK(after([](auto& s) { s.tls = tls_termination{{{443, 443}}, {"c"}}; }) == paths{"service.Web.tls"});
     CHECK(after([](auto& s) { s.re_encrypt = true; }) == paths{"service.Web.re_encrypt"});
     CHECK(after([](auto& s) { s.transparent = true; }) == paths{"service.Web.transparent"});
     CHECK(after([](auto& s) { s.slow_start = 1s; }) == paths{"service.Web.slow_start"});
@@ -243,13 +243,13 @@ TEST_CASE("validate: what loads all the same is a warning") {
     CHECK(after([](auto& s) {
               s.mode = mode::tcp;
               s.re_encrypt = true;
-              s.tls = tls_termination{{{443, 443}}, "c"};
+              s.tls = tls_termination{{{443, 443}}, {"c"}};
           }) == paths{"warning service.Web.re_encrypt"});
 }
 
 TEST_CASE("validate: not_served names what is not built") {
     auto s = named_service("S", mode::http, "192.0.2.100", {{80, 80}});
-    s.tls = tls_termination{{{443, 443}}, "c"};
+    s.tls = tls_termination{{{443, 443}}, {"c"}};
     s.re_encrypt = true;
     CHECK(not_served(s).empty());
     CHECK(not_served(named_service("S", mode::dr, "192.0.2.1", {})).empty());

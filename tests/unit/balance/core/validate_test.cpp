@@ -145,7 +145,7 @@ TEST_CASE("validate: a mark service's ports count when it has an address, and on
 
 TEST_CASE("validate: TLS ports are the service's too") {
     auto s = named_service("S", mode::http, "192.0.2.100", {{8080, 8080}});
-    s.tls = tls_termination{{{443, 443}}, "web"};
+    s.tls = tls_termination{{{443, 443}}, {"web"}};
     CHECK(faults_of({s, plain_web()}).empty());
     s.tls->ports = {{80, 80}};
     CHECK(faults_of({plain_web(), s}) == paths{"service.S.tls.ports"});

@@ -4,10 +4,14 @@
 #include "recording_server.hpp"
 #include "support/tls_server.hpp"
 
+#include <balance/certificate.hpp>
+
 #include <boost/asio/connect.hpp>
 #include <catch2/catch.hpp>
 
 #include <netinet/tcp.h>
+
+#include <array>
 
 using namespace test;
 
@@ -18,7 +22,7 @@ namespace ssl = boost::asio::ssl;
 struct tls_service : proxied_service {
     explicit tls_service(balance::mode m, bool re_encrypt = false) {
         service().mode = m;
-        service().tls = balance::tls_termination{{{tls_port, tls_port}}, "web"};
+        service().tls = balance::tls_termination{{{tls_port, tls_port}}, {"web"}};
         service().re_encrypt = re_encrypt;
         desired.certificates = {{"web", own.pem() + own.key_pem()}};
     }
@@ -28,8 +32,12 @@ struct tls_service : proxied_service {
 
 /// A client that says whether it was given another session than before.
 struct tls_client {
-    explicit tls_client(std::uint16_t port, std::string const& protocols = {}) : stream(io, context) {
-        context.set_verify_mode(ssl::verify_none);
+    explicit tls_client(std::uint16_t port, std::string const& protocols = {}, std::string const& name = {},
+                        certificate const* mine = nullptr, int newest = 0)
+        : stream(io, prepared(mine, newest)) {
+        if (!name.empty())
+            SSL_ctrl(stream.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                     const_cast<char*>(name.c_str())); // what the macro does, with an older cast
         if (!protocols.empty())
             SSL_set_alpn_protos(stream.native_handle(), reinterpret_cast<unsigned char const*>(protocols.data()),
                                 static_cast<unsigned>(protocols.size()));
@@ -43,6 +51,23 @@ struct tls_client {
         std::string out(size, '\0');
         out.resize(boost::asio::read(stream, boost::asio::buffer(out), error));
         return out;
+    }
+
+    /// The name on the certificate that the server showed.
+    std::string shown() {
+        auto* const x509 = SSL_get0_peer_certificate(stream.native_handle());
+        std::array<char, 100> text{};
+        if (x509 != nullptr)
+            X509_NAME_get_text_by_NID(X509_get_subject_name(x509), NID_commonName, text.data(), text.size());
+        return text.data();
+    }
+    ssl::context& prepared(certificate const* mine, int newest) {
+        context.set_verify_mode(ssl::verify_none);
+        if (mine != nullptr)
+            mine->use_in(context);
+        if (newest != 0)
+            SSL_CTX_set_max_proto_version(context.native_handle(), newest);
+        return context;
     }
 
     boost::asio::io_context io;
@@ -265,4 +290,84 @@ TEST_CASE("a new certificate is there for the next client, and the last one goes
     CHECK(name_of(second) == "/CN=new.example.org");
     first.send(request);
     CHECK(first.receive(answer.size()) == answer);
+}
+
+TEST_CASE("the name that a client asks for picks the certificate", "[tls]") {
+    recording_server server("one");
+    tls_service p(balance::mode::http);
+    certificate const other("*.other.example");
+    p.service().tls->certificates.push_back("other");
+    p.desired.certificates.emplace_back("other", other.key_pem() + other.pem());
+    p.add_server("one", server.port());
+    p.apply();
+    REQUIRE(p.status().not_served.empty());
+    auto const shown = [&](char const* name) { return tls_client(p.tls_port, {}, name).shown(); };
+    CHECK(shown("web.example.org") == "web.example.org");
+    CHECK(shown("a.other.example") == "*.other.example");
+    CHECK(shown("A.OTHER.example") == "*.other.example");
+    CHECK(shown("a.b.other.example") == "web.example.org");
+    CHECK(shown("nobody") == "web.example.org");
+    CHECK(shown("") == "web.example.org");
+}
+
+TEST_CASE("clients may have to show a certificate of their own", "[tls]") {
+    recording_server server("one");
+    tls_service p(balance::mode::http);
+    certificate const known("workstation-7"); // its own authority
+    certificate const stranger("workstation-8");
+    p.service().tls->client_ca = "clinic";
+    p.desired.certificates.emplace_back("clinic", known.pem());
+    p.add_server("one", server.port());
+    auto const served = [&](certificate const* mine) {
+        tls_client client(p.tls_port, {}, {}, mine);
+        client.send(request);
+        return client.receive(answer.size()) == answer;
+    };
+    p.apply();
+    REQUIRE(p.status().not_served.empty());
+    CHECK(served(&known));
+    CHECK_FALSE(served(&stranger));
+    CHECK_FALSE(served(nullptr));
+    p.service().tls->client_required = false;
+    p.apply();
+    CHECK(served(&known));
+    CHECK_FALSE(served(&stranger));
+    CHECK(served(nullptr));
+    p.desired.certificates.back().second = "nothing";
+    p.apply();
+    CHECK(p.status().not_served.find("no certificate that could vouch for clients; the one before stays in use") != std::string::npos);
+}
+
+TEST_CASE("profiles say which versions of TLS are spoken", "[tls]") {
+    using profile = balance::tls_termination::profile;
+    recording_server server("one");
+    tls_service p(balance::mode::http);
+    p.add_server("one", server.port());
+    auto const speaks = [&](profile which, int newest) {
+        p.service().tls->versions = which;
+        p.apply();
+        return !tls_client(p.tls_port, {}, {}, nullptr, newest).error;
+    };
+    CHECK(speaks(profile::standard, TLS1_3_VERSION));
+    CHECK(speaks(profile::standard, TLS1_2_VERSION));
+    CHECK(speaks(profile::modern, TLS1_3_VERSION));
+    CHECK_FALSE(speaks(profile::modern, TLS1_2_VERSION));
+    CHECK(speaks(profile::old, TLS1_2_VERSION));
+}
+
+TEST_CASE("what a certificate says", "[tls]") {
+    certificate const own("pacs.example");
+    auto const facts = balance::read_certificate(own.key_pem() + own.pem());
+    REQUIRE(facts.has_value());
+    CHECK(facts->subject == "CN = pacs.example");
+    CHECK(facts->issuer == facts->subject);
+    CHECK(facts->names == std::vector<std::string>{"pacs.example"});
+    auto const now = std::chrono::system_clock::now();
+    CHECK(facts->not_before < now);
+    CHECK(facts->not_after > now + std::chrono::minutes(59));
+    CHECK(facts->not_after < now + std::chrono::minutes(61));
+    CHECK(balance::read_certificate(own.pem()).error().detail.starts_with("it holds no private key"));
+    CHECK(balance::read_certificate(own.key_pem()).error().detail.starts_with("it holds no usable certificate"));
+    CHECK(balance::read_certificate(own.pem() + certificate("other").key_pem()).error().detail.starts_with("its key is not the certificate's"));
+    CHECK_FALSE(balance::read_certificate("").has_value());
 }

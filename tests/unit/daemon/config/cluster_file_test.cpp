@@ -158,7 +158,7 @@ ports = [8080]
 balance = "uri"
 persistence = { mode = "http_cookie", timeout = "30m" }
 check = { type = "https", port = 8443, request = "health", host = "pacs.example", method = "GET", verify = true, expect = { equals = "a", contains = "b", regex = "c+", status = 204 } }
-tls = { ports = [443, "8443-8444"], certificate = "server-cert" }
+tls = { ports = [443, "8443-8444"], certificate = ["server-cert", "other"], profile = "modern", clients = { ca = "clinic", required = false } }
 re_encrypt = true
 fallback = "disabled"
 transparent = true
@@ -176,7 +176,8 @@ timeouts = { connect = "1s", queue = "2s", idle = "3s", head = "4s", body = "5s"
     want.verify = true;
     want.expect = {"a", "b", "c+", 204};
     CHECK(s.check == want);
-    CHECK(s.tls == balance::tls_termination{{{443, 443}, {8443, 8444}}, "server-cert"});
+    using profile = balance::tls_termination::profile;
+    CHECK(s.tls == balance::tls_termination{{{443, 443}, {8443, 8444}}, {"server-cert", "other"}, profile::modern, "clinic", false});
     CHECK(s.re_encrypt);
     CHECK(s.transparent);
     CHECK(s.fallback.mode == balance::fallback::kind::disabled);

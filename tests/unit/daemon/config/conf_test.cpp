@@ -95,7 +95,7 @@ balance::virtual_service service_of(json::object const& fact) {
     out.check = check_of(fact.at("check").as_object());
     if (auto const& tls = fact.at("tls"); !tls.is_null()) {
         auto const port = json::value_to<std::uint16_t>(tls.at("port"));
-        out.tls = balance::tls_termination{{{port, port}}, text(tls.at("certificate"))};
+        out.tls = balance::tls_termination{{{port, port}}, {text(tls.at("certificate"))}};
     }
     out.re_encrypt = fact.at("re_encrypt").as_bool();
     out.fallback = fallback_of(fact, out.mode);

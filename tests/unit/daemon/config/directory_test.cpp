@@ -32,7 +32,7 @@ struct directory : test::temporary_directory {
         write(path() / "cluster.toml", good_cluster);
         write(path() / "cluster.key", "");
         fs::create_directory(path() / "certificates");
-        write(path() / "certificates/web.pem", "");
+        fs::copy_file(DYAD_SOURCE_DIR "/tests/data/certificate.pem", path() / "certificates/web.pem");
     }
 
     [[nodiscard]] std::vector<std::string> said() const {
@@ -167,4 +167,28 @@ TEST_CASE("directory: a directory that is none") {
     REQUIRE(file.diagnostics.size() == 1);
     CHECK(to_string(file.diagnostics[0]) ==
           (d.path() / "file").string() + ": this is no directory; it must hold node.toml and cluster.toml");
+}
+
+TEST_CASE("directory: a certificate that cannot be used is refused, with the place that names it") {
+    directory const d;
+    write(d.path() / "certificates/web.pem", "nothing");
+    CHECK(d.said() == lines{"cluster.toml:7:38: certificate \"web\": it holds no usable certificate: no start line"});
+}
+
+TEST_CASE("certificates: what will soon be too old is said before") {
+    directory const d;
+    auto const fault_in = [&](std::chrono::system_clock::duration ahead) {
+        auto const all = certificates_in(d.path(), std::chrono::system_clock::now() + ahead);
+        REQUIRE(all.size() == 1);
+        CHECK(all[0].name == "web");
+        CHECK(all[0].usable);
+        return all[0].fault;
+    };
+    using days = std::chrono::duration<int, std::ratio<86'400>>;
+    CHECK(fault_in(days{0}).empty());
+    CHECK(fault_in(days{36'500 - 20}).starts_with("it expires in "));
+    CHECK(fault_in(days{36'600}).starts_with("it has expired"));
+    CHECK(fault_in(days{-36'500}).starts_with("it is not valid yet"));
+    fs::remove_all(d.path() / "certificates");
+    CHECK(certificates_in(d.path(), std::chrono::system_clock::now()).empty());
 }

@@ -37,7 +37,7 @@ expectation read_expected(fs::path const& file) {
         if (line == "given: cluster.key") {
             out.given.have_cluster_key = true;
         } else if (line.starts_with("given: certificates ")) {
-            out.given.certificates = std::vector<std::string>{line.substr(20)};
+            out.given.certificates = std::vector<dyad::config::known_certificate>{{line.substr(20)}};
         } else {
             out.lines.push_back(line);
         }

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <balance/error.hpp>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace balance {
+
+/// What a certificate says, for people.
+struct certificate_facts {
+    std::string subject; ///< as "CN = pacs.example, O = Clinic"
+    std::string issuer;
+    std::vector<std::string> names; ///< hosts and addresses that it is for; without any, its common name
+    std::chrono::system_clock::time_point not_before;
+    std::chrono::system_clock::time_point not_after;
+
+    bool operator==(certificate_facts const&) const = default;
+};
+
+/// Reads what a TLS service needs: in PEM, the certificate, the chain behind it, and the private key without a passphrase, in
+/// any order. Errors: `invalid_configuration` with what is missing or does not belong together.
+[[gnu::visibility("default")]] result<certificate_facts> read_certificate(std::string const& pem);
+
+} // namespace balance

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/certificate.hpp"
+
+#include <boost/asio/ip/address.hpp>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <ctime>
+#include <memory>
+#include <utility>
+
+namespace balance::layer7 {
+namespace {
+
+using memory = std::unique_ptr<BIO, decltype(&BIO_free)>;
+
+memory reader(std::string const& pem) {
+    return {BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &BIO_free};
+}
+
+/// A passphrase cannot be asked for here.
+int no_passphrase(char*, int, int, void*) { return 0; }
+
+result<> use_certificates(SSL_CTX* c, std::string const& pem) {
+    auto const bytes = reader(pem);
+    std::unique_ptr<X509, decltype(&X509_free)> const own(PEM_read_bio_X509_AUX(bytes.get(), nullptr, no_passphrase, nullptr),
+                                                          &X509_free);
+    if (!own || SSL_CTX_use_certificate(c, own.get()) != 1)
+        return tls_error("it holds no usable certificate");
+    while (X509* const link = PEM_read_bio_X509(bytes.get(), nullptr, no_passphrase, nullptr))
+        if (SSL_CTX_add0_chain_cert(c, link) != 1) {
+            X509_free(link);
+            return tls_error("its chain cannot be used");
+        }
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) // that is the end of the text
+        return tls_error("its chain cannot be read");
+    ERR_clear_error();
+    return {};
+}
+
+result<> use_key(SSL_CTX* c, std::string const& pem) {
+    auto const bytes = reader(pem);
+    std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> const key(
+        PEM_read_bio_PrivateKey(bytes.get(), nullptr, no_passphrase, nullptr), &EVP_PKEY_free);
+    if (!key)
+        return tls_error("it holds no private key without a passphrase");
+    if (SSL_CTX_use_PrivateKey(c, key.get()) != 1 || SSL_CTX_check_private_key(c) != 1)
+        return tls_error("its key is not the certificate's");
+    return {};
+}
+
+std::string text_of(X509_NAME const* name) {
+    memory const out(BIO_new(BIO_s_mem()), &BIO_free);
+    X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB);
+    char* text = nullptr;
+    auto const size = BIO_get_mem_data(out.get(), &text);
+    return {text, static_cast<std::size_t>(size)};
+}
+
+std::chrono::system_clock::time_point time_of(ASN1_TIME const* t) {
+    std::tm parts{};
+    return ASN1_TIME_to_tm(t, &parts) == 1 ? std::chrono::system_clock::from_time_t(::timegm(&parts))
+                                           : std::chrono::system_clock::time_point{};
+}
+
+std::string text_of(ASN1_STRING const* s) {
+    return {reinterpret_cast<char const*>(ASN1_STRING_get0_data(s)), static_cast<std::size_t>(ASN1_STRING_length(s))};
+}
+
+std::string address_text(ASN1_OCTET_STRING const* bytes) {
+    auto const raw = text_of(bytes);
+    if (raw.size() == 4) {
+        boost::asio::ip::address_v4::bytes_type v4;
+        std::copy(raw.begin(), raw.end(), v4.begin());
+        return boost::asio::ip::address_v4(v4).to_string();
+    }
+    if (raw.size() == 16) {
+        boost::asio::ip::address_v6::bytes_type v6;
+        std::copy(raw.begin(), raw.end(), v6.begin());
+        return boost::asio::ip::address_v6(v6).to_string();
+    }
+    return {};
+}
+
+std::vector<std::string> names_of(X509 const* x509) {
+    std::vector<std::string> out;
+    std::unique_ptr<GENERAL_NAMES, decltype(&GENERAL_NAMES_free)> const all(
+        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(x509, NID_subject_alt_name, nullptr, nullptr)), &GENERAL_NAMES_free);
+    for (int i = 0; all && i < sk_GENERAL_NAME_num(all.get()); ++i) {
+        auto const* name = sk_GENERAL_NAME_value(all.get(), i);
+        if (name->type == GEN_DNS)
+            out.push_back(text_of(name->d.dNSName));
+        else if (name->type == GEN_IPADD)
+            out.push_back(address_text(name->d.iPAddress));
+    }
+    if (!out.empty())
+        return out;
+    auto const* subject = X509_get_subject_name(x509);
+    int const at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    if (at >= 0)
+        out.push_back(text_of(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at))));
+    return out;
+}
+
+} // namespace
+
+error tls_error(std::string what) {
+    if (auto const* reason = ERR_reason_error_string(ERR_get_error()); reason != nullptr)
+        what += std::string(": ") + reason;
+    ERR_clear_error();
+    return make_error(errc::invalid_configuration, std::move(what));
+}
+
+result<> use_certificate(SSL_CTX* c, std::string const& pem) {
+    auto const used = use_certificates(c, pem);
+    return used ? use_key(c, pem) : used;
+}
+
+std::size_t for_each_certificate(std::string const& pem, std::function<void(X509*)> const& f) {
+    auto const bytes = reader(pem);
+    std::size_t count = 0;
+    for (; X509* const one = PEM_read_bio_X509(bytes.get(), nullptr, no_passphrase, nullptr); ++count) {
+        f(one);
+        X509_free(one);
+    }
+    ERR_clear_error();
+    return count;
+}
+
+} // namespace balance::layer7
+
+namespace balance {
+
+result<certificate_facts> read_certificate(std::string const& pem) {
+    std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> const c(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free);
+    if (!c)
+        return layer7::tls_error("TLS cannot be used");
+    if (auto const used = layer7::use_certificate(c.get(), pem); !used)
+        return used.error();
+    auto const* x509 = SSL_CTX_get0_certificate(c.get());
+    return certificate_facts{layer7::text_of(X509_get_subject_name(x509)), layer7::text_of(X509_get_issuer_name(x509)),
+                             layer7::names_of(x509), layer7::time_of(X509_get0_notBefore(x509)),
+                             layer7::time_of(X509_get0_notAfter(x509))};
+}
+
+} // namespace balance
