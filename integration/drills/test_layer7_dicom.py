@@ -72,7 +72,7 @@ class Radiology:
         self.lab, self.client = lab, lab.clients[0]
         self.archives = [Archive(host) for host in lab.real_servers]
         self.node = Node(lab.nodes[0], "primary")
-        self.node.write("node.toml", 'format = 1\nname = "lb1"\nrole = "primary"\n')
+        self.node.write("node.toml", conf.alone(lab.nodes[0]))
         servers = {host.name: host.address() for host in lab.real_servers}
         self.node.write("cluster.toml", conf.cluster(conf.service(
             "archive", ARCHIVE, CLEAR, servers, tls=f'{{ ports = [{SECURE}], certificate = "archive" }}')))

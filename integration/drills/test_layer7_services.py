@@ -13,7 +13,7 @@ import ssl
 
 import pytest
 from hl7.client import MLLPClient
-from lab import Lab, Node
+from lab import Lab, Node, conf
 from lab.machine import Machine, certificate
 from lab.wait import until
 
@@ -95,7 +95,7 @@ class Site:
         for fact in self.facts.values():
             self._open_doors(fact)
         self.node = Node(self.balancer, "primary")
-        self.node.write("node.toml", 'format = 1\nname = "lb1"\nrole = "primary"\n\n[network.clients]\ninterface = "eth0"\n')
+        self.node.write("node.toml", conf.alone(self.balancer))
         self.node.write("cluster.toml", text)
         for name in {f["tls"]["certificate"] for f in self.facts.values() if f["tls"]}:
             self.node.write(f"certificates/{name}.pem", "", 0o600)
