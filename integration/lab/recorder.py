@@ -25,6 +25,7 @@ class Seen:
     body: bytes = b""
     chunked: bool = False
     trailers: bytes = b""
+    answered_early: bool = False
 
     @property
     def line(self):
@@ -93,7 +94,8 @@ class Stream:
         return b"".join(parts), trailers
 
 
-def read_request(stream, connection):
+def read_request(stream, connection, early=lambda seen: False):
+    """`early` is called with the head, before the body; when it returns true, there is nothing more to read."""
     head = stream.until(b"\r\n\r\n")
     line, *fields = head[:-4].split(b"\r\n")
     if b"\n" in head.replace(b"\r\n", b"") or b"\r" in head.replace(b"\r\n", b"") or b"\0" in head:
@@ -108,6 +110,8 @@ def read_request(stream, connection):
     well_said = all(re.fullmatch(r"\d+", n) for n in lengths) and all(e.lower() == "chunked" for e in encodings)
     if len(lengths) + len(encodings) > 1 or not well_said:
         raise Malformed(f"lengths {lengths}, encodings {encodings}")
+    if early(seen):
+        return seen
     if encodings:
         seen.chunked = True
         seen.body, seen.trailers = stream.chunked()
@@ -124,6 +128,7 @@ class Recorder:
         self.address, self.port = address or host.address(), port
         self.answer = lambda seen: [PLAIN]
         self.greeting = lambda sock: None    # what is done with a connection before it says anything
+        self.early = lambda seen: (b"", False)   # what is said to a head before its body, and is that the answer?
         self.requests = []
         self.broken = []       # what could not be read as a request
         self.unfinished = []   # what was there of a request when its connection ended
@@ -169,8 +174,9 @@ class Recorder:
         try:
             self.greeting(sock)
             while True:
-                seen = read_request(stream, number)
-                self.requests.append(seen)
+                seen = read_request(stream, number, lambda head: self._say_early(head, sock))
+                if not seen.answered_early:
+                    self.requests.append(seen)
                 for step in self.answer(seen):
                     if not self._do(step, sock):
                         return
@@ -182,6 +188,14 @@ class Recorder:
         finally:
             self.open.pop(number, None)
             sock.close()
+
+    def _say_early(self, seen, sock):
+        words, is_all = self.early(seen)
+        seen.answered_early = is_all
+        if is_all:
+            self.requests.append(seen)
+        sock.sendall(words)
+        return is_all
 
     def _do(self, step, sock):
         if isinstance(step, bytes):
