@@ -77,7 +77,7 @@ class Site:
     def is_there(self, address):
         try:
             with Talk(self.client, address, WEB) as talk:
-                return talk.send(get(b"/")).answer()
+                return goes_on(talk)
         except OSError:
             return False
 
