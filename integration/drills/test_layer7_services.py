@@ -23,7 +23,7 @@ CLIENTS = "10.99"    # the clients' network, a /16 behind the lab's client
 SHARES = 6           # clients at once: the weights below divide them without rest
 WELL = "allServicesOperative"
 # Waiting for a server to fail and to come back is all that is quicker here than in conf/.
-QUICKER = (("check_interval", "200ms"), ("slow_start", "100ms"))
+QUICKER = (("check_interval", "150ms"), ("slow_start", "100ms"))
 
 
 def services_of(deployment):
@@ -67,6 +67,13 @@ def keeps(kind):
     return lambda fact: fact["persistence"]["mode"] == kind
 
 
+class Sender(MLLPClient):
+    """The client of python3-hl7, on a connection that was made for it."""
+
+    def __init__(self, connected):
+        self.socket, self.encoding = connected, "utf-8"
+
+
 class Site:
     """One node with a file of conf/, and machines with the addresses that the file names; every service has two servers."""
 
@@ -101,9 +108,6 @@ class Site:
             self.node.write(f"certificates/{name}.pem", "", 0o600)
             certificate(f"{self.node.config_dir}/certificates/{name}.pem", "balancer", *addresses)
         self.node.start()
-        self.all_are("up", *self.facts.values(), within=10)
-        for fact in self.facts.values():
-            until(lambda: self.outcome(fact) in ("rs1", "rs2"), 5, f"{fact['name']} is served", describe=self.node.describe)
 
     def _second_server(self, fact):
         """Of half the weight, or one client in two would prove nothing."""
@@ -138,7 +142,7 @@ class Site:
     # ---- health ----
 
     def sicken(self, fact, *places, well=False):
-        """The servers' checks fail from now on, or succeed again; waits until the node knows."""
+        """The servers' checks fail from now on, or succeed again; waits until status says so."""
         for place in places:
             server = fact["servers"][place]
             port = fact["check"]["port"] or server["port"] or ports_of(fact)[0]
@@ -151,20 +155,22 @@ class Site:
                 door.close()
         self.all_are("up" if well else "down", fact, places=places)
 
-    def heal(self):
-        """All servers are well again, and the node knows."""
+    def heal(self, fact):
+        """All servers are well; waits until the service's are known to be and clients are served."""
         for machine in self.machines:
             machine.released.clear()
             for door in machine.doors.values():
                 door.well = True
                 door.open()
-        self.all_are("up", *self.facts.values())
+        self.all_are("up", fact)
+        until(lambda: self.outcome(fact) in ("rs1", "rs2"), 3, f"{fact['name']} is served", describe=self.node.describe)
 
-    def all_are(self, health, *facts, places=(0, 1), within=5):
+    def all_are(self, health, fact, places=(0, 1)):
         def so():
-            said = {s["name"]: {x["name"]: x["health"] for x in s["servers"]} for s in self.node.status()["services"]}
-            return all(said[f["name"]][f["servers"][i]["name"]] == health for f in facts for i in places)
-        until(so, within, f"{', '.join(f['name'] for f in facts)}: servers {places} are {health}", every=0.03, describe=self.node.describe)
+            said = next(s for s in self.node.status()["services"] if s["name"] == fact["name"])
+            found = {server["name"]: server["health"] for server in said["servers"]}
+            return all(found[fact["servers"][place]["name"]] == health for place in places)
+        until(so, 8, f"{fact['name']}: servers {places} are {health}", every=0.03, describe=self.node.describe)
 
     # ---- clients ----
 
@@ -211,16 +217,17 @@ class Site:
 
     def deliver(self, fact, port=None):
         """Sends one HL7 message; the name of the server that confirmed it."""
-        with self.client_host.inside():
-            client = MLLPClient(fact["address"], port or ports_of(fact)[0])
-        with client:
-            client.socket.settimeout(5)
-            return self.say(client)
+        with self.sender(fact, port) as sender:
+            return self.say(sender)
 
-    def say(self, client):
+    def sender(self, fact, port=None):
+        """An HL7 client's open connection, with an address that nobody has seen before."""
+        return Sender(self.connect(fact, port or ports_of(fact)[0]))
+
+    def say(self, sender):
         """One more message on an open connection; the name of the server that confirmed this one."""
         number = f"M{next(self._numbers)}"
-        confirmed = client.send_message(f"MSH|^~\\&|A|B|C|D|2026||ORM^O01|{number}|P|2.3\rPID|1||1||DYAD^TEST\r").decode()
+        confirmed = sender.send_message(f"MSH|^~\\&|A|B|C|D|2026||ORM^O01|{number}|P|2.3\rPID|1||1||DYAD^TEST\r").decode()
         if f"MSA|AA|{number}" not in confirmed:
             raise ConnectionError(f"not confirmed: {confirmed!r}")
         return confirmed.split("|")[2]
@@ -269,9 +276,9 @@ def site(request):
 
 @pytest.fixture
 def fact(site, service):
-    """What is known of the service. The next test finds all servers well."""
-    yield site.facts[service]
-    site.heal()
+    """What is known of the service, whose servers are well."""
+    site.heal(site.facts[service])
+    return site.facts[service]
 
 
 # ---- balance ----
@@ -390,18 +397,12 @@ def test_a_cookie_of_a_lost_server_is_replaced(site, fact):
 
 @cases(keeps("last_successful"))
 def test_traffic_moves_when_its_server_fails_and_not_back(site, fact):
-    with site.client_host.inside():
-        one = MLLPClient(fact["address"], ports_of(fact)[0])
-    with one:
-        one.socket.settimeout(5)
+    with site.sender(fact) as one:
         assert site.say(one) == "rs1"
         site.sicken(fact, 0)
         assert one.socket.recv(1) == b"", "cut: its server is gone"
     site.is_taken_by(fact, rs2=SHARES)
-    with site.client_host.inside():
-        one = MLLPClient(fact["address"], ports_of(fact)[0])
-    with one:
-        one.socket.settimeout(5)
+    with site.sender(fact) as one:
         assert site.say(one) == "rs2"
         site.sicken(fact, 0, well=True)
         assert site.say(one) == "rs2", "what is open goes on"
