@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bad requests and bad answers, byte for byte through a running proxy: nobody else sees anything of them."""
 
+import collections
+import random
 import re
 import threading
 
 import pytest
-from bad_input import ANSWERS, BAD_HEALTH, CUT, ENDLESS_ANSWERS, ENDLESS_REQUESTS, GONE, HARMLESS, REQUESTS, get, post
+from bad_input import (ANSWERS, BAD_HEALTH, CUT, END, ENDLESS_ANSWERS, ENDLESS_REQUESTS, GONE, HARMLESS, REQUESTS, SMUGGLED, get, in_chunks,
+                       post)
 from lab import Lab, Node, conf
-from lab.recorder import CLOSE, PLAIN, RESET, Recorder
-from lab.talk import Talk
+from lab.recorder import CLOSE, PLAIN, RESET, Bytes, Malformed, Recorder, read_request
+from lab.talk import Talk, read_answer
 from lab.wait import until
 
 WEB, CHECKED, SECRET = "10.77.0.100", "10.77.0.101", "10.77.0.102"
@@ -115,6 +118,57 @@ def test_a_request_is_refused_or_arrives_as_one(site, name):
         assert not any("h2c" in value for one in seen for value in one.values("upgrade")), seen
 
 
+MUTANTS = 3000
+SPLINTERS = [b"\r", b"\n", b"\r\n", b"\0", b" ", b"\t", b":", b",", b";", b"0", b"1", b"f", b"-", b"#", b"Content-Length: 3\r\n",
+             b"Transfer-Encoding: chunked\r\n", b"Connection: close\r\n", b"\r\n\r\n", b"0\r\n\r\n", b"\xff", b"HTTP/1.1", b"GET / "]
+
+
+GOOD_REQUESTS = [raw for raw, wanted in REQUESTS.values() if len(raw) < 2000 and isinstance(wanted, (bytes, list))]
+GOOD_ANSWERS = [b"".join(steps) for steps in HARMLESS.values()] + [in_chunks(b"2\r\nok\r\n3;x\r\nabc\r\n" + END)[0]]
+
+
+def mutated(chance, raws):
+    """One of them in which a few bytes were put, taken or swapped."""
+    raw = bytearray(chance.choice(raws))
+    for _ in range(chance.randint(1, 2)):
+        at = chance.randrange(len(raw) + 1)
+        raw[at:at + chance.choice([0, 0, 1, 2])] = chance.choice(SPLINTERS)
+    return bytes(raw)
+
+
+def strictly_read(raw):
+    """(method, body) of the requests that everybody finds in these bytes."""
+    found, stream = [], Bytes(raw)
+    try:
+        while True:
+            while stream.buffer.startswith(b"\r\n"):   # RFC 9112 2.2
+                stream.buffer = stream.buffer[2:]
+            seen = read_request(stream, 0)
+            found.append((seen.line.split(" ")[0], seen.body))
+    except (EOFError, Malformed):
+        return found
+
+
+def test_no_mutant_is_read_in_two_ways(site):
+    """Whatever comes: the server can read all that it gets, and gets nothing that a strict reader does not find in the input."""
+    chance = random.Random(1)
+    forwarded = 0
+    for _ in range(MUTANTS):
+        raw = mutated(chance, GOOD_REQUESTS) + SMUGGLED
+        site.server.forget()
+        with site.talk() as talk:
+            try:
+                talk.send(raw).no_more()
+            except OSError:
+                pass   # refused before all was sent
+            while talk.answer():
+                pass
+        got = [(seen.line.split(" ")[0], seen.body) for seen in site.server.requests]
+        assert not site.server.broken and got == strictly_read(raw)[:len(got)], (raw, got, site.server.broken)
+        forwarded += len(got)
+    assert MUTANTS // 4 < forwarded, "most were refused: the mutants try too little"
+
+
 # ---- servers ----
 
 def was_never_used_again(site, number):
@@ -212,6 +266,43 @@ def test_a_kept_connection_that_has_ended_is_nobodys_fault(site):
         site.server.answer = answer
         assert talk.send(get(target=b"/again")).final().body == b"ok"
     assert len(ended) == 2 and len(set(ended)) == 2
+
+
+def test_no_mutant_of_an_answer_is_anothers(site):
+    """Whatever a server says, the next answer that a client gets is its own, on the same connection and on others."""
+    chance = random.Random(1)
+    outcomes = collections.Counter()
+    for number in range(MUTANTS // 3):
+        raw, path = mutated(chance, GOOD_ANSWERS), f"/own{number}"
+
+        def answer(seen):
+            if seen.path != "/mutant":
+                return [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(seen.path), seen.path.encode())]
+            return [raw] if ends_by_itself(raw) else [raw, CLOSE]
+        site.server.answer = answer
+        with site.talk() as talk:
+            got = talk.send(get(target=b"/mutant")).final()
+            outcomes[got and got.status] += 1
+            try:
+                following = talk.send(get(target=path.encode())).final()
+            except OSError:
+                following = None   # closed, as it may be
+            assert following is None or following.body == path.encode(), (raw, following)
+        with site.talk() as talk:
+            assert talk.send(get(target=path.encode())).final().body == path.encode(), raw
+    assert min(outcomes[200], outcomes[502]) > MUTANTS // 50, outcomes
+
+
+def ends_by_itself(raw):
+    """Does everybody find a whole final answer in these bytes?"""
+    stream = Bytes(raw.lstrip(b"\r\n"))
+    try:
+        got = read_answer(stream)
+        while got and got.status < 200:
+            got = read_answer(stream)
+        return got is not None and got.whole and not got.to_the_end
+    except (ValueError, IndexError):
+        return False
 
 
 def test_what_a_server_says_unasked_is_nobodys_answer(site):

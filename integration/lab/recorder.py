@@ -94,6 +94,17 @@ class Stream:
         return b"".join(parts), trailers
 
 
+class Bytes(Stream):
+    """What was recorded, to be read again."""
+
+    def __init__(self, raw):
+        super().__init__(None)
+        self.buffer = raw
+
+    def fill(self):
+        raise EOFError
+
+
 def read_request(stream, connection, early=lambda seen: False):
     """`early` is called with the head, before the body; when it returns true, there is nothing more to read."""
     head = stream.until(b"\r\n\r\n")

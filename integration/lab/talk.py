@@ -25,6 +25,36 @@ class Answer:
         return [value for n, value in self.fields if n.lower() == name.lower()]
 
 
+def read_answer(stream, method="GET"):
+    """The next answer of a stream, an interim one too; None when it ends before. Raises TimeoutError."""
+    try:
+        head = stream.until(b"\r\n\r\n")
+    except TimeoutError:
+        raise
+    except (OSError, EOFError):
+        return None
+    out = Answer(int(head.split()[1]), head)
+    if method == "HEAD" or out.status < 200 or out.status in (204, 304):
+        return out
+    lengths = out.values("content-length")
+    try:
+        if out.values("transfer-encoding"):
+            out.chunked = True
+            out.body, out.trailers = stream.chunked()
+        elif lengths:
+            out.body = stream.exactly(int(lengths[0]))
+        else:
+            out.to_the_end = True
+            while True:
+                stream.fill()
+    except TimeoutError:
+        raise
+    except (EOFError, OSError, Malformed) as end:
+        out.whole = out.to_the_end and isinstance(end, EOFError)
+        out.body, stream.buffer = stream.buffer, b""
+    return out
+
+
 class Talk:
     """One connection. Answers are read in the order of the requests."""
 
@@ -60,32 +90,7 @@ class Talk:
 
     def answer(self, method="GET"):
         """The next one, interim ones included; None when the connection ended before it. Raises TimeoutError."""
-        try:
-            head = self.stream.until(b"\r\n\r\n")
-        except TimeoutError:
-            raise
-        except (OSError, EOFError):
-            return None
-        out = Answer(int(head.split(b" ", 2)[1]), head)
-        if method == "HEAD" or out.status < 200 or out.status in (204, 304):
-            return out
-        lengths = out.values("content-length")
-        try:
-            if out.values("transfer-encoding"):
-                out.chunked = True
-                out.body, out.trailers = self.stream.chunked()
-            elif lengths:
-                out.body = self.stream.exactly(int(lengths[0]))
-            else:
-                out.to_the_end = True
-                while True:
-                    self.stream.fill()
-        except TimeoutError:
-            raise
-        except (EOFError, OSError, Malformed) as end:
-            out.whole = out.to_the_end and isinstance(end, EOFError)
-            out.body, self.stream.buffer = self.stream.buffer, b""
-        return out
+        return read_answer(self.stream, method)
 
     def final(self, method="GET"):
         """The next answer that is no interim one; None when the connection ended before it."""
