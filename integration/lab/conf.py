@@ -11,6 +11,11 @@ def node(host, peer, role, links=None, extra=""):
     return text + '[network.clients]\ninterface = "eth0"\n\n' + extra
 
 
+def alone(host):
+    """node.toml of a node that has no peer."""
+    return f'format = 1\nname = "{host.name}"\nrole = "primary"\n\n[network.clients]\ninterface = "eth0"\n'
+
+
 def heartbeat(keepalive="100ms", warntime="250ms", deadtime="500ms", initdead="2s", **more):
     lines = [f'{key} = {_value(value)}' for key, value in
              dict(keepalive=keepalive, warntime=warntime, deadtime=deadtime, initdead=initdead, **more).items()]
