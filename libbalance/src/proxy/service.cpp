@@ -2,6 +2,7 @@
 #include "proxy/service.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <random>
 #include <utility>
 
@@ -53,6 +54,12 @@ std::uint64_t routes_of(std::vector<http_route> const& routes, std::string const
         if (std::find(routes[i].servers.begin(), routes[i].servers.end(), server) != routes[i].servers.end())
             out |= std::uint64_t{2} << i;
     return out == 0 ? 1 : out;
+}
+
+/// From 1; no two services have the same, because sessions are used again and calls may come late.
+std::uint64_t next_ticket() noexcept {
+    static std::atomic<std::uint64_t> last{0};
+    return last.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
 std::uint64_t random_seed() {
@@ -199,8 +206,9 @@ picked service::pick(asker const& who, std::span<backend const* const> tried, cl
     });
     if (!full)
         return {take_fallback(tried)};
-    queue_.push_back({++last_ticket_, from});
-    return {std::nullopt, last_ticket_};
+    auto const ticket = next_ticket();
+    queue_.push_back({ticket, from});
+    return {std::nullopt, ticket};
 }
 
 /// Does the request's route lead to this server? Routes may have changed since it was read.

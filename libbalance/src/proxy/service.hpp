@@ -164,7 +164,6 @@ private:
     mutable rate_meter rate_;
     std::shared_ptr<session_rules const> rules_;
     std::deque<waiting> queue_;
-    std::uint64_t last_ticket_ = 0;
     std::shared_ptr<tls_context const> to_clients_;
     std::shared_ptr<tls_context const> to_servers_;
     std::uint64_t random_;
