@@ -18,6 +18,7 @@ constexpr auto footer = R"(Examples:
   dyad init && dyad keygen                      first files and the pair's secret; then name the links in node.toml
   dyad validate                                 check them
   dyad plan && dyad apply                       put an edited cluster.toml in force, on both nodes
+  dyad history && dyad rollback 17              what was applied, and back to one of them
   dyad status                                   the pair, its links, every service and server
   dyad drain Web/web1                           no new clients for one server; `dyad online Web/web1` brings it back
   dyad halt --server 192.0.2.21                 a machine out of every service it serves
@@ -111,6 +112,14 @@ private:
         add_directory(command("apply", "Make cluster.toml the running configuration of both nodes",
                               [this] { return cli::apply(env_, a_.dir()); }),
                       "Directory with cluster.toml; the daemon's when left out");
+        command("history", "The configurations that are kept: who applied each, when, and what it changed",
+                [this] { return cli::history(env_); });
+        command("rollback",
+                "Make a kept configuration the next one, on both nodes, with its certificates. cluster.toml becomes the "
+                "old one too; edits that were never applied are kept as cluster.toml.edited",
+                [this] { return cli::rollback(env_, a_.target); })
+            ->add_option("GENERATION", a_.target, "As `dyad history` shows it: 17, or 1.17 with its term")
+            ->required();
         command("keygen", "Make the pair's secret, which is never printed",
                 [this] {
                     return keygen(env_, a_.file.empty() ? std::nullopt : std::optional<std::filesystem::path>(a_.file));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <boost/json/serialize.hpp>
+#include <cli/applied_view.hpp>
 #include <cli/client.hpp>
 #include <cli/commands.hpp>
 #include <cli/document.hpp>
@@ -40,18 +41,6 @@ balance::result<std::string> checked_cluster(std::filesystem::path const& where,
         err << config::to_string(d) << '\n';
     }
     return balance::make_error(balance::errc::refused, "nothing was applied");
-}
-
-void print_changes(std::ostream& out, json::array const& changes) {
-    for (auto const& v : changes) {
-        auto const& c = item(v);
-        auto const change = text(c, "change");
-        auto const detail = text(c, "text");
-        out << (change == "add"      ? "+ "
-                : change == "remove" ? "- "
-                                     : "~ ")
-            << text(c, "object") << (detail.empty() ? "" : ": ") << detail << '\n';
-    }
 }
 
 struct answer {
@@ -103,18 +92,7 @@ exit_code apply(environment& env, directory const& where) {
         env.out << json::serialize(document) << '\n';
         return exit_code::done;
     }
-    print_changes(env.out, array(document, "changes"));
-    auto const peer = text(document, "peer");
-    env.out << "configuration " << text(document, "term") << '.' << text(document, "generation") << " is in force";
-    if (peer == "committed") {
-        env.out << " on both nodes\n";
-    } else if (peer == "none" || peer.empty()) {
-        env.out << " on this node, which has no peer\n";
-    } else if (peer == "nothing to do") {
-        env.out << " already; nothing changed\n";
-    } else {
-        env.out << " on this node; the peer gets it when it is back (" << peer << ")\n";
-    }
+    print_applied(env.out, document);
     return exit_code::done;
 }
 

@@ -30,6 +30,9 @@ exit_code doctor(environment& env, std::string const& service, bool all);
 // What changes it.
 exit_code plan(environment& env, directory const& where);
 exit_code apply(environment& env, directory const& where);
+exit_code history(environment& env);
+/// `generation` is "17" or "1.17".
+exit_code rollback(environment& env, std::string const& generation);
 /// `action` is drain, halt or online; one of `target` (SERVICE/SERVER) and `address` is given.
 exit_code set_servers(environment& env, std::string const& action, std::string const& target,
                       std::string const& address);

@@ -51,7 +51,10 @@ balance::result<> core::start() {
     }
     children_ = std::make_unique<children>(io_.get_executor(), ctx_.guardian_fd, child_handlers());
     if (paired() && self_.role == cluster::node_id::secondary && store_->current()) {
-        write_configuration_files(); // a crash may have come between the commit and the files
+        // A crash may have come between the commit and the files.
+        auto const kept = store_->history();
+        auto const before = kept.size() > 1 ? store_->load(kept[1]) : balance::result<cluster::generation>();
+        write_configuration_files(before ? *before : cluster::generation{});
     }
     if (!self_.firewall_script.empty()) {
         run_firewall_script("start", [](balance::result<>) {});
@@ -73,6 +76,7 @@ balance::result<> core::choose_configuration() {
         return opened.error();
     }
     store_ = std::move(*opened);
+    history_.emplace(io_.get_executor(), *store_);
     if (!store_->notice().empty()) {
         events_.add("error", store_->notice(), {}, true);
     }
@@ -178,15 +182,7 @@ balance::result<> core::start_replication() {
         return understood ? balance::result<>() : balance::result<>(understood.error());
     });
     replicator_->on_committed([this](cluster::generation const& g) {
-        auto understood = understand(g);
-        if (!understood) {
-            events_.add("error", "the peer's generation cannot be used: " + understood.error().detail, {}, true);
-            return;
-        }
-        events_.add("config", "generation " + std::to_string(g.version.generation) + " came from the peer",
-                    g.applied_by);
-        run(std::move(*understood));
-        write_configuration_files();
+        came_from_peer(g);
     });
     replicator_->on_document([this](cluster::shared_document const& d) { peer_document(d); });
     replicator_->on_stream([this](std::string_view channel, std::string_view bytes) { peer_stream(channel, bytes); });

@@ -5,6 +5,7 @@
 #include "cluster/connection_relay.hpp"
 #include "cluster/event_log.hpp"
 #include "cluster/examiner.hpp"
+#include "cluster/history.hpp"
 #include "cluster/layer4_observer.hpp"
 #include "cluster/layer4_worker.hpp"
 #include "cluster/persistence_copy.hpp"
@@ -46,7 +47,8 @@ public:
     /// Hands over, says goodbye and ends the io_context; `why` is for the log.
     void leave(std::string why);
 
-    // What operators ask (cluster/operations.cpp turns HTTP requests into these); cluster/requests.cpp.
+    // What operators ask (cluster/operations.cpp turns HTTP requests into these); cluster/requests.cpp,
+    // cluster/generations.cpp.
     struct applied {
         cluster::config_version version;
         std::string peer; ///< "committed", or why not
@@ -54,6 +56,10 @@ public:
     };
     void apply(std::string cluster_text, std::string who, std::function<void(balance::result<applied>)> done);
     [[nodiscard]] balance::result<std::vector<config_change>> plan(std::string const& cluster_text) const;
+    /// What the kept generation `to` ("17", "1.17") says becomes a new one, on both nodes, and the operator's files.
+    void rollback(std::string const& to, std::string who, std::function<void(balance::result<applied>)> done);
+    /// The kept generations, newest first.
+    void history(history_reader::done done) { history_->read(std::move(done)); }
     balance::result<std::vector<balance::server_key>> set_admin(std::vector<balance::server_key> keys,
                                                                 balance::admin_state state, std::string const& who);
     void take_over(std::string const& who, cluster::node::answer done);
@@ -82,13 +88,27 @@ private:
     children::handlers child_handlers();
     void tick();
 
+    // cluster/generations.cpp: which configuration runs.
+    struct change_request {
+        std::string verb; ///< of the event: "applied"
+        std::string who;
+        std::function<void()> then; ///< when it runs; may be empty
+        std::function<void(balance::result<applied>)> done;
+    };
     struct pending_apply {
         applied report;
         running_config fresh;
-        std::string who;
-        std::function<void(balance::result<applied>)> done;
+        change_request request;
     };
+    [[nodiscard]] balance::result<> may_change(std::string const& command) const;
+    [[nodiscard]] balance::result<cluster::generation> successor_like(cluster::generation const& old,
+                                                                      std::string applied_by) const;
+    void make_current(cluster::generation next, change_request request);
     void finish(pending_apply& pending, std::string peer);
+    void came_from_peer(cluster::generation const& g);
+    void write_configuration_files(cluster::generation const& before);
+    void write_operators_file(std::string const& name, std::string_view bytes);
+    void put_files_back(cluster::generation const& before);
 
     // cluster/enforce.cpp: what runs becomes what is.
     void run(running_config fresh);
@@ -107,7 +127,6 @@ private:
     void tell_checker();
     void tell_guardian();
     void states_changed();
-    void write_configuration_files();
 
     // cluster/notices.cpp: what the other processes, the node and the peer say.
     void from_guardian(boost::json::object const& m);
@@ -130,6 +149,7 @@ private:
     config::node_config self_;
     event_log events_;
     std::optional<cluster::generation_store> store_;
+    std::optional<history_reader> history_; ///< of the store
     std::optional<cluster::key> key_;
     running_config running_;
     server_states servers_;

@@ -109,6 +109,10 @@ public:
             plan(r, done);
         } else if (!get && r.path == "/v1/apply") {
             apply(r, done);
+        } else if (get && r.path == "/v1/history") {
+            history(done);
+        } else if (!get && r.path == "/v1/rollback") {
+            core_.rollback(text_of(r.body, "to"), r.who.text(), applied(done));
         } else if (!get && r.path == "/v1/servers") {
             servers(r, done);
         } else if (!get && r.path == "/v1/takeover") {
@@ -158,7 +162,12 @@ private:
     }
 
     void apply(api::request const& r, respond const& done) {
-        core_.apply(text_of(r.body, "cluster_toml"), r.who.text(), [done](balance::result<core::applied> outcome) {
+        core_.apply(text_of(r.body, "cluster_toml"), r.who.text(), applied(done));
+    }
+
+    /// Answers with the generation that runs now, and what it changed.
+    static std::function<void(balance::result<core::applied>)> applied(respond const& done) {
+        return [done](balance::result<core::applied> outcome) {
             if (!outcome) {
                 done(refusal(outcome.error()));
                 return;
@@ -168,6 +177,16 @@ private:
                    {"generation", outcome->version.generation},
                    {"peer", outcome->peer},
                    {"changes", changes_json(outcome->changes)}}});
+        };
+    }
+
+    void history(respond const& done) {
+        core_.history([done](std::vector<history_entry> entries) {
+            json::array list;
+            for (auto const& e : entries) {
+                list.push_back(to_json(e));
+            }
+            done({200, {{"generations", std::move(list)}}});
         });
     }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What operators ask of a running node.
+// What operators ask of a running node, but for its configuration (cluster/generations.cpp).
 #include "cluster/core.hpp"
 #include "cluster/monotonic.hpp"
 #include "cluster/pair_findings.hpp"
@@ -10,74 +10,6 @@
 #include <utility>
 
 namespace dyad {
-
-balance::result<std::vector<config_change>> core::plan(std::string const& cluster_text) const {
-    auto next = read_directory(cluster_text, {});
-    if (!next) {
-        return next.error();
-    }
-    auto understood = understand(std::move(*next));
-    if (!understood) {
-        return understood.error();
-    }
-    return differences(running_.cluster, understood->cluster);
-}
-
-void core::apply(std::string cluster_text, std::string who, std::function<void(balance::result<applied>)> done) {
-    if (paired() && self_.role != cluster::node_id::primary) {
-        auto const peer = node_->status().peer_name;
-        done(balance::make_error(balance::errc::refused,
-                                 "this node is the secondary and gets its configuration from the primary" +
-                                     (peer.empty() ? "" : " (" + peer + ")") + ": run 'dyad apply' there"));
-        return;
-    }
-    auto next = read_directory(std::move(cluster_text), who);
-    if (!next) {
-        done(next.error());
-        return;
-    }
-    if (next->files == running_.generation.files) {
-        done(applied{running_.generation.version, "nothing to do", {}});
-        return;
-    }
-    auto understood = understand(*next);
-    if (!understood) {
-        done(understood.error());
-        return;
-    }
-    auto pending = std::make_shared<pending_apply>();
-    pending->report = {next->version, {}, differences(running_.cluster, understood->cluster)};
-    pending->fresh = std::move(*understood);
-    pending->who = std::move(who);
-    pending->done = std::move(done);
-    if (!replicator_) {
-        auto const committed = store_->commit(*next);
-        committed ? finish(*pending, "none") : pending->done(committed.error());
-        return;
-    }
-    replicator_->apply(std::move(*next), [this, pending](balance::result<cluster::replicator::outcome> outcome) {
-        if (!outcome) {
-            pending->done(outcome.error());
-            return;
-        }
-        finish(*pending, outcome->peer_committed ? "committed" : "absent: " + outcome->peer_text);
-    });
-}
-
-/// The generation is committed here: from now on it runs.
-void core::finish(pending_apply& pending, std::string peer) {
-    auto& report = pending.report;
-    report.peer = std::move(peer);
-    events_.add("config",
-                "generation " + std::to_string(report.version.generation) + " applied, " +
-                    std::to_string(report.changes.size()) + " changes; peer: " + report.peer,
-                pending.who);
-    if (!leaving_) {
-        run(std::move(pending.fresh));
-        update_fitness();
-    }
-    pending.done(std::move(report));
-}
 
 balance::result<std::vector<balance::server_key>> core::set_admin(std::vector<balance::server_key> keys,
                                                                   balance::admin_state state, std::string const& who) {

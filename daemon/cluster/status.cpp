@@ -16,15 +16,6 @@ namespace json = boost::json;
 
 namespace {
 
-std::string hex(cluster::sha256 const& hash) {
-    std::string text;
-    for (auto const byte : hash) {
-        text += "0123456789abcdef"[byte >> 4];
-        text += "0123456789abcdef"[byte & 15];
-    }
-    return text;
-}
-
 json::object node_json(overview const& o) {
     auto const& n = o.node;
     return {{"name", o.self.name},

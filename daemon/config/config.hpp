@@ -65,6 +65,7 @@ struct cluster_config {
     cluster::timing timing;
     std::chrono::seconds address_lifetime{2};
     std::vector<balance::address> ping_nodes;
+    std::size_t kept_generations = 50; ///< of configurations; older ones are removed
     std::vector<floating_ip> floating;
     /// Services in the file's order, defaults filled in; marks are left to the applier.
     balance::configuration services;
