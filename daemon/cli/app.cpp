@@ -18,6 +18,7 @@ constexpr auto footer = R"(Examples:
   dyad init && dyad keygen                      first files and the pair's secret; then name the links in node.toml
   dyad validate                                 check them
   dyad plan && dyad apply                       put an edited cluster.toml in force, on both nodes
+  dyad apply --confirm 60s                      the same, and back by itself unless `dyad confirm` follows
   dyad history && dyad rollback 17              what was applied, and back to one of them
   dyad status                                   the pair, its links, every service and server
   dyad drain Web/web1                           no new clients for one server; `dyad online Web/web1` brings it back
@@ -35,6 +36,7 @@ struct arguments {
     std::string directory;
     std::string file;
     std::string on_off;
+    std::string confirm;
     std::string way = "loopback";
     bool watch = false;
     bool follow = false;
@@ -109,9 +111,13 @@ private:
         add_directory(
             command("plan", "Show what apply would change, object by object", [this] { return plan(env_, a_.dir()); }),
             "Directory with cluster.toml; the daemon's when left out");
-        add_directory(command("apply", "Make cluster.toml the running configuration of both nodes",
-                              [this] { return cli::apply(env_, a_.dir()); }),
-                      "Directory with cluster.toml; the daemon's when left out");
+        auto* apply = command("apply", "Make cluster.toml the running configuration of both nodes",
+                              [this] { return cli::apply(env_, a_.dir(), a_.confirm); });
+        add_directory(apply, "Directory with cluster.toml; the daemon's when left out");
+        apply->add_option("--confirm", a_.confirm,
+                          "A time such as 60s, 5m: unless `dyad confirm` follows in time, the configuration before comes "
+                          "back by itself on both nodes, also after a restart. For changes that may cut you off");
+        command("confirm", "Keep the configuration that was applied with --confirm", [this] { return cli::confirm(env_); });
         command("history", "The configurations that are kept: who applied each, when, and what it changed",
                 [this] { return cli::history(env_); });
         command("rollback",

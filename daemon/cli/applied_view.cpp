@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cli/applied_view.hpp>
 #include <cli/document.hpp>
+#include <cli/words.hpp>
 
 #include <ostream>
 
@@ -32,6 +33,9 @@ void print_applied(std::ostream& out, json::object const& document) {
         out << " already; nothing changed\n";
     } else {
         out << " on this node; the peer gets it when it is back (" << peer << ")\n";
+    }
+    if (auto const ms = number(document, "confirm_ms"); ms > 0) {
+        out << "run `dyad confirm` within " << age_text(ms) << ", or the configuration before comes back by itself\n";
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <config/directory_parts.hpp>
+#include <config/words.hpp>
 #include <ostream>
 
 namespace dyad::cli {
@@ -48,7 +49,7 @@ struct answer {
     json::object document;
 };
 
-answer send(environment& env, std::string const& target, directory const& where) {
+answer send(environment& env, std::string const& target, directory const& where, json::object body = {}) {
     client const daemon(env.run_dir);
     auto const dir = directory_of(daemon, where);
     if (!dir) {
@@ -58,7 +59,8 @@ answer send(environment& env, std::string const& target, directory const& where)
     if (!cluster_toml) {
         return {fail(env, cluster_toml.error()), {}};
     }
-    auto document = daemon.post(target, {{"cluster_toml", *cluster_toml}});
+    body["cluster_toml"] = *cluster_toml;
+    auto document = daemon.post(target, body);
     if (!document) {
         return {fail(env, document.error()), {}};
     }
@@ -83,8 +85,17 @@ exit_code plan(environment& env, directory const& where) {
     return exit_code::done;
 }
 
-exit_code apply(environment& env, directory const& where) {
-    auto const [code, document] = send(env, "/v1/apply", where);
+exit_code apply(environment& env, directory const& where, std::string const& confirm_within) {
+    json::object body;
+    if (!confirm_within.empty()) {
+        auto const within = config::parse_duration(confirm_within);
+        if (!within) {
+            env.err << "--confirm: " << within.error().detail << '\n';
+            return exit_code::wrong_usage;
+        }
+        body["confirm_ms"] = within->count();
+    }
+    auto const [code, document] = send(env, "/v1/apply", where, std::move(body));
     if (code != exit_code::done) {
         return code;
     }
@@ -93,6 +104,20 @@ exit_code apply(environment& env, directory const& where) {
         return exit_code::done;
     }
     print_applied(env.out, document);
+    return exit_code::done;
+}
+
+exit_code confirm(environment& env) {
+    auto const document = client(env.run_dir).post("/v1/confirm", {});
+    if (!document) {
+        return fail(env, document.error());
+    }
+    if (env.json) {
+        env.out << json::serialize(*document) << '\n';
+        return exit_code::done;
+    }
+    env.out << "configuration " << text(*document, "term") << '.' << text(*document, "generation") << " is confirmed and stays"
+            << (flag(*document, "peer_told") ? "\n" : "; the peer, if there is one, hears of it when it is back\n");
     return exit_code::done;
 }
 

@@ -29,7 +29,9 @@ exit_code doctor(environment& env, std::string const& service, bool all);
 
 // What changes it.
 exit_code plan(environment& env, directory const& where);
-exit_code apply(environment& env, directory const& where);
+/// `confirm_within` is empty, or a time like "60s" after which it goes back by itself.
+exit_code apply(environment& env, directory const& where, std::string const& confirm_within);
+exit_code confirm(environment& env);
 exit_code history(environment& env);
 /// `generation` is "17" or "1.17".
 exit_code rollback(environment& env, std::string const& generation);

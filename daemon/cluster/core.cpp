@@ -34,6 +34,7 @@ config::surroundings surroundings_of(std::filesystem::path const& directory) {
 core::core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self)
     : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), layer4_(io.get_executor()),
       observer_(io.get_executor(), layer4_, [this] { update_layer4(); }), examiner_(io.get_executor()), hold_timer_(io), tick_(io),
+      confirm_timer_(io),
       started_ms_(monotonic_ms()) {}
 
 balance::result<> core::start() {
@@ -41,6 +42,7 @@ balance::result<> core::start() {
         return chosen.error();
     }
     servers_.merge(load_words(ctx_.state_dir));
+    confirmation_ = load_confirmation(ctx_.state_dir);
     if (auto started = start_node(); !started) {
         return started.error();
     }
@@ -64,6 +66,8 @@ balance::result<> core::start() {
         layer4_.guard_interface(balance::connection_sync::settings{}.interface);
     }
     enforce();
+    settle_confirmation();
+    watch_confirmation();
     tick();
     return {};
 }
@@ -188,6 +192,7 @@ balance::result<> core::start_replication() {
     replicator_->on_stream([this](std::string_view channel, std::string_view bytes) { peer_stream(channel, bytes); });
     replicator_->on_connected([this](bool connected) { peer_connected(connected); });
     replicator_->set_document(servers_.document());
+    replicator_->set_document(confirmation_.document());
     return replicator_->start();
 }
 
@@ -220,6 +225,7 @@ void core::tick() {
             tell_guardian();
             update_fitness();
             follow_translations();
+            go_back(); // where it is due: the timer stands still while the machine sleeps
             tick();
         }
     });

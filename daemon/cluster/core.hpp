@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cluster/children.hpp"
+#include "cluster/confirmation.hpp"
 #include "cluster/connection_relay.hpp"
 #include "cluster/event_log.hpp"
 #include "cluster/examiner.hpp"
@@ -53,11 +54,20 @@ public:
         cluster::config_version version;
         std::string peer; ///< "committed", or why not
         std::vector<config_change> changes;
+        std::chrono::milliseconds confirm_within{0}; ///< 0: it needs no confirmation
     };
     void apply(std::string cluster_text, std::string who, std::function<void(balance::result<applied>)> done);
     [[nodiscard]] balance::result<std::vector<config_change>> plan(std::string const& cluster_text) const;
     /// What the kept generation `to` ("17", "1.17") says becomes a new one, on both nodes, and the operator's files.
     void rollback(std::string const& to, std::string who, std::function<void(balance::result<applied>)> done);
+    /// As `apply`; without `confirm` in time the generation before comes back, also after a restart.
+    void apply_to_confirm(std::string cluster_text, std::string who, std::chrono::milliseconds within,
+                          std::function<void(balance::result<applied>)> done);
+    struct confirmed {
+        cluster::config_version version;
+        bool peer_told = false;
+    };
+    void confirm(std::string const& who, std::function<void(balance::result<confirmed>)> done);
     /// The kept generations, newest first.
     void history(history_reader::done done) { history_->read(std::move(done)); }
     balance::result<std::vector<balance::server_key>> set_admin(std::vector<balance::server_key> keys,
@@ -103,12 +113,21 @@ private:
     [[nodiscard]] balance::result<> may_change(std::string const& command) const;
     [[nodiscard]] balance::result<cluster::generation> successor_like(cluster::generation const& old,
                                                                       std::string applied_by) const;
+    [[nodiscard]] balance::result<cluster::generation> next_of(std::string cluster_text, std::string who) const;
     void make_current(cluster::generation next, change_request request);
     void finish(pending_apply& pending, std::string peer);
     void came_from_peer(cluster::generation const& g);
     void write_configuration_files(cluster::generation const& before);
     void write_operators_file(std::string const& name, std::string_view bytes);
     void put_files_back(cluster::generation const& before);
+
+    // cluster/confirming.cpp: what waits for a confirmation.
+    [[nodiscard]] std::optional<awaited_confirmation> unconfirmed() const;
+    balance::result<> keep_confirmation();
+    void watch_confirmation();
+    void settle_confirmation();
+    void go_back();
+    void went_back(balance::result<> const& outcome);
 
     // cluster/enforce.cpp: what runs becomes what is.
     void run(running_config fresh);
@@ -153,6 +172,7 @@ private:
     std::optional<cluster::key> key_;
     running_config running_;
     server_states servers_;
+    confirmation confirmation_;
     persistence_copy tables_;
     layer4_worker layer4_;
     layer4_observer observer_;
@@ -167,6 +187,7 @@ private:
     bool serving_ = false; ///< clients' connections go through this node, or went until now
     boost::asio::steady_timer hold_timer_;
     boost::asio::steady_timer tick_;
+    boost::asio::steady_timer confirm_timer_;
     std::vector<balance::service_status> layer7_status_;
     std::map<std::string, std::string> not_listening_; ///< "address port n" -> why
     std::vector<cluster::floating_address> floating_;  ///< what the node was told last
@@ -185,6 +206,8 @@ private:
     std::string layer4_error_;         ///< the last one, so that each is told once
     bool listeners_ready_ = false;
     bool leaving_ = false;
+    bool going_back_ = false;   ///< from a configuration that nobody confirmed
+    std::string go_back_error_; ///< the last one, so that each is told once
 };
 
 } // namespace dyad

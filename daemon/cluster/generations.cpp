@@ -53,12 +53,22 @@ balance::result<> core::may_change(std::string const& command) const {
                                    (peer.empty() ? "" : " (" + peer + ")") + ": run '" + command + "' there");
 }
 
-void core::apply(std::string cluster_text, std::string who, std::function<void(balance::result<applied>)> done) {
+/// The generation that an apply makes. Errors: `refused` where it may not, also while another one waits to be confirmed.
+balance::result<cluster::generation> core::next_of(std::string cluster_text, std::string who) const {
     if (auto may = may_change("dyad apply"); !may) {
-        done(may.error());
-        return;
+        return may.error();
     }
-    auto next = read_directory(std::move(cluster_text), who);
+    if (auto const waiting = unconfirmed()) {
+        return balance::make_error(balance::errc::refused,
+                                   "generation " + version_text(waiting->version) +
+                                       " waits for a confirmation: run 'dyad confirm', or 'dyad rollback " +
+                                       version_text(waiting->back_to) + "' to go back at once");
+    }
+    return read_directory(std::move(cluster_text), std::move(who));
+}
+
+void core::apply(std::string cluster_text, std::string who, std::function<void(balance::result<applied>)> done) {
+    auto next = next_of(std::move(cluster_text), who);
     if (!next) {
         done(next.error());
         return;
@@ -140,6 +150,7 @@ void core::finish(pending_apply& pending, std::string peer) {
     if (!leaving_) {
         run(std::move(pending.fresh));
         update_fitness();
+        settle_confirmation();
         if (request.then) {
             request.then();
         }
@@ -161,6 +172,7 @@ void core::came_from_peer(cluster::generation const& g) {
     auto const before = std::move(running_.generation);
     run(std::move(*understood));
     write_configuration_files(before);
+    settle_confirmation();
 }
 
 /// On the secondary, replication writes the operator's files, and removes those that `before` had.

@@ -142,6 +142,15 @@ void core::state_changed(cluster::node_state now) {
 }
 
 void core::peer_document(cluster::shared_document const& d) {
+    if (d.name == confirmation::document_name) {
+        if (confirmation_.merge(d, boot_moment::now())) {
+            if (auto saved = save(ctx_.state_dir, confirmation_); !saved) {
+                events_.add("error", saved.error().detail, {}, true);
+            }
+            watch_confirmation();
+        }
+        return;
+    }
     if (d.name != "servers" || !servers_.merge(d)) {
         return;
     }

@@ -109,6 +109,14 @@ public:
             plan(r, done);
         } else if (!get && r.path == "/v1/apply") {
             apply(r, done);
+        } else if (!get && r.path == "/v1/confirm") {
+            core_.confirm(r.who.text(), [done](balance::result<core::confirmed> outcome) {
+                done(outcome ? response{200,
+                                        {{"term", outcome->version.term},
+                                         {"generation", outcome->version.generation},
+                                         {"peer_told", outcome->peer_told}}}
+                             : refusal(outcome.error()));
+            });
         } else if (get && r.path == "/v1/history") {
             history(done);
         } else if (!get && r.path == "/v1/rollback") {
@@ -162,7 +170,14 @@ private:
     }
 
     void apply(api::request const& r, respond const& done) {
-        core_.apply(text_of(r.body, "cluster_toml"), r.who.text(), applied(done));
+        auto text = text_of(r.body, "cluster_toml");
+        auto const* within = r.body.if_contains("confirm_ms");
+        if (!within) {
+            core_.apply(std::move(text), r.who.text(), applied(done));
+            return;
+        }
+        core_.apply_to_confirm(std::move(text), r.who.text(), std::chrono::milliseconds(number_of(r.body, "confirm_ms")),
+                               applied(done));
     }
 
     /// Answers with the generation that runs now, and what it changed.
@@ -176,6 +191,7 @@ private:
                   {{"term", outcome->version.term},
                    {"generation", outcome->version.generation},
                    {"peer", outcome->peer},
+                   {"confirm_ms", outcome->confirm_within.count()},
                    {"changes", changes_json(outcome->changes)}}});
         };
     }

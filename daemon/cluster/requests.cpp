@@ -78,6 +78,8 @@ void core::survey(std::function<void(overview const&)> done) {
                       .translations = translations_ ? translations_->counted() : translation_relay::numbers{},
                       .ready = layer4_ready_ && listeners_ready_,
                       .config_dir = ctx_.config_dir.string(),
+                      .unconfirmed = unconfirmed(),
+                      .confirm_left = confirmation_.left(boot_moment::now()),
                       .edited = edited(),
                       .started_ms = started_ms_,
                       .now_ms = monotonic_ms()});

@@ -75,6 +75,15 @@ json::array addresses_json(overview const& o) {
     return addresses;
 }
 
+json::value confirmation_json(overview const& o) {
+    if (!o.unconfirmed) {
+        return nullptr;
+    }
+    return json::object{{"left_ms", o.confirm_left.count()},
+                        {"period_ms", o.unconfirmed->period.count()},
+                        {"back_to", version_text(o.unconfirmed->back_to)}};
+}
+
 json::object config_json(overview const& o) {
     auto const& g = o.running.generation;
     json::object replication{{"connected", o.replication && o.replication->connected},
@@ -84,6 +93,7 @@ json::object config_json(overview const& o) {
             {"hash", hex(o.running.hash)},
             {"applied_by", g.applied_by},
             {"applied_at", g.applied_at},
+            {"confirmation", confirmation_json(o)},
             {"edited", !o.edited.empty()},
             {"in_sync", o.replication && o.replication->in_sync},
             {"replication", std::move(replication)}};
@@ -97,6 +107,10 @@ json::array hints_json(overview const& o) {
     }
     if (!o.edited.empty()) {
         hints.emplace_back(o.edited);
+    }
+    if (o.unconfirmed) {
+        hints.emplace_back("the running configuration is not confirmed: without 'dyad confirm' on the primary, " +
+                           version_text(o.unconfirmed->back_to) + " comes back by itself");
     }
     if (o.node.maintenance) {
         hints.emplace_back("this node is in maintenance and will not take over: 'dyad maintenance off' ends it");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cluster/confirmation.hpp"
 #include "cluster/connection_relay.hpp"
 #include "cluster/running_config.hpp"
 #include "cluster/server_states.hpp"
@@ -14,6 +15,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +46,8 @@ struct overview {
     translation_relay::numbers translations{}; ///< of snat services
     bool ready = false;
     std::string config_dir;
+    std::optional<awaited_confirmation> unconfirmed{}; ///< the running configuration goes back by itself
+    std::chrono::milliseconds confirm_left{0};
     std::string edited; ///< empty, or what is to be said of files that differ from what runs
     std::int64_t started_ms = 0;
     std::int64_t now_ms = 0; ///< monotonic

@@ -317,3 +317,23 @@ TEST_CASE("dyad: rollback names the generation, and says what came of it") {
     CHECK(daemon.asked() == std::vector<std::string>{R"(POST /v1/rollback {"to":"1.7"})"});
     CHECK(dyad_in(daemon.run_dir(), {"rollback"}).code == 2);
 }
+
+TEST_CASE("dyad: apply --confirm says until when, and confirm that it stays") {
+    test::temporary_directory const config;
+    std::ofstream(config.path() / "cluster.toml") << good_cluster;
+    scripted_daemon const daemon(
+        {{"POST /v1/apply", {200, R"({"term":1,"generation":9,"peer":"committed","confirm_ms":90000,"changes":[]})"}},
+         {"POST /v1/confirm", {200, R"({"term":1,"generation":9,"peer_told":true})"}}});
+    auto const applied = dyad_in(daemon.run_dir(), {"apply", config.path().string(), "--confirm", "90s"});
+    CHECK(applied.code == 0);
+    CHECK(applied.out == "configuration 1.9 is in force on both nodes\n"
+                         "run `dyad confirm` within 1 min 30 s, or the configuration before comes back by itself\n");
+    CHECK(dyad_in(daemon.run_dir(), {"confirm"}).out == "configuration 1.9 is confirmed and stays\n");
+    REQUIRE(daemon.asked().size() == 2);
+    CHECK(daemon.asked()[0].find("\"confirm_ms\":90000") != std::string::npos);
+
+    auto const wrong = dyad_in(daemon.run_dir(), {"apply", config.path().string(), "--confirm", "soon"});
+    CHECK(wrong.code == 2);
+    CHECK(wrong.err.find("--confirm: ") == 0);
+    CHECK(daemon.asked().size() == 2);
+}
