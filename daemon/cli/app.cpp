@@ -41,6 +41,7 @@ struct arguments {
     bool watch = false;
     bool follow = false;
     bool all = false;
+    bool audit = false;
 
     [[nodiscard]] cli::directory dir() const {
         return directory.empty() ? cli::directory{} : cli::directory{directory};
@@ -151,9 +152,12 @@ private:
                           [this] { return a_.watch ? watch(env_, a_.target) : status(env_, a_.target); });
         c->add_option("SERVICE[/SERVER]", a_.target, "Only this service, or this server of it");
         c->add_flag("--watch", a_.watch, "Again every second, until it is interrupted");
-        command("events", "What happened, in order, and who did it", [this] {
-            return events(env_, a_.follow);
-        })->add_flag("--follow", a_.follow, "Wait for more, until it is interrupted");
+        auto* e = command("events", "What happened, in order, and who did it",
+                          [this] { return events(env_, a_.follow, a_.audit); });
+        e->add_flag("--follow", a_.follow, "Wait for more, until it is interrupted");
+        e->add_flag("--audit", a_.audit,
+                    "Only the audit trail: applies, rollbacks, drains, take-overs and the like, with what they changed and "
+                    "who did it. It is kept over restarts");
         auto* d = command(
             "doctor",
             "Look for what usually goes wrong, and say what to do about it: the kernel and its settings, the links, what "

@@ -23,7 +23,8 @@ exit_code print_realserver_script(environment& env, std::string const& service, 
 exit_code status(environment& env, std::string const& target);
 /// Prints the status every second until the process is ended.
 exit_code watch(environment& env, std::string const& target);
-exit_code events(environment& env, bool follow);
+/// `audit`: only what was done to the pair, and by whom.
+exit_code events(environment& env, bool follow, bool audit);
 /// `service` is empty for all; without `all` what is fine is only counted.
 exit_code doctor(environment& env, std::string const& service, bool all);
 

@@ -81,7 +81,7 @@ void core::confirm(std::string const& who, std::function<void(balance::result<co
         return;
     }
     watch_confirmation();
-    events_.add("config", "generation " + version_text(waiting->version) + " confirmed", who);
+    events_.audit("config", "generation " + version_text(waiting->version) + " confirmed", who);
     done(confirmed{waiting->version, replicator_ && replicator_->status().connected});
 }
 

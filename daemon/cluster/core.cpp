@@ -32,12 +32,13 @@ config::surroundings surroundings_of(std::filesystem::path const& directory) {
 } // namespace
 
 core::core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self)
-    : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), layer4_(io.get_executor()),
+    : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), audit_(ctx_.state_dir), layer4_(io.get_executor()),
       observer_(io.get_executor(), layer4_, [this] { update_layer4(); }), examiner_(io.get_executor()), hold_timer_(io), tick_(io),
       confirm_timer_(io),
       started_ms_(monotonic_ms()) {}
 
 balance::result<> core::start() {
+    keep_audit_trail();
     if (auto chosen = choose_configuration(); !chosen) {
         return chosen.error();
     }
@@ -252,6 +253,17 @@ void core::leave(std::string why) {
             replicator_->stop();
         }
         boost::asio::post(io_, [this] { io_.stop(); }); // after what the node has posted: its last epoch is kept
+    });
+}
+
+void core::keep_audit_trail() {
+    events_.restore(audit_.load());
+    events_.on_audit([this](event_log::entry const& e) {
+        auto const kept = audit_.append(e);
+        auto const error = kept ? std::string() : kept.error().detail;
+        if (error != std::exchange(audit_error_, error) && !error.empty()) {
+            events_.add("error", error, {}, true);
+        }
     });
 }
 

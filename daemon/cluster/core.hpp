@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cluster/audit_file.hpp"
 #include "cluster/children.hpp"
 #include "cluster/confirmation.hpp"
 #include "cluster/connection_relay.hpp"
@@ -162,11 +163,16 @@ private:
     /// Gathers what the status shows; `done` is called with what lives as long as the call.
     void survey(std::function<void(overview const&)> done);
     cluster::node::answer on_main(cluster::node::answer done);
+    void keep_audit_trail();
+    /// Writes down that `what` was asked for, and how it ended.
+    cluster::node::answer audited(std::string const& what, std::string const& who, cluster::node::answer done);
 
     boost::asio::io_context& io_;
     cluster_process_context ctx_;
     config::node_config self_;
     event_log events_;
+    audit_file audit_;
+    std::string audit_error_; ///< the last one, so that each is told once
     std::optional<cluster::generation_store> store_;
     std::optional<history_reader> history_; ///< of the store
     std::optional<cluster::key> key_;

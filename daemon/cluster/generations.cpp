@@ -131,6 +131,10 @@ void core::make_current(cluster::generation next, change_request request) {
     }
     replicator_->apply(std::move(next), [this, pending](balance::result<cluster::replicator::outcome> outcome) {
         if (!outcome) {
+            events_.audit("config",
+                          "generation " + version_text(pending->report.version) + " not " + pending->request.verb + ": " +
+                              outcome.error().detail,
+                          pending->request.who);
             pending->request.done(outcome.error());
             return;
         }
@@ -143,10 +147,10 @@ void core::finish(pending_apply& pending, std::string peer) {
     auto& report = pending.report;
     auto& request = pending.request;
     report.peer = std::move(peer);
-    events_.add("config",
-                "generation " + version_text(report.version) + " " + request.verb + "; peer: " + report.peer + "; " +
-                    in_short(report.changes),
-                request.who);
+    events_.audit("config",
+                  "generation " + version_text(report.version) + " " + request.verb + "; peer: " + report.peer + "; " +
+                      in_short(report.changes),
+                  request.who);
     if (!leaving_) {
         run(std::move(pending.fresh));
         update_fitness();
@@ -165,10 +169,10 @@ void core::came_from_peer(cluster::generation const& g) {
         events_.add("error", "the peer's generation cannot be used: " + understood.error().detail, {}, true);
         return;
     }
-    events_.add("config",
-                "generation " + version_text(g.version) + " came from the peer; " +
-                    in_short(differences(running_, *understood)),
-                g.applied_by);
+    events_.audit("config",
+                  "generation " + version_text(g.version) + " came from the peer; " +
+                      in_short(differences(running_, *understood)),
+                  g.applied_by);
     auto const before = std::move(running_.generation);
     run(std::move(*understood));
     write_configuration_files(before);

@@ -145,12 +145,15 @@ public:
 private:
     void events(api::request const& r, respond const& done) {
         auto const after = number_in(r.query, "after");
+        bool const audit = number_in(r.query, "audit") != 0;
         auto const wait = std::min<std::uint64_t>(number_in(r.query, "wait_ms"), 60000);
         auto timer = std::make_shared<boost::asio::steady_timer>(executor_, std::chrono::milliseconds(wait));
-        timer->async_wait([self = shared_from_this(), timer, after, done](boost::system::error_code) {
+        timer->async_wait([self = shared_from_this(), timer, after, audit, done](boost::system::error_code) {
             json::array list;
             for (auto const& e : self->core_.events().after(after)) {
-                list.push_back(to_json(e));
+                if (e.audit || !audit) {
+                    list.push_back(to_json(e));
+                }
             }
             done({200, {{"events", std::move(list)}, {"last", self->core_.events().last()}}});
         });

@@ -14,6 +14,10 @@ namespace dyad {
 balance::result<std::vector<balance::server_key>> core::set_admin(std::vector<balance::server_key> keys,
                                                                   balance::admin_state state, std::string const& who) {
     auto const before = servers_;
+    auto const was = [&before](balance::server_key const& key) {
+        auto const* known = before.find(key);
+        return std::string(balance::to_string(known ? known->state.admin : balance::admin_state::online));
+    };
     servers_.set_admin(keys, state, writer());
     auto const words = servers_.document();
     if (auto saved = save(ctx_.state_dir, words); !saved) {
@@ -24,27 +28,33 @@ balance::result<std::vector<balance::server_key>> core::set_admin(std::vector<ba
         replicator_->set_document(words);
     }
     for (auto const& key : keys) {
-        events_.add("operator", key.service + "/" + key.server + " set to " + std::string(balance::to_string(state)),
-                    who);
+        events_.audit("operator",
+                      key.service + "/" + key.server + ": " + was(key) + " -> " + std::string(balance::to_string(state)),
+                      who);
     }
     tell_checker(); // halted servers are not checked
     states_changed();
     return keys;
 }
 
+cluster::node::answer core::audited(std::string const& what, std::string const& who, cluster::node::answer done) {
+    events_.audit("operator", what + " asked for", who);
+    return [this, what, who, done = std::move(done)](balance::result<> outcome) {
+        events_.audit("operator", what + (outcome ? " done" : " refused: " + outcome.error().detail), who);
+        done(std::move(outcome));
+    };
+}
+
 void core::take_over(std::string const& who, cluster::node::answer done) {
-    events_.add("operator", "take-over asked for", who);
-    node_->take_over(on_main(std::move(done)));
+    node_->take_over(on_main(audited("take-over", who, std::move(done))));
 }
 
 void core::hand_over(std::string const& who, cluster::node::answer done) {
-    events_.add("operator", "hand-over asked for", who);
-    node_->hand_over(on_main(std::move(done)));
+    node_->hand_over(on_main(audited("hand-over", who, std::move(done))));
 }
 
 void core::set_maintenance(bool on, std::string const& who, cluster::node::answer done) {
-    events_.add("operator", on ? "maintenance asked for" : "end of maintenance asked for", who);
-    node_->set_maintenance(on, on_main(std::move(done)));
+    node_->set_maintenance(on, on_main(audited(on ? "maintenance" : "end of maintenance", who, std::move(done))));
 }
 
 void core::run_firewall_script(std::string const& who, std::function<void(balance::result<>)> done) {

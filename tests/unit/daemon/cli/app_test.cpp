@@ -297,14 +297,19 @@ TEST_CASE("dyad init: a directory that cannot be made") {
 }
 
 TEST_CASE("dyad: history is a table, the newest marked") {
-    scripted_daemon const daemon({{"GET /v1/history", {200, R"({"generations":[
+    scripted_daemon const daemon({{"GET /v1/history", {200, R"json({"generations":[
         {"term":1,"generation":8,"hash":"00112233445566778899","applied_by":"uid 1000 (anna)","applied_at":1790000000,"changes":"+ service a"},
-        {"term":1,"generation":7,"hash":"ff","applied_by":"uid 0 (root)","applied_at":0,"changes":"\u001b[2Jx"}]})"}}});
+        {"term":1,"generation":7,"hash":"ff","applied_by":"uid 0 (root)","applied_at":0,"changes":"\u001b[2Jx"}]})json"}}});
     auto const got = dyad_in(daemon.run_dir(), {"history"});
     CHECK(got.code == 0);
     CHECK(got.out.find("1.8 *       2026-09-21 14:13:20Z  uid 1000 (anna)  00112233445…  + service a\n") != std::string::npos);
     CHECK(got.out.find("1.7         1970-01-01 00:00:00Z") != std::string::npos);
     CHECK(got.out.find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("dyad: events --audit asks for the audit trail alone") {
+    scripted_daemon const daemon({{"GET /v1/events?after=0&audit=1", {200, R"({"events":[],"last":3})"}}});
+    CHECK(dyad_in(daemon.run_dir(), {"events", "--audit"}).code == 0);
 }
 
 TEST_CASE("dyad: rollback names the generation, and says what came of it") {
