@@ -15,7 +15,8 @@ namespace dyad::cli {
 namespace {
 
 constexpr auto footer = R"(Examples:
-  dyad init && dyad keygen                      first files and the pair's secret; then name the links in node.toml
+  dyad init                                     first files, on each node
+  dyad pair-token, dyad pair 192.0.2.12         make a pair: the first on the node that becomes the secondary
   dyad validate                                 check them
   dyad plan && dyad apply                       put an edited cluster.toml in force, on both nodes
   dyad apply --confirm 60s                      the same, and back by itself unless `dyad confirm` follows
@@ -63,6 +64,7 @@ public:
         add_real_servers();
         add_status();
         add_operation();
+        add_pairing();
     }
 
     exit_code run(std::vector<std::string> words) {
@@ -183,6 +185,20 @@ private:
             ->add_option("on|off", a_.on_off, "on or off")
             ->required()
             ->check(CLI::IsMember({"on", "off"}));
+    }
+
+    void add_pairing() {
+        command("pair-token",
+                "Print a token for one use, good for ten minutes, with which another node makes this one its secondary. This "
+                "node must have no services and no pair. Five wrong tokens end it",
+                [this] { return cli::pair_token(env_); });
+        command("pair",
+                "Make another node the secondary of this one: they get a key of their own, heartbeats, and this node's "
+                "configuration. Asks for the token that `dyad pair-token` shows there, or reads it from standard input. Both "
+                "cluster processes are started again, so a node that serves stops for about a second",
+                [this] { return cli::pair(env_, a_.address); })
+            ->add_option("ADDRESS", a_.address, "An address of the other node, in the network that heartbeats shall use")
+            ->required();
     }
 
     void add_server_command(std::string const& name, std::string const& what) {

@@ -42,6 +42,10 @@ exit_code set_servers(environment& env, std::string const& action, std::string c
 /// `action` is takeover or handover.
 exit_code move_addresses(environment& env, std::string const& action);
 exit_code maintenance(environment& env, bool on);
+/// Prints the token with which another node makes this one its secondary.
+exit_code pair_token(environment& env);
+/// Makes the node at `address` the secondary of this one; the token is read from `env.in`.
+exit_code pair(environment& env, std::string const& address);
 exit_code run_firewall_script(environment& env);
 
 } // namespace dyad::cli

@@ -31,10 +31,11 @@ config::surroundings surroundings_of(std::filesystem::path const& directory) {
 
 } // namespace
 
-core::core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self)
-    : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), audit_(ctx_.state_dir), layer4_(io.get_executor()),
+core::core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self,
+           std::vector<cluster::link_settings> named_links)
+    : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), named_links_(std::move(named_links)), audit_(ctx_.state_dir), layer4_(io.get_executor()),
       observer_(io.get_executor(), layer4_, [this] { update_layer4(); }), examiner_(io.get_executor()), hold_timer_(io), tick_(io),
-      confirm_timer_(io),
+      confirm_timer_(io), pair_timer_(io),
       started_ms_(monotonic_ms()) {}
 
 balance::result<> core::start() {

@@ -8,6 +8,7 @@
 #include "cluster/event_log.hpp"
 #include "cluster/examiner.hpp"
 #include "cluster/history.hpp"
+#include "cluster/joining.hpp"
 #include "cluster/layer4_observer.hpp"
 #include "cluster/layer4_worker.hpp"
 #include "cluster/persistence_copy.hpp"
@@ -39,7 +40,8 @@ namespace dyad {
 /// here.
 class core {
 public:
-    core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self);
+    core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self,
+         std::vector<cluster::link_settings> named_links);
 
     /// Opens the store and the channels, decides what configuration runs, starts the node. Errors carry the remedy;
     /// `invalid_configuration` lists every fault, a line each.
@@ -69,6 +71,13 @@ public:
         bool peer_told = false;
     };
     void confirm(std::string const& who, std::function<void(balance::result<confirmed>)> done);
+    // cluster/pair_up.cpp
+    /// This node waits for a primary that knows the token. Errors: `refused` with the reason.
+    void make_pair_token(std::string const& who, std::function<void(balance::result<cluster::pairing_token>)> done);
+    /// This node becomes the primary of `peer`, which shows the token; `pairing()` tells how far that is.
+    balance::result<> pair_with(balance::address const& peer, cluster::pairing_token const& token, std::string const& who);
+    [[nodiscard]] pairing_progress const& pairing() const noexcept { return pairing_; }
+
     /// The kept generations, newest first.
     void history(history_reader::done done) { history_->read(std::move(done)); }
     balance::result<std::vector<balance::server_key>> set_admin(std::vector<balance::server_key> keys,
@@ -122,6 +131,16 @@ private:
     void write_operators_file(std::string const& name, std::string_view bytes);
     void put_files_back(cluster::generation const& before);
 
+    // cluster/pair_up.cpp: becoming one of a pair.
+    [[nodiscard]] lone_node as_lone_node() const;
+    [[nodiscard]] cluster::pairing_introduction introduction() const;
+    [[nodiscard]] config::pair_config pair_of(cluster::node_id role, balance::address const& local,
+                                              balance::address const& peer) const;
+    cluster::pairing_host::handlers host_handlers();
+    void pairing_ended(balance::result<cluster::pairing_guest::agreement> outcome, balance::address const& peer,
+                       std::string const& who);
+    void leave_soon(std::string why);
+
     // cluster/confirming.cpp: what waits for a confirmation.
     [[nodiscard]] std::optional<awaited_confirmation> unconfirmed() const;
     balance::result<> keep_confirmation();
@@ -170,6 +189,7 @@ private:
     boost::asio::io_context& io_;
     cluster_process_context ctx_;
     config::node_config self_;
+    std::vector<cluster::link_settings> named_links_; ///< of node.toml, used or not
     event_log events_;
     audit_file audit_;
     std::string audit_error_; ///< the last one, so that each is told once
@@ -194,6 +214,11 @@ private:
     boost::asio::steady_timer hold_timer_;
     boost::asio::steady_timer tick_;
     boost::asio::steady_timer confirm_timer_;
+    boost::asio::steady_timer pair_timer_;
+    std::optional<cluster::pairing_host> host_;   ///< while a token waits for its primary
+    std::optional<cluster::pairing_guest> guest_; ///< while this node asks another one
+    pairing_progress pairing_;
+    bool joined_ = false; ///< a pair, from the next start on
     std::vector<balance::service_status> layer7_status_;
     std::map<std::string, std::string> not_listening_; ///< "address port n" -> why
     std::vector<cluster::floating_address> floating_;  ///< what the node was told last

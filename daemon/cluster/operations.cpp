@@ -52,6 +52,16 @@ json::array changes_json(std::vector<config_change> const& changes) {
     return list;
 }
 
+json::object pairing_json(pairing_progress const& p) {
+    using phase = pairing_progress::phase;
+    json::array steps(p.steps.begin(), p.steps.end());
+    auto const* const state = p.now == phase::working ? "working"
+                              : p.now == phase::done  ? "done"
+                              : p.now == phase::failed ? "failed"
+                                                       : "idle";
+    return {{"state", state}, {"steps", std::move(steps)}, {"error", p.error}};
+}
+
 std::uint64_t number_in(std::map<std::string, std::string> const& query, char const* name) {
     std::uint64_t value = 0;
     if (auto const found = query.find(name); found != query.end()) {
@@ -117,6 +127,17 @@ public:
                                          {"peer_told", outcome->peer_told}}}
                              : refusal(outcome.error()));
             });
+        } else if (!get && r.path == "/v1/pair-token") {
+            core_.make_pair_token(r.who.text(), [done](balance::result<cluster::pairing_token> token) {
+                done(token ? response{200,
+                                      {{"token", token->text()},
+                                       {"life_ms", cluster::pairing_host::settings{}.life.count()}}}
+                           : refusal(token.error()));
+            });
+        } else if (!get && r.path == "/v1/pair") {
+            pair(r, done);
+        } else if (get && r.path == "/v1/pairing") {
+            done({200, pairing_json(core_.pairing())});
         } else if (get && r.path == "/v1/history") {
             history(done);
         } else if (!get && r.path == "/v1/rollback") {
@@ -197,6 +218,18 @@ private:
                    {"confirm_ms", outcome->confirm_within.count()},
                    {"changes", changes_json(outcome->changes)}}});
         };
+    }
+
+    void pair(api::request const& r, respond const& done) {
+        auto const peer = balance::parse_address(text_of(r.body, "address"));
+        auto const token = peer ? cluster::pairing_token::parse(text_of(r.body, "token"))
+                                : balance::result<cluster::pairing_token>(peer.error());
+        if (!token) {
+            done(api::refused(400, token.error().detail));
+            return;
+        }
+        auto const begun = core_.pair_with(*peer, *token, r.who.text());
+        done(begun ? response{200, pairing_json(core_.pairing())} : refusal(begun.error()));
     }
 
     void history(respond const& done) {

@@ -102,8 +102,8 @@ json::object config_json(overview const& o) {
 json::array hints_json(overview const& o) {
     json::array hints;
     if (o.node.links.empty()) {
-        hints.emplace_back("this node runs alone: make a key with 'dyad keygen', copy it to both nodes as cluster.key, "
-                           "name the heartbeat links in node.toml and restart dyadd");
+        hints.emplace_back("this node runs alone: run 'dyad pair-token' on another node and 'dyad pair' with its address "
+                           "here to make a pair");
     }
     if (!o.edited.empty()) {
         hints.emplace_back(o.edited);

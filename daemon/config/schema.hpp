@@ -18,6 +18,7 @@ namespace keys {
 using list = std::string_view const[];
 
 inline constexpr list node = {"format", "name", "role", "link", "network", "ports", "firewall", "real_time"};
+inline constexpr list pair = {"format", "role", "link"};
 inline constexpr list link = {"interface", "local", "peer"};
 inline constexpr list network = {"interface"};
 inline constexpr list firewall = {"script", "auto_nat"};
@@ -46,6 +47,7 @@ inline constexpr list server = {"address", "port", "weight", "min_connections", 
 
 namespace tables {
 inline constexpr table_schema node{"node.toml", "node.toml", keys::node};
+inline constexpr table_schema pair{"pair.toml", "pair.toml", keys::pair};
 inline constexpr table_schema link{"node.toml", "[link.NAME]", keys::link};
 inline constexpr table_schema network{"node.toml", "[network.NAME]", keys::network};
 inline constexpr table_schema ports{"node.toml", "[ports]", keys::ports};
@@ -67,7 +69,7 @@ inline constexpr table_schema server{"cluster.toml", "[service.NAME.server.NAME]
 
 /// Every table that the two files may have.
 inline constexpr std::array all_tables{
-    tables::node,        tables::link,  tables::network, tables::ports,   tables::firewall,    tables::cluster,
+    tables::node,        tables::pair,  tables::link,  tables::network, tables::ports,   tables::firewall,    tables::cluster,
     tables::heartbeat,   tables::layer4, tables::layer7, tables::history, tables::floating_ip, tables::check, tables::expect,
     tables::service,     tables::persistence, tables::tunnel, tables::tls, tables::server};
 

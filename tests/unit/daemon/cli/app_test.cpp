@@ -302,7 +302,7 @@ TEST_CASE("dyad: history is a table, the newest marked") {
         {"term":1,"generation":7,"hash":"ff","applied_by":"uid 0 (root)","applied_at":0,"changes":"\u001b[2Jx"}]})json"}}});
     auto const got = dyad_in(daemon.run_dir(), {"history"});
     CHECK(got.code == 0);
-    CHECK(got.out.find("1.8 *       2026-09-21 14:13:20Z  uid 1000 (anna)  00112233445…  + service a\n") != std::string::npos);
+    CHECK(got.out.find("1.8 *       2026-09-21 14:13:20Z  uid 1000 (anna)  001122334455  + service a\n") != std::string::npos);
     CHECK(got.out.find("1.7         1970-01-01 00:00:00Z") != std::string::npos);
     CHECK(got.out.find('\x1b') == std::string::npos);
 }
@@ -341,4 +341,40 @@ TEST_CASE("dyad: apply --confirm says until when, and confirm that it stays") {
     CHECK(wrong.code == 2);
     CHECK(wrong.err.find("--confirm: ") == 0);
     CHECK(daemon.asked().size() == 2);
+}
+
+TEST_CASE("dyad: pair-token prints the token alone on stdout") {
+    scripted_daemon const daemon({{"POST /v1/pair-token", {200, R"({"token":"0000-0000","life_ms":600000})"}}});
+    auto const got = dyad_in(daemon.run_dir(), {"pair-token"});
+    CHECK(got.code == 0);
+    CHECK(got.out == "0000-0000\n");
+    CHECK(got.err.find("for 10 min: run `dyad pair ADDRESS` on the primary") != std::string::npos);
+}
+
+TEST_CASE("dyad: pair shows the steps, and the reason when it fails") {
+    std::string const failed = R"({"state":"failed","steps":["connected to 192.0.2.2"],"error":"the token is wrong"})";
+    scripted_daemon const daemon({{"GET /v1/status", {200, "{}"}},
+                                  {"POST /v1/pair", {200, R"({"state":"working","steps":[]})"}},
+                                  {"GET /v1/pairing", {200, failed}}});
+    std::istringstream in("k3qx-0000\nsomething else\n");
+    std::ostringstream out;
+    std::ostringstream err;
+    environment env{out, err};
+    env.run_dir = daemon.run_dir();
+    env.in = &in;
+    CHECK(run({"pair", "192.0.2.2"}, env) == 1);
+    CHECK(out.str() == "connected to 192.0.2.2\n");
+    CHECK(err.str() == "not paired: the token is wrong\n");
+    CHECK(daemon.asked()[1] == R"(POST /v1/pair {"address":"192.0.2.2","token":"k3qx-0000"})");
+}
+
+TEST_CASE("dyad: pair ends when the nodes hear each other and agree") {
+    std::string const status = R"({"peer":{"alive":true},"config":{"in_sync":true}})";
+    scripted_daemon const daemon(
+        {{"GET /v1/status", {200, status}}, {"POST /v1/pair", {200, R"({"state":"done","steps":["made"]})"}}});
+    auto const got = dyad_in(daemon.run_dir(), {"pair", "192.0.2.2"});
+    CHECK(got.code == 0);
+    CHECK(got.out.find("made\nthe nodes hear each other's heartbeats\nboth have the same configuration") == 0);
+    CHECK(dyad_in(daemon.run_dir(), {"pair"}).code == 2);
+    CHECK(dyad_in(daemon.run_dir(), {"pair", "lb2"}).code == 2);
 }
