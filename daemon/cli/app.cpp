@@ -42,6 +42,7 @@ struct arguments {
     bool watch = false;
     bool follow = false;
     bool all = false;
+    bool force = false;
     bool audit = false;
 
     [[nodiscard]] cli::directory dir() const {
@@ -65,6 +66,7 @@ public:
         add_status();
         add_operation();
         add_pairing();
+        add_parting();
     }
 
     exit_code run(std::vector<std::string> words) {
@@ -199,6 +201,22 @@ private:
                 [this] { return cli::pair(env_, a_.address); })
             ->add_option("ADDRESS", a_.address, "An address of the other node, in the network that heartbeats shall use")
             ->required();
+    }
+
+    void add_parting() {
+        command("unpair",
+                "Leave the pair. The active node goes on alone with all services; the other one serves nothing, its "
+                "configuration is set aside. The one that goes on stops for about a second",
+                [this] { return unpair(env_, a_.force); })
+            ->add_flag("--force", a_.force,
+                       "Also when the peer cannot be told: this node goes on. The peer still believes in the pair, so it must "
+                       "not come back");
+        command("promote",
+                "Make this node the primary, whose configuration counts, in a new term. The primary becomes the secondary, now "
+                "or when it is back; the floating addresses stay where they are",
+                [this] { return promote(env_, a_.force); })
+            ->add_flag("--force", a_.force,
+                       "Also when the primary is alive and cannot be told; what it applies until then does not count");
     }
 
     void add_server_command(std::string const& name, std::string const& what) {

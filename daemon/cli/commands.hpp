@@ -46,6 +46,10 @@ exit_code maintenance(environment& env, bool on);
 exit_code pair_token(environment& env);
 /// Makes the node at `address` the secondary of this one; the token is read from `env.in`.
 exit_code pair(environment& env, std::string const& address);
+/// Leaves the pair; `force`: also when the peer cannot be told.
+exit_code unpair(environment& env, bool force);
+/// Makes this node the primary; `force`: also when the one it was cannot be told.
+exit_code promote(environment& env, bool force);
 exit_code run_firewall_script(environment& env);
 
 } // namespace dyad::cli

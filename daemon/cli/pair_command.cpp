@@ -151,4 +151,36 @@ exit_code pair(environment& env, std::string const& address) {
     return wait_for_peer(env);
 }
 
+exit_code unpair(environment& env, bool force) {
+    auto const document = client(env.run_dir).post("/v1/unpair", {{"force", force}});
+    if (!document) {
+        return fail(env, document.error());
+    }
+    if (env.json) {
+        env.out << json::serialize(*document) << '\n';
+        return exit_code::done;
+    }
+    env.out << (flag(*document, "stays")
+                    ? "the pair is left: this node goes on alone with all services"
+                    : "the pair is left: the other node goes on alone; this one serves nothing, its configuration is kept as "
+                      "cluster.toml.before-unpairing")
+            << (flag(*document, "peer_told") ? "\n" : "; the peer was not told: keep it off the network, or run `dyad unpair --force` there and empty its cluster.toml\n");
+    return exit_code::done;
+}
+
+exit_code promote(environment& env, bool force) {
+    auto const document = client(env.run_dir).post("/v1/promote", {{"force", force}});
+    if (!document) {
+        return fail(env, document.error());
+    }
+    if (env.json) {
+        env.out << json::serialize(*document) << '\n';
+        return exit_code::done;
+    }
+    bool const told = text(*document, "peer") == "committed";
+    env.out << "this node is the primary, in term " << text(*document, "term")
+            << (told ? "; the peer is the secondary\n" : "; the peer becomes the secondary when it is back\n");
+    return exit_code::done;
+}
+
 } // namespace dyad::cli

@@ -54,7 +54,7 @@ balance::result<> core::start() {
         }
     }
     children_ = std::make_unique<children>(io_.get_executor(), ctx_.guardian_fd, child_handlers());
-    if (paired() && self_.role == cluster::node_id::secondary && store_->current()) {
+    if (!owns_configuration() && store_->current()) {
         // A crash may have come between the commit and the files.
         auto const kept = store_->history();
         auto const before = kept.size() > 1 ? store_->load(kept[1]) : balance::result<cluster::generation>();

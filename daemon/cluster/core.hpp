@@ -76,6 +76,15 @@ public:
     void make_pair_token(std::string const& who, std::function<void(balance::result<cluster::pairing_token>)> done);
     /// This node becomes the primary of `peer`, which shows the token; `pairing()` tells how far that is.
     balance::result<> pair_with(balance::address const& peer, cluster::pairing_token const& token, std::string const& who);
+    /// Leaves the pair: the active node goes on alone, the other serves nothing. `force`: this one goes on although the
+    /// peer cannot be told. cluster/parting.cpp
+    struct parted {
+        bool stays = false; ///< this node
+        bool peer_told = false;
+    };
+    void unpair(bool force, std::string const& who, std::function<void(balance::result<parted>)> done);
+    /// Makes this node the primary, in a new term; cluster/promotion.cpp. `force`: also when the primary cannot be told.
+    void promote(bool force, std::string const& who, std::function<void(balance::result<applied>)> done);
     [[nodiscard]] pairing_progress const& pairing() const noexcept { return pairing_; }
 
     /// The kept generations, newest first.
@@ -130,6 +139,16 @@ private:
     void write_configuration_files(cluster::generation const& before);
     void write_operators_file(std::string const& name, std::string_view bytes);
     void put_files_back(cluster::generation const& before);
+
+    // cluster/promotion.cpp
+    [[nodiscard]] bool owns_configuration() const;
+    void demoted(cluster::generation const& before);
+
+    // cluster/parting.cpp
+    static bool is_about_parting(std::string_view channel) noexcept;
+    void peer_parts(std::string_view word);
+    balance::result<> part(bool stays, std::string const& who);
+    void leave_when_alone(std::int64_t limit_ms, std::string const& who);
 
     // cluster/pair_up.cpp: becoming one of a pair.
     [[nodiscard]] lone_node as_lone_node() const;
@@ -219,6 +238,9 @@ private:
     std::optional<cluster::pairing_guest> guest_; ///< while this node asks another one
     pairing_progress pairing_;
     bool joined_ = false; ///< a pair, from the next start on
+    bool parting_ = false; ///< alone, from the next start on
+    bool parting_stays_ = false;
+    std::function<void(balance::result<>)> parting_done_; ///< for the peer's answer; empty: none is waited for
     std::vector<balance::service_status> layer7_status_;
     std::map<std::string, std::string> not_listening_; ///< "address port n" -> why
     std::vector<cluster::floating_address> floating_;  ///< what the node was told last

@@ -44,10 +44,16 @@ balance::result<std::vector<config_change>> core::plan(std::string const& cluste
 
 /// Only the primary makes generations; `command` is what to run there.
 balance::result<> core::may_change(std::string const& command) const {
-    if (!paired() || self_.role == cluster::node_id::primary) {
+    auto const node = node_->status();
+    if (owns_configuration()) {
+        if (paired() && node.peer_config.term > running_.generation.version.term) {
+            return balance::make_error(balance::errc::refused,
+                                       "the peer (" + node.peer_name + ") was promoted to be the primary, in term " +
+                                           std::to_string(node.peer_config.term) + ": run '" + command + "' there");
+        }
         return {};
     }
-    auto const peer = node_->status().peer_name;
+    auto const& peer = node.peer_name;
     return balance::make_error(balance::errc::refused,
                                "this node is the secondary and gets its configuration from the primary" +
                                    (peer.empty() ? "" : " (" + peer + ")") + ": run '" + command + "' there");
@@ -173,8 +179,12 @@ void core::came_from_peer(cluster::generation const& g) {
                   "generation " + version_text(g.version) + " came from the peer; " +
                       in_short(differences(running_, *understood)),
                   g.applied_by);
-    auto const before = std::move(running_.generation);
+    bool const was_owner = owns_configuration();
+    auto const before = running_.generation;
     run(std::move(*understood));
+    if (was_owner && !owns_configuration()) {
+        demoted(before);
+    }
     write_configuration_files(before);
     settle_confirmation();
 }

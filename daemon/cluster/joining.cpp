@@ -120,7 +120,14 @@ std::vector<balance::address> own_addresses(std::vector<balance::address> const&
 
 balance::result<> join_pair(fs::path const& config_dir, config::pair_config const& pair, cluster::key const& key) {
     auto const file = config_dir / "pair.toml";
-    if (auto written = replace_file(file, config::pair_text(pair), 0644); !written) {
+    auto const text = config::pair_text(pair);
+    if (auto const read = config::parse_pair(text, "pair.toml"); !read.value) { // an address or interface like no other
+        return balance::make_error(balance::errc::invalid_configuration,
+                                   "no heartbeat link can be made of this connection: " +
+                                       config::to_string(read.diagnostics.front()) +
+                                       "; name the link in node.toml of both nodes");
+    }
+    if (auto written = replace_file(file, text, 0644); !written) {
         return written;
     }
     auto saved = key.save(config_dir / "cluster.key"); // the last: without it the node is alone
@@ -160,6 +167,39 @@ balance::result<> join_as_secondary(fs::path const& config_dir, fs::path const& 
         put_back();
     }
     return joined;
+}
+
+balance::result<> leave_pair(fs::path const& config_dir) {
+    for (auto const* name : {"cluster.key", "pair.toml"}) { // the key first: without it the other file does not count
+        std::error_code why;
+        fs::remove(config_dir / name, why);
+        if (why) {
+            return balance::make_error(balance::errc::io_error,
+                                       (config_dir / name).string() + " cannot be removed: " + why.message());
+        }
+    }
+    return {};
+}
+
+balance::result<> leave_pair_empty(fs::path const& config_dir, fs::path const& state_dir) {
+    auto const aside = [](fs::path const& what) { return fs::path(what.string() + ".before-unpairing"); };
+    auto const cluster = config_dir / "cluster.toml";
+    std::error_code why;
+    fs::copy_file(cluster, aside(cluster), fs::copy_options::overwrite_existing, why);
+    if (why && why != std::errc::no_such_file_or_directory) {
+        return failed(cluster, why);
+    }
+    if (auto written = replace_file(cluster, "# What was here is in cluster.toml.before-unpairing.\nformat = 1\n", 0644); !written) {
+        return written;
+    }
+    for (auto const& what : {state_dir / "servers.json", state_dir / "confirmation.json", state_dir / "generations"}) {
+        fs::remove_all(aside(what), why);
+        fs::rename(what, aside(what), why);
+        if (why && why != std::errc::no_such_file_or_directory) {
+            return failed(what, why);
+        }
+    }
+    return leave_pair(config_dir);
 }
 
 } // namespace dyad

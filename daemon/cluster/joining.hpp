@@ -52,4 +52,9 @@ balance::result<> join_pair(std::filesystem::path const& config_dir, config::pai
 balance::result<> join_as_secondary(std::filesystem::path const& config_dir, std::filesystem::path const& state_dir,
                                     config::pair_config const& pair, cluster::key const& key);
 
+/// The reverse of `join_pair`: the node is alone from its next start on, with all that it has. Errors: `io_error`.
+balance::result<> leave_pair(std::filesystem::path const& config_dir);
+/// The same for the node that shall serve nothing: its configuration is set aside first. Certificates stay.
+balance::result<> leave_pair_empty(std::filesystem::path const& config_dir, std::filesystem::path const& state_dir);
+
 } // namespace dyad

@@ -181,6 +181,10 @@ void core::peer_stream(std::string_view channel, std::string_view bytes) {
         }
         return;
     }
+    if (is_about_parting(channel)) {
+        peer_parts(bytes);
+        return;
+    }
     if (channel != "persistence") {
         return;
     }

@@ -52,6 +52,11 @@ json::array changes_json(std::vector<config_change> const& changes) {
     return list;
 }
 
+bool flag_in(json::object const& body, char const* name) {
+    auto const* value = body.if_contains(name);
+    return value && value->is_bool() && value->get_bool();
+}
+
 json::object pairing_json(pairing_progress const& p) {
     using phase = pairing_progress::phase;
     json::array steps(p.steps.begin(), p.steps.end());
@@ -136,6 +141,13 @@ public:
             });
         } else if (!get && r.path == "/v1/pair") {
             pair(r, done);
+        } else if (!get && r.path == "/v1/promote") {
+            core_.promote(flag_in(r.body, "force"), r.who.text(), applied(done));
+        } else if (!get && r.path == "/v1/unpair") {
+            core_.unpair(flag_in(r.body, "force"), r.who.text(), [done](balance::result<core::parted> outcome) {
+                done(outcome ? response{200, {{"stays", outcome->stays}, {"peer_told", outcome->peer_told}}}
+                             : refusal(outcome.error()));
+            });
         } else if (get && r.path == "/v1/pairing") {
             done({200, pairing_json(core_.pairing())});
         } else if (get && r.path == "/v1/history") {

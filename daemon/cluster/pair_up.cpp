@@ -126,6 +126,14 @@ balance::result<> core::pair_with(balance::address const& peer, cluster::pairing
 void core::pairing_ended(balance::result<cluster::pairing_guest::agreement> outcome, balance::address const& peer,
                          std::string const& who) {
     boost::asio::post(io_, [this] { guest_.reset(); });
+    if (outcome && owner_of(running_.generation) == cluster::node_id::secondary) {
+        auto own = running_.generation; // it was promoted in a former pair; in this one it is the primary by its role
+        ++own.version.generation;
+        set_owner(own, cluster::node_id::primary);
+        if (auto committed = store_->commit(own); !committed) {
+            outcome = committed.error();
+        }
+    }
     auto kept = outcome ? join_pair(ctx_.config_dir, pair_of(cluster::node_id::primary, outcome->local, peer), outcome->key)
                         : balance::result<>(outcome.error());
     if (!kept) {

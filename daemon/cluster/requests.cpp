@@ -75,6 +75,7 @@ void core::survey(std::function<void(overview const&)> done) {
         auto const layer4_status = layer4 ? std::move(*layer4) : std::vector<balance::service_status>{};
         auto const replication = replicator_ ? replicator_->status() : cluster::replicator_status{};
         done(overview{.self = self_,
+                      .role = !paired() ? self_.role : owns_configuration() ? cluster::node_id::primary : cluster::node_id::secondary,
                       .node = node,
                       .running = running_,
                       .servers = servers_,
@@ -130,7 +131,7 @@ std::string core::edited() const {
     if (!text || *text == file_of(running_.generation, cluster_file)) {
         return {};
     }
-    if (paired() && self_.role == cluster::node_id::secondary) {
+    if (!owns_configuration()) {
         return "cluster.toml was edited on the secondary, where replication writes it: make the change on the primary";
     }
     return "cluster.toml was edited and not applied: 'dyad plan' shows what would change, 'dyad apply' makes it so";

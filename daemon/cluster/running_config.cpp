@@ -75,12 +75,24 @@ std::string hex(cluster::sha256 const& hash) {
     return text;
 }
 
-bool is_operators(std::string_view file) noexcept { return file != marks_file; }
+bool is_operators(std::string_view file) noexcept { return file != marks_file && file != owner_file; }
+
+cluster::node_id owner_of(cluster::generation const& g) {
+    return file_of(g, owner_file) == "secondary\n" ? cluster::node_id::secondary : cluster::node_id::primary;
+}
+
+void set_owner(cluster::generation& g, cluster::node_id owner) {
+    std::erase_if(g.files, [](auto const& f) { return f.first == owner_file; });
+    if (owner == cluster::node_id::secondary) {
+        g.files.emplace_back(owner_file, "secondary\n");
+        std::sort(g.files.begin(), g.files.end());
+    }
+}
 
 bool same_content(cluster::generation const& a, cluster::generation const& b) {
     auto const content = [](cluster::generation const& g) {
         auto files = g.files;
-        std::erase_if(files, [](auto const& f) { return !is_operators(f.first); });
+        std::erase_if(files, [](auto const& f) { return f.first == marks_file; });
         return files;
     };
     return content(a) == content(b);
@@ -140,6 +152,7 @@ balance::result<cluster::generation> next_generation(cluster::generation const& 
     next.version = {std::max(before.version.term, 1u), before.version.generation + 1};
     next.files.emplace_back(cluster_file, std::move(cluster_text));
     next.files.emplace_back(marks_file, print_marks(services.marks));
+    set_owner(next, owner_of(before));
     next.applied_by = std::move(applied_by);
     next.applied_at = applied_at;
     return next;

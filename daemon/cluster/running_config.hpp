@@ -20,6 +20,9 @@ struct running_config {
 /// Name of the generation's file that holds the allocated firewall marks, one "name mark" a line.
 inline constexpr char const* marks_file = "marks";
 inline constexpr char const* cluster_file = "cluster.toml";
+/// Name of the generation's file that says which node owns the configuration, by the role it was paired with; without it
+/// the primary does. Only `dyad promote` changes it.
+inline constexpr char const* owner_file = "owner";
 
 /// The bytes of a file of the generation; empty when there is none.
 std::string_view file_of(cluster::generation const& g, std::string_view name);
@@ -49,7 +52,9 @@ std::string in_short(std::vector<config_change> const& changes);
 
 /// Is this file of a generation one of the operator's, which replication writes into the peer's directory?
 bool is_operators(std::string_view file) noexcept;
-/// Do both say the same to people? The allocated marks are not compared: they only grow.
+cluster::node_id owner_of(cluster::generation const& g);
+void set_owner(cluster::generation& g, cluster::node_id owner);
+/// Do both say the same, and belong to the same node? The allocated marks are not compared: they only grow.
 bool same_content(cluster::generation const& a, cluster::generation const& b);
 std::string hex(cluster::sha256 const& hash);
 /// "1.17".

@@ -19,7 +19,7 @@ namespace {
 json::object node_json(overview const& o) {
     auto const& n = o.node;
     return {{"name", o.self.name},
-            {"role", cluster::to_string(o.self.role)},
+            {"role", cluster::to_string(o.role)},
             {"state", cluster::to_string(n.state)},
             {"in_state_ms", n.in_state.count()},
             {"epoch", std::to_string(n.epoch.counter) + "/" + std::string(cluster::to_string(n.epoch.owner))},

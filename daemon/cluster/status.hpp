@@ -33,6 +33,7 @@ struct process_info {
 /// All that `dyad status` shows, gathered. References live as long as the call.
 struct overview {
     config::node_config const& self;
+    cluster::node_id role = cluster::node_id::primary; ///< which of the two it is now
     cluster::node_status const& node;
     running_config const& running;
     server_states const& servers;

@@ -10,6 +10,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <sstream>
 
 using namespace dyad::cli;
 using test::dyad_in;
@@ -377,4 +378,14 @@ TEST_CASE("dyad: pair ends when the nodes hear each other and agree") {
     CHECK(got.out.find("made\nthe nodes hear each other's heartbeats\nboth have the same configuration") == 0);
     CHECK(dyad_in(daemon.run_dir(), {"pair"}).code == 2);
     CHECK(dyad_in(daemon.run_dir(), {"pair", "lb2"}).code == 2);
+}
+
+TEST_CASE("dyad: unpair and promote say what became of both nodes") {
+    scripted_daemon const daemon({{"POST /v1/unpair", {200, R"({"stays":true,"peer_told":true})"}},
+                                  {"POST /v1/promote", {200, R"({"term":2,"generation":9,"peer":"absent: gone"})"}}});
+    CHECK(dyad_in(daemon.run_dir(), {"unpair"}).out == "the pair is left: this node goes on alone with all services\n");
+    CHECK(dyad_in(daemon.run_dir(), {"promote", "--force"}).out ==
+          "this node is the primary, in term 2; the peer becomes the secondary when it is back\n");
+    CHECK(daemon.asked() ==
+          std::vector<std::string>{R"(POST /v1/unpair {"force":false})", R"(POST /v1/promote {"force":true})"});
 }

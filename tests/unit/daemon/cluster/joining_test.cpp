@@ -90,6 +90,16 @@ TEST_CASE("joining: with a key that is there already, nothing changes") {
     CHECK_FALSE(fs::exists(config / "pair.toml"));
 }
 
+TEST_CASE("joining: what could not be read at the next start is not written") {
+    test::temporary_directory const d;
+    auto strange = secondary;
+    strange.links[0].interface.clear();
+    auto const joined = dyad::join_pair(d.path(), strange, cluster::key::generate());
+    REQUIRE_FALSE(joined);
+    CHECK(joined.error().detail.find("pair.toml:") != std::string::npos);
+    CHECK(fs::is_empty(d.path()));
+}
+
 TEST_CASE("joining: this machine's addresses, without loopback and floating ones") {
     CHECK(dyad::interface_with(boost::asio::ip::make_address("127.0.0.1")) == "lo");
     CHECK(dyad::interface_with(boost::asio::ip::make_address("192.0.2.77")).empty());
@@ -98,4 +108,31 @@ TEST_CASE("joining: this machine's addresses, without loopback and floating ones
         auto const without = dyad::own_addresses({a});
         CHECK(std::find(without.begin(), without.end(), a) == without.end());
     }
+}
+
+TEST_CASE("parting: the node that goes on loses the key and nothing else") {
+    test::temporary_directory const d;
+    write(d.path() / "cluster.key", "key");
+    write(d.path() / "pair.toml", "pair");
+    write(d.path() / "cluster.toml", "services");
+    REQUIRE(dyad::leave_pair(d.path()));
+    CHECK_FALSE(fs::exists(d.path() / "cluster.key"));
+    CHECK_FALSE(fs::exists(d.path() / "pair.toml"));
+    CHECK(dyad::read_file(d.path() / "cluster.toml").value() == "services");
+    CHECK(dyad::leave_pair(d.path())); // again: nothing to do
+}
+
+TEST_CASE("parting: the node that goes serves nothing, and keeps what it had") {
+    test::temporary_directory const d;
+    auto const config = d.path() / "etc";
+    auto const state = d.path() / "lib";
+    write(config / "cluster.key", "key");
+    write(config / "cluster.toml", "services");
+    write(state / "generations" / "current", "5");
+    REQUIRE(dyad::leave_pair_empty(config, state));
+    CHECK(dyad::read_file(config / "cluster.toml.before-unpairing").value() == "services");
+    CHECK(dyad::config::parse_cluster(dyad::read_file(config / "cluster.toml").value(), "cluster.toml", {}).value);
+    CHECK(dyad::read_file(state / "generations.before-unpairing" / "current").value() == "5");
+    CHECK_FALSE(fs::exists(state / "generations"));
+    CHECK_FALSE(fs::exists(config / "cluster.key"));
 }

@@ -114,3 +114,20 @@ TEST_CASE("two generations say the same when only their marks differ") {
     b.files.emplace_back("certificates/web.pem", "");
     CHECK_FALSE(dyad::same_content(a, b));
 }
+
+TEST_CASE("the owner of the configuration goes from generation to generation, and is no operator's file") {
+    auto first = made_of({}, text(service("a", "[80]"))).generation;
+    CHECK(dyad::owner_of(first) == cluster::node_id::primary);
+    auto promoted = first;
+    dyad::set_owner(promoted, cluster::node_id::secondary);
+    CHECK(dyad::owner_of(promoted) == cluster::node_id::secondary);
+    CHECK_FALSE(dyad::same_content(first, promoted));
+    CHECK_FALSE(dyad::is_operators(dyad::owner_file));
+    CHECK(std::is_sorted(promoted.files.begin(), promoted.files.end()));
+
+    auto next = made_of(promoted, text(service("b", "[81]"))).generation;
+    CHECK(dyad::owner_of(next) == cluster::node_id::secondary);
+    dyad::set_owner(next, cluster::node_id::primary);
+    CHECK(dyad::owner_of(next) == cluster::node_id::primary);
+    CHECK(dyad::file_of(next, dyad::owner_file).empty());
+}

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <balance/text.hpp>
+
 #include <catch2/catch.hpp>
 
 #include <config/config.hpp>
@@ -68,7 +70,7 @@ TEST_CASE("pair.toml: what is written is what is read") {
     pair_config const written{
         cluster::node_id::secondary,
         {{"pair", "eth0", balance::parse_address("10.0.0.1").value(), balance::parse_address("10.0.0.2").value()},
-         {"data \"x\"", "eth1", balance::parse_address("fd00::1").value(), balance::parse_address("fd00::2").value()}}};
+         {"data x", "eth1", balance::parse_address("fd00::1").value(), balance::parse_address("fd00::2").value()}}};
     auto const read = parse_pair(pair_text(written), "pair.toml");
     CAPTURE(pair_text(written));
     REQUIRE(read.value);
