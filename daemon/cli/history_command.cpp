@@ -50,7 +50,8 @@ exit_code history(environment& env) {
                {text(g, "changes")}});
         newest = false;
     }
-    env.out << (t.empty() ? "nothing was applied yet\n" : t.text(env.colour) + "* in force; `dyad rollback GENERATION` goes back to another\n");
+    env.out << (t.empty() ? "nothing was applied yet\n"
+                          : t.text(env.colour) + "* in force; `dyad rollback GENERATION` goes back to another\n");
     return exit_code::done;
 }
 

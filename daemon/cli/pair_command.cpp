@@ -81,7 +81,8 @@ void print_steps(environment& env, json::object const& progress, std::size_t& pr
 exit_code wait_for_peer(environment& env) {
     client const daemon(env.run_dir);
     bool heard = false;
-    for (auto const limit = clock::now() + restart_limit; clock::now() < limit; std::this_thread::sleep_for(look_again)) {
+    for (auto const limit = clock::now() + restart_limit; clock::now() < limit;
+         std::this_thread::sleep_for(look_again)) {
         auto const status = daemon.get("/v1/status");
         if (!status) {
             continue; // it is being started again
@@ -101,8 +102,8 @@ exit_code wait_for_peer(environment& env) {
             return exit_code::done;
         }
     }
-    env.err << (heard ? "the configuration did not come to the peer" : "the peer's heartbeats are not heard") << " within "
-            << restart_limit.count() << " s; `dyad status` and `dyad doctor` on both nodes say more\n";
+    env.err << (heard ? "the configuration did not come to the peer" : "the peer's heartbeats are not heard")
+            << " within " << restart_limit.count() << " s; `dyad status` and `dyad doctor` on both nodes say more\n";
     return exit_code::refused;
 }
 
@@ -160,11 +161,13 @@ exit_code unpair(environment& env, bool force) {
         env.out << json::serialize(*document) << '\n';
         return exit_code::done;
     }
-    env.out << (flag(*document, "stays")
-                    ? "the pair is left: this node goes on alone with all services"
-                    : "the pair is left: the other node goes on alone; this one serves nothing, its configuration is kept as "
-                      "cluster.toml.before-unpairing")
-            << (flag(*document, "peer_told") ? "\n" : "; the peer was not told: keep it off the network, or run `dyad unpair --force` there and empty its cluster.toml\n");
+    env.out << (flag(*document, "stays") ? "the pair is left: this node goes on alone with all services"
+                                         : "the pair is left: the other node goes on alone; this one serves nothing, "
+                                           "its configuration is kept as "
+                                           "cluster.toml.before-unpairing")
+            << (flag(*document, "peer_told") ? "\n"
+                                             : "; the peer was not told: keep it off the network, or run `dyad unpair "
+                                               "--force` there and empty its cluster.toml\n");
     return exit_code::done;
 }
 

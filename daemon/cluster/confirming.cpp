@@ -39,20 +39,21 @@ void core::apply_to_confirm(std::string cluster_text, std::string who, std::chro
         }
     }
     auto const verb = "applied, to be confirmed within " + config::format_duration(within);
-    make_current(std::move(*next), {verb, std::move(who), {}, [this, version, before, within, done = std::move(done)](auto outcome) {
-        bool const waits = outcome && outcome->version == version;
-        if (waits) { // the time begins when it is in force
-            confirmation_.await({version, before, within}, boot_moment::now(), writer());
-            outcome->confirm_within = within;
-        } else if (confirmation_.awaited()) {
-            confirmation_.settle(writer());
-        }
-        if (auto kept = keep_confirmation(); !kept) {
-            events_.add("error", kept.error().detail, {}, true);
-        }
-        watch_confirmation();
-        done(std::move(outcome));
-    }});
+    make_current(std::move(*next),
+                 {verb, std::move(who), {}, [this, version, before, within, done = std::move(done)](auto outcome) {
+                      bool const waits = outcome && outcome->version == version;
+                      if (waits) { // the time begins when it is in force
+                          confirmation_.await({version, before, within}, boot_moment::now(), writer());
+                          outcome->confirm_within = within;
+                      } else if (confirmation_.awaited()) {
+                          confirmation_.settle(writer());
+                      }
+                      if (auto kept = keep_confirmation(); !kept) {
+                          events_.add("error", kept.error().detail, {}, true);
+                      }
+                      watch_confirmation();
+                      done(std::move(outcome));
+                  }});
 }
 
 /// The generation that waits and runs; nothing when none does.
@@ -68,9 +69,9 @@ void core::confirm(std::string const& who, std::function<void(balance::result<co
     }
     auto const waiting = unconfirmed();
     if (!waiting || going_back_) {
-        done(balance::make_error(balance::errc::refused,
-                                 going_back_ ? "it is too late: the configuration goes back just now"
-                                             : "no configuration waits for a confirmation"));
+        done(balance::make_error(balance::errc::refused, going_back_
+                                                             ? "it is too late: the configuration goes back just now"
+                                                             : "no configuration waits for a confirmation"));
         return;
     }
     auto const before = confirmation_;
@@ -129,7 +130,8 @@ void core::go_back() {
     if (confirmation_.left(boot_moment::now()).count() > 0) {
         return;
     }
-    auto const why = version_text(waiting->version) + " was not confirmed within " + config::format_duration(waiting->period);
+    auto const why =
+        version_text(waiting->version) + " was not confirmed within " + config::format_duration(waiting->period);
     auto const old = store_->load(waiting->back_to);
     auto next = old ? successor_like(*old, "dyad, since " + why) : balance::result<cluster::generation>(old.error());
     if (!next) {
@@ -137,7 +139,9 @@ void core::go_back() {
         return;
     }
     going_back_ = true;
-    make_current(std::move(*next), {"made of " + version_text(waiting->back_to) + ", since " + why, {}, {},
+    make_current(std::move(*next), {"made of " + version_text(waiting->back_to) + ", since " + why,
+                                    {},
+                                    {},
                                     [this](balance::result<applied> const& outcome) {
                                         going_back_ = false;
                                         went_back(outcome ? balance::result<>() : balance::result<>(outcome.error()));

@@ -59,7 +59,8 @@ balance::result<> core::may_change(std::string const& command) const {
                                    (peer.empty() ? "" : " (" + peer + ")") + ": run '" + command + "' there");
 }
 
-/// The generation that an apply makes. Errors: `refused` where it may not, also while another one waits to be confirmed.
+/// The generation that an apply makes. Errors: `refused` where it may not, also while another one waits to be
+/// confirmed.
 balance::result<cluster::generation> core::next_of(std::string cluster_text, std::string who) const {
     if (auto may = may_change("dyad apply"); !may) {
         return may.error();
@@ -83,9 +84,11 @@ void core::apply(std::string cluster_text, std::string who, std::function<void(b
 }
 
 /// What an older generation says becomes a new one. Services that have a mark by now keep it.
-balance::result<cluster::generation> core::successor_like(cluster::generation const& old, std::string applied_by) const {
-    auto next = next_generation(store_->current().value_or(cluster::generation{}), std::string(file_of(old, cluster_file)),
-                                surroundings_within(old), std::move(applied_by), std::time(nullptr));
+balance::result<cluster::generation> core::successor_like(cluster::generation const& old,
+                                                          std::string applied_by) const {
+    auto next =
+        next_generation(store_->current().value_or(cluster::generation{}), std::string(file_of(old, cluster_file)),
+                        surroundings_within(old), std::move(applied_by), std::time(nullptr));
     if (!next) {
         return next.error();
     }
@@ -138,8 +141,8 @@ void core::make_current(cluster::generation next, change_request request) {
     replicator_->apply(std::move(next), [this, pending](balance::result<cluster::replicator::outcome> outcome) {
         if (!outcome) {
             events_.audit("config",
-                          "generation " + version_text(pending->report.version) + " not " + pending->request.verb + ": " +
-                              outcome.error().detail,
+                          "generation " + version_text(pending->report.version) + " not " + pending->request.verb +
+                              ": " + outcome.error().detail,
                           pending->request.who);
             pending->request.done(outcome.error());
             return;
@@ -201,8 +204,10 @@ void core::write_configuration_files(cluster::generation const& before) {
         bool const stays = std::any_of(files.begin(), files.end(), [&](auto const& f) { return f.first == name; });
         std::error_code failed;
         if (is_operators(name) && !stays && !fs::remove(ctx_.config_dir / name, failed) && failed) {
-            events_.add("error", (ctx_.config_dir / name).string() + " left the configuration and cannot be removed: " +
-                                     failed.message(), {}, true);
+            events_.add("error",
+                        (ctx_.config_dir / name).string() +
+                            " left the configuration and cannot be removed: " + failed.message(),
+                        {}, true);
         }
     }
 }
@@ -218,7 +223,8 @@ void core::write_operators_file(std::string const& name, std::string_view bytes)
 }
 
 /// After a rollback the operator's files are what runs, so that the next apply does not bring back what was left. Edits
-/// that were never applied are kept beside them. Files that the generation does not have stay: nobody asked to remove them.
+/// that were never applied are kept beside them. Files that the generation does not have stay: nobody asked to remove
+/// them.
 void core::put_files_back(cluster::generation const& before) {
     for (auto const& [name, bytes] : running_.generation.files) {
         if (!is_operators(name)) {

@@ -75,7 +75,7 @@ history_entry history_reader::entry_of(cluster::config_version v, walk& w) {
 }
 
 boost::json::object to_json(history_entry const& e) {
-    return {{"term", e.version.term},          {"generation", e.version.generation}, {"hash", hex(e.hash)},
+    return {{"term", e.version.term},     {"generation", e.version.generation}, {"hash", hex(e.hash)},
             {"applied_by", e.applied_by}, {"applied_at", e.applied_at},         {"changes", e.changes}};
 }
 

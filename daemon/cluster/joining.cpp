@@ -28,7 +28,8 @@ std::string names(std::vector<std::string> const& list) {
     return text.empty() ? "none" : text;
 }
 
-void for_each_address(std::function<void(std::string const& interface, unsigned flags, balance::address const&)> const& see) {
+void for_each_address(
+    std::function<void(std::string const& interface, unsigned flags, balance::address const&)> const& see) {
     ifaddrs* list = nullptr;
     if (::getifaddrs(&list) != 0) {
         return;
@@ -75,12 +76,13 @@ std::string objection(lone_node const& self, cluster::pairing_introduction const
         return text;
     }
     if (other.name == self.name) {
-        return "both nodes are called " + self.name + "; give one another name in its node.toml, and restart dyadd there";
+        return "both nodes are called " + self.name +
+               "; give one another name in its node.toml, and restart dyadd there";
     }
     if (other.heartbeat_port != self.heartbeat_port || other.replication_port != self.replication_port) {
         return "the ports differ: heartbeat " + std::to_string(other.heartbeat_port) + " and " +
-               std::to_string(self.heartbeat_port) + ", replication " + std::to_string(other.replication_port) + " and " +
-               std::to_string(self.replication_port) + "; make [ports] of both node.toml the same";
+               std::to_string(self.heartbeat_port) + ", replication " + std::to_string(other.replication_port) +
+               " and " + std::to_string(self.replication_port) + "; make [ports] of both node.toml the same";
     }
     auto links = other.links;
     std::sort(links.begin(), links.end());
@@ -91,7 +93,8 @@ std::string objection(lone_node const& self, cluster::pairing_introduction const
     return {};
 }
 
-cluster::link_settings pairing_link(balance::address const& local, balance::address const& peer, std::string interface) {
+cluster::link_settings pairing_link(balance::address const& local, balance::address const& peer,
+                                    std::string interface) {
     return {"pair", std::move(interface), local, peer};
 }
 
@@ -122,10 +125,10 @@ balance::result<> join_pair(fs::path const& config_dir, config::pair_config cons
     auto const file = config_dir / "pair.toml";
     auto const text = config::pair_text(pair);
     if (auto const read = config::parse_pair(text, "pair.toml"); !read.value) { // an address or interface like no other
-        return balance::make_error(balance::errc::invalid_configuration,
-                                   "no heartbeat link can be made of this connection: " +
-                                       config::to_string(read.diagnostics.front()) +
-                                       "; name the link in node.toml of both nodes");
+        return balance::make_error(
+            balance::errc::invalid_configuration,
+            "no heartbeat link can be made of this connection: " + config::to_string(read.diagnostics.front()) +
+                "; name the link in node.toml of both nodes");
     }
     if (auto written = replace_file(file, text, 0644); !written) {
         return written;
@@ -189,7 +192,9 @@ balance::result<> leave_pair_empty(fs::path const& config_dir, fs::path const& s
     if (why && why != std::errc::no_such_file_or_directory) {
         return failed(cluster, why);
     }
-    if (auto written = replace_file(cluster, "# What was here is in cluster.toml.before-unpairing.\nformat = 1\n", 0644); !written) {
+    if (auto written =
+            replace_file(cluster, "# What was here is in cluster.toml.before-unpairing.\nformat = 1\n", 0644);
+        !written) {
         return written;
     }
     for (auto const& what : {state_dir / "servers.json", state_dir / "confirmation.json", state_dir / "generations"}) {

@@ -25,7 +25,7 @@ struct lone_node {
     std::string name;
     std::uint16_t heartbeat_port = 0;
     std::uint16_t replication_port = 0;
-    std::vector<std::string> links;  ///< names of those that node.toml has, sorted
+    std::vector<std::string> links; ///< names of those that node.toml has, sorted
     bool has_pair = false;
     std::size_t services = 0;
 };
@@ -43,12 +43,12 @@ std::string interface_with(balance::address const& a);
 /// The addresses on which another machine can reach this one, without `floating` ones.
 std::vector<balance::address> own_addresses(std::vector<balance::address> const& floating);
 
-/// Writes what makes a node one of a pair: pair.toml, then the key. Errors: `already_exists` when there is a key, `io_error`;
-/// nothing has changed then.
+/// Writes what makes a node one of a pair: pair.toml, then the key. Errors: `already_exists` when there is a key,
+/// `io_error`; nothing has changed then.
 balance::result<> join_pair(std::filesystem::path const& config_dir, config::pair_config const& pair,
                             cluster::key const& key);
-/// The same for a node that gets all from its primary: what it applied and what operators said of its servers is set aside,
-/// so that none of it can come to the primary.
+/// The same for a node that gets all from its primary: what it applied and what operators said of its servers is set
+/// aside, so that none of it can come to the primary.
 balance::result<> join_as_secondary(std::filesystem::path const& config_dir, std::filesystem::path const& state_dir,
                                     config::pair_config const& pair, cluster::key const& key);
 

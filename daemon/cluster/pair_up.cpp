@@ -33,7 +33,8 @@ cluster::pairing_introduction core::introduction() const {
 }
 
 /// The links of node.toml stay; without any, one is made of the addresses that both used.
-config::pair_config core::pair_of(cluster::node_id role, balance::address const& local, balance::address const& peer) const {
+config::pair_config core::pair_of(cluster::node_id role, balance::address const& local,
+                                  balance::address const& peer) const {
     config::pair_config pair{role, {}};
     if (named_links_.empty()) {
         pair.links.push_back(pairing_link(local, peer, interface_with(local)));
@@ -68,27 +69,31 @@ cluster::pairing_host::handlers core::host_handlers() {
     return {.asked =
                 [this](cluster::pairing_introduction const& other, cluster::pairing_path const& path) {
                     auto const why = objection(as_lone_node(), other);
-                    events_.add("pair", other.name + " (" + path.peer.to_string() + ") knows the token and asks this node to be "
-                                            "its secondary" + (why.empty() ? "" : "; refused: " + why));
+                    events_.add("pair", other.name + " (" + path.peer.to_string() +
+                                            ") knows the token and asks this node to be "
+                                            "its secondary" +
+                                            (why.empty() ? "" : "; refused: " + why));
                     return why.empty() ? balance::result<>()
                                        : balance::result<>(balance::make_error(balance::errc::refused, why));
                 },
             .paired =
-                [this](cluster::pairing_introduction const& other, cluster::pairing_path const& path, cluster::key const& key) {
+                [this](cluster::pairing_introduction const& other, cluster::pairing_path const& path,
+                       cluster::key const& key) {
                     auto const pair = pair_of(cluster::node_id::secondary, path.local, path.peer);
                     auto kept = join_as_secondary(ctx_.config_dir, ctx_.state_dir, pair, key);
                     joined_ = kept.has_value();
                     auto const with = other.name + " (" + path.peer.to_string() + ")";
-                    events_.audit("pair", kept ? "paired: secondary of " + with
-                                               : "not paired with " + with + ": " + kept.error().detail,
+                    events_.audit("pair",
+                                  kept ? "paired: secondary of " + with
+                                       : "not paired with " + with + ": " + kept.error().detail,
                                   "token");
                     return kept;
                 },
             .wrong_token =
                 [this](unsigned so_far, std::string const& from, std::chrono::milliseconds delay) {
                     events_.add("pair",
-                                "wrong token number " + std::to_string(so_far) + " from " + from + "; the next one waits " +
-                                    std::to_string(delay.count()) + " ms",
+                                "wrong token number " + std::to_string(so_far) + " from " + from +
+                                    "; the next one waits " + std::to_string(delay.count()) + " ms",
                                 {}, true);
                 },
             .closed =
@@ -103,7 +108,8 @@ cluster::pairing_host::handlers core::host_handlers() {
                 }};
 }
 
-balance::result<> core::pair_with(balance::address const& peer, cluster::pairing_token const& token, std::string const& who) {
+balance::result<> core::pair_with(balance::address const& peer, cluster::pairing_token const& token,
+                                  std::string const& who) {
     if (paired() || joined_) {
         return balance::make_error(balance::errc::refused, self_.name + " has a pair already; 'dyad unpair' leaves it");
     }
@@ -113,13 +119,12 @@ balance::result<> core::pair_with(balance::address const& peer, cluster::pairing
     host_.reset(); // it will be nobody's secondary
     pairing_ = {pairing_progress::phase::working, {}, {}};
     events_.audit("pair", "pairing with " + peer.to_string() + " asked for", who);
-    guest_.emplace(io_.get_executor(),
-                   cluster::pairing_guest::settings{
-                       .self = introduction(), .peer = peer, .port = self_.replication_port},
-                   token,
-                   cluster::pairing_guest::handlers{
-                       .step = [this](std::string const& what) { pairing_.steps.push_back(what); },
-                       .done = [this, peer, who](auto outcome) { pairing_ended(std::move(outcome), peer, who); }});
+    guest_.emplace(
+        io_.get_executor(),
+        cluster::pairing_guest::settings{.self = introduction(), .peer = peer, .port = self_.replication_port}, token,
+        cluster::pairing_guest::handlers{
+            .step = [this](std::string const& what) { pairing_.steps.push_back(what); },
+            .done = [this, peer, who](auto outcome) { pairing_ended(std::move(outcome), peer, who); }});
     return {};
 }
 
@@ -134,10 +139,12 @@ void core::pairing_ended(balance::result<cluster::pairing_guest::agreement> outc
             outcome = committed.error();
         }
     }
-    auto kept = outcome ? join_pair(ctx_.config_dir, pair_of(cluster::node_id::primary, outcome->local, peer), outcome->key)
-                        : balance::result<>(outcome.error());
+    auto kept = outcome
+                    ? join_pair(ctx_.config_dir, pair_of(cluster::node_id::primary, outcome->local, peer), outcome->key)
+                    : balance::result<>(outcome.error());
     if (!kept) {
-        auto const doubt = outcome ? "; " + outcome->peer_name + " has its part: run 'dyad unpair' there and pair again" : "";
+        auto const doubt =
+            outcome ? "; " + outcome->peer_name + " has its part: run 'dyad unpair' there and pair again" : "";
         pairing_.now = pairing_progress::phase::failed;
         pairing_.error = kept.error().detail + doubt;
         events_.audit("pair", "not paired with " + peer.to_string() + ": " + pairing_.error, who);

@@ -20,7 +20,9 @@ constexpr std::chrono::milliseconds look_again{50};
 bool core::is_about_parting(std::string_view name) noexcept { return name == channel; }
 
 void core::unpair(bool force, std::string const& who, std::function<void(balance::result<parted>)> done) {
-    auto const refuse = [&done](std::string text) { done(balance::make_error(balance::errc::refused, std::move(text))); };
+    auto const refuse = [&done](std::string text) {
+        done(balance::make_error(balance::errc::refused, std::move(text)));
+    };
     if (!paired()) {
         return refuse("this node has no pair");
     }
@@ -31,9 +33,10 @@ void core::unpair(bool force, std::string const& who, std::function<void(balance
     if (!replicator_->status().connected) {
         if (!force || status.peer_alive) {
             return refuse("the peer cannot be told: " + replicator_->status().last_error +
-                          (status.peer_alive ? ". It is alive, and would take the addresses; repair the connection first"
-                                             : ". It would still believe in the pair and take the addresses when it is back. If it "
-                                               "is gone for good, 'dyad unpair --force' lets this node go on alone"));
+                          (status.peer_alive
+                               ? ". It is alive, and would take the addresses; repair the connection first"
+                               : ". It would still believe in the pair and take the addresses when it is back. If it "
+                                 "is gone for good, 'dyad unpair --force' lets this node go on alone"));
         }
         auto left = part(true, who);
         left ? done(parted{true, false}) : done(left.error());
@@ -68,9 +71,11 @@ void core::peer_parts(std::string_view word) {
     if (word == "leave" || word == "stay") {
         bool const stays = word == "stay";
         bool const active = node_->status().state == cluster::node_state::active;
-        auto const left = stays == active ? part(stays, "the peer")
-                                          : balance::result<>(balance::make_error(
-                                                balance::errc::refused, "it is " + std::string(active ? "" : "not ") + "active just now"));
+        auto const left =
+            stays == active
+                ? part(stays, "the peer")
+                : balance::result<>(balance::make_error(
+                      balance::errc::refused, "it is " + std::string(active ? "" : "not ") + "active just now"));
         replicator_->send(channel, left ? "parted" : "refused: " + left.error().detail);
         return;
     }
@@ -78,13 +83,14 @@ void core::peer_parts(std::string_view word) {
         return;
     }
     pair_timer_.cancel();
-    std::exchange(parting_done_, nullptr)(word == "parted" ? balance::result<>()
-                                                           : balance::result<>(balance::make_error(
-                                                                 balance::errc::refused, "the peer: " + std::string(word))));
+    std::exchange(parting_done_, nullptr)(
+        word == "parted"
+            ? balance::result<>()
+            : balance::result<>(balance::make_error(balance::errc::refused, "the peer: " + std::string(word))));
 }
 
-/// The one that serves nothing goes first. The other one keeps the pair's key until it is gone, so that at no time two nodes
-/// hold the addresses without knowing of each other.
+/// The one that serves nothing goes first. The other one keeps the pair's key until it is gone, so that at no time two
+/// nodes hold the addresses without knowing of each other.
 balance::result<> core::part(bool stays, std::string const& who) {
     if (std::exchange(parting_, true)) {
         return {};
@@ -118,7 +124,8 @@ void core::leave_when_alone(std::int64_t limit_ms, std::string const& who) {
     }
     if (monotonic_ms() >= limit_ms) {
         parting_ = false;
-        events_.audit("pair", "the pair was not left: the peer is still there; look at its 'dyad events', and try again", who);
+        events_.audit("pair",
+                      "the pair was not left: the peer is still there; look at its 'dyad events', and try again", who);
         return;
     }
     pair_timer_.expires_after(look_again);

@@ -18,7 +18,9 @@ bool core::owns_configuration() const {
 }
 
 void core::promote(bool force, std::string const& who, std::function<void(balance::result<applied>)> done) {
-    auto const refuse = [&done](std::string text) { done(balance::make_error(balance::errc::refused, std::move(text))); };
+    auto const refuse = [&done](std::string text) {
+        done(balance::make_error(balance::errc::refused, std::move(text)));
+    };
     if (!paired()) {
         return refuse("this node has no pair, so it is nobody's secondary");
     }
@@ -32,13 +34,15 @@ void core::promote(bool force, std::string const& who, std::function<void(balanc
     bool const connected = replicator_->status().connected;
     auto const waiting = unconfirmed();
     if (node.peer_alive && !connected && !force) {
-        return refuse("the primary (" + node.peer_name + ") is alive, but replication has no connection to it: " +
-                      replicator_->status().last_error +
+        return refuse("the primary (" + node.peer_name +
+                      ") is alive, but replication has no connection to it: " + replicator_->status().last_error +
                       ". It would go on as a primary until it hears of this; 'dyad promote --force' does it anyway");
     }
     if (waiting && connected) {
-        return refuse("generation " + version_text(waiting->version) + " waits for a confirmation; run 'dyad confirm' or 'dyad "
-                      "rollback " + version_text(waiting->back_to) + "' on the primary first");
+        return refuse("generation " + version_text(waiting->version) +
+                      " waits for a confirmation; run 'dyad confirm' or 'dyad "
+                      "rollback " +
+                      version_text(waiting->back_to) + "' on the primary first");
     }
     auto next = running_.generation;
     next.version = {next.version.term + 1, next.version.generation + 1};
@@ -47,8 +51,8 @@ void core::promote(bool force, std::string const& who, std::function<void(balanc
     next.applied_at = std::time(nullptr);
     auto const before = confirmation_;
     if (waiting) { // its primary died: it waits on, here
-        confirmation_.await({next.version, waiting->back_to, std::max(confirmation_.left(boot_moment::now()),
-                                                                      std::chrono::milliseconds(0))},
+        confirmation_.await({next.version, waiting->back_to,
+                             std::max(confirmation_.left(boot_moment::now()), std::chrono::milliseconds(0))},
                             boot_moment::now(), writer());
         if (auto kept = keep_confirmation(); !kept) {
             confirmation_ = before;
@@ -56,7 +60,9 @@ void core::promote(bool force, std::string const& who, std::function<void(balanc
             return;
         }
     }
-    make_current(std::move(next), {"promoted: this node is the primary now", who, {},
+    make_current(std::move(next), {"promoted: this node is the primary now",
+                                   who,
+                                   {},
                                    [this, before, waits = waiting.has_value(), done = std::move(done)](auto outcome) {
                                        if (waits && !outcome) {
                                            confirmation_ = before;
@@ -67,12 +73,14 @@ void core::promote(bool force, std::string const& who, std::function<void(balanc
                                    }});
 }
 
-/// A generation of the peer made it the primary: what only this node had is kept, and nothing of it comes back by itself.
+/// A generation of the peer made it the primary: what only this node had is kept, and nothing of it comes back by
+/// itself.
 void core::demoted(cluster::generation const& before) {
     std::string lost;
     if (before.version.term < running_.generation.version.term &&
         before.version.generation >= running_.generation.version.generation) {
-        lost = "; " + version_text(before.version) + " was applied on this node alone: it is in 'dyad history', and not in force";
+        lost = "; " + version_text(before.version) +
+               " was applied on this node alone: it is in 'dyad history', and not in force";
     }
     events_.audit("config",
                   "this node is the secondary now: the peer was promoted, term " +

@@ -16,8 +16,8 @@
 
 namespace cluster {
 
-/// What two nodes that become a pair both know: 128 random bits, shown by one and typed at the other, for one use. Wiped
-/// from memory when destroyed.
+/// What two nodes that become a pair both know: 128 random bits, shown by one and typed at the other, for one use.
+/// Wiped from memory when destroyed.
 class [[gnu::visibility("default")]] pairing_token {
 public:
     static pairing_token generate();
@@ -77,7 +77,7 @@ public:
 
     pairing_host(boost::asio::any_io_executor executor, settings s, handlers h);
     ~pairing_host(); ///< closes without a word
-    pairing_host(pairing_host&&) noexcept;
+    pairing_host(pairing_host &&) noexcept;
     pairing_host& operator=(pairing_host&&) noexcept;
 
     /// Listens. Errors: `already_exists` when the port is taken, `not_found`, `io_error`.
@@ -110,7 +110,7 @@ public:
 
     pairing_guest(boost::asio::any_io_executor executor, settings s, pairing_token const& token, handlers h);
     ~pairing_guest(); ///< ends it without a word
-    pairing_guest(pairing_guest&&) noexcept;
+    pairing_guest(pairing_guest &&) noexcept;
     pairing_guest& operator=(pairing_guest&&) noexcept;
 
 private:

@@ -66,7 +66,8 @@ asio::awaitable<result<>> pairing_guest::impl::connect() {
     if (code == asio::error::connection_refused) {
         co_return make_error(errc::refused, where + "nobody waits there; run `dyad pair-token` on that node first");
     }
-    co_return make_error(errc::io_error, where + (code == asio::error::operation_aborted ? "no answer" : code.message()) +
+    co_return make_error(errc::io_error, where +
+                                             (code == asio::error::operation_aborted ? "no answer" : code.message()) +
                                              "; is it the node's address, and does a firewall let the port through?");
 }
 
@@ -81,8 +82,8 @@ asio::awaitable<result<pairing_guest::agreement>> pairing_guest::impl::talk() {
         co_return known.error();
     }
     step("both nodes have shown that they know the token");
-    wp::message const ask = wp::ask{wp::version, wp::version, own.self.name, own.self.heartbeat_port,
-                                    own.self.replication_port, own.self.links};
+    wp::message const ask = wp::ask{
+        wp::version, wp::version, own.self.name, own.self.heartbeat_port, own.self.replication_port, own.self.links};
     if (auto const sent = co_await stream->send(ask); !sent) {
         co_return sent.error();
     }
@@ -108,8 +109,9 @@ asio::awaitable<result<pairing_guest::agreement>> pairing_guest::impl::hand_over
     std::copy(made.key.bytes().begin(), made.key.bytes().end(), copy.begin());
     auto const in_doubt = [&made](error const& e) {
         return make_error(e.code == make_error_code(errc::timed_out) ? errc::timed_out : errc::io_error,
-                          e.detail + "; " + made.peer_name + " may have the key already: if `dyad status` there speaks of a "
-                                                             "peer, run `dyad unpair` there and pair again");
+                          e.detail + "; " + made.peer_name +
+                              " may have the key already: if `dyad status` there speaks of a "
+                              "peer, run `dyad unpair` there and pair again");
     };
     auto const sent = co_await stream->send(handed);
     OPENSSL_cleanse(copy.data(), copy.size());

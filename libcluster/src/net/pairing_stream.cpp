@@ -47,8 +47,9 @@ error pairing_stream::lost(error_code code) const {
     if (expired_)
         return balance::make_error(balance::errc::timed_out, "the other node did not answer in time");
     if (code == asio::error::eof || code == asio::error::connection_reset)
-        return balance::make_error(balance::errc::io_error, "the other node closed the connection; does a token wait there? "
-                                                            "`dyad pair-token` makes one");
+        return balance::make_error(balance::errc::io_error,
+                                   "the other node closed the connection; does a token wait there? "
+                                   "`dyad pair-token` makes one");
     return balance::make_error(balance::errc::io_error, "the connection was lost: " + code.message());
 }
 

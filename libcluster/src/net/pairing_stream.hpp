@@ -17,8 +17,8 @@ namespace cluster::net {
 /// TLS with the token as its key. `identity` is not secret, and another one on each side.
 result<std::unique_ptr<tls_context>> pairing_context(std::array<std::uint8_t, 16> const& token, std::string identity);
 
-/// A TCP connection on which two nodes become a pair: the handshake, then messages one after the other. The context must
-/// outlive it.
+/// A TCP connection on which two nodes become a pair: the handshake, then messages one after the other. The context
+/// must outlive it.
 class pairing_stream : public std::enable_shared_from_this<pairing_stream> {
 public:
     pairing_stream(boost::asio::ip::tcp::socket socket, tls_context& context, tls_engine::role role);

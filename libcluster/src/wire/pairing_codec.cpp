@@ -27,9 +27,7 @@ void write_body(writer& w, answer const& m) {
     w.text(m.name, max_name);
     w.text(m.refusal, max_text);
 }
-void write_body(writer& w, secret const& m) {
-    w.raw({reinterpret_cast<char const*>(m.key.data()), m.key.size()});
-}
+void write_body(writer& w, secret const& m) { w.raw({reinterpret_cast<char const*>(m.key.data()), m.key.size()}); }
 void write_body(writer& w, stored const& m) { w.text(m.failure, max_text); }
 
 ask read_ask(reader& r) {
@@ -49,14 +47,18 @@ ask read_ask(reader& r) {
 
 std::optional<message> read_body(std::uint8_t number, reader& r) {
     switch (number) {
-    case 1: return read_ask(r);
+    case 1:
+        return read_ask(r);
     case 2: {
         auto name = r.text(max_name);
         return answer{std::move(name), r.text(max_text)};
     }
-    case 3: return secret{r.hash()};
-    case 4: return stored{r.text(max_text)};
-    default: return std::nullopt;
+    case 3:
+        return secret{r.hash()};
+    case 4:
+        return stored{r.text(max_text)};
+    default:
+        return std::nullopt;
     }
 }
 
@@ -78,8 +80,9 @@ balance::result<message> decode(std::string_view content) {
     // A later version may append to the first message, which is read before versions are compared.
     bool const whole = m && r.ok() && (r.at_end() || std::holds_alternative<ask>(*m));
     if (!whole)
-        return balance::make_error(balance::errc::protocol_error, "the peer's pairing message " + std::to_string(number) +
-                                                                      " is not understood; are both dyad of one version?");
+        return balance::make_error(balance::errc::protocol_error,
+                                   "the peer's pairing message " + std::to_string(number) +
+                                       " is not understood; are both dyad of one version?");
     return std::move(*m);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What two nodes say to each other while they become a pair, within TLS whose key is the token; docs/PROTOCOL.md has the bytes.
+// What two nodes say to each other while they become a pair, within TLS whose key is the token; docs/PROTOCOL.md has
+// the bytes.
 #pragma once
 
 #include <balance/error.hpp>

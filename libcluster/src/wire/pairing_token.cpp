@@ -14,8 +14,8 @@ constexpr std::size_t group = 4;
 
 using values = std::array<std::uint8_t, digits>;
 
-/// Each digit times its place, modulo a prime that is greater than any difference which one wrong digit or two swapped ones
-/// can make.
+/// Each digit times its place, modulo a prime that is greater than any difference which one wrong digit or two swapped
+/// ones can make.
 std::uint32_t checksum(values const& v) {
     std::uint32_t sum = 0;
     for (std::size_t i = 0; i < data_digits; ++i)

@@ -6,8 +6,8 @@
 
 namespace cluster::wire {
 
-/// How long a token may be tried, and how often: each wrong one makes the next wait twice as long, and a handful ends it.
-/// Pure: moments go in.
+/// How long a token may be tried, and how often: each wrong one makes the next wait twice as long, and a handful ends
+/// it. Pure: moments go in.
 class pairing_window {
 public:
     using clock = std::chrono::steady_clock;

@@ -63,16 +63,16 @@ struct asked_node {
     /// One node that asks; what came of it.
     result<pairing_guest::agreement> pair_with(pairing_token const& token, std::vector<std::string>* steps = nullptr) {
         std::optional<result<pairing_guest::agreement>> outcome;
-        pairing_guest guest(io.get_executor(),
-                            {.self = {"lb1", 6694, port, {"data"}}, .peer = asio::ip::make_address("127.0.0.1"), .port = port},
-                            token,
-                            {.step =
-                                 [steps](std::string const& s) {
-                                     if (steps) {
-                                         steps->push_back(s);
-                                     }
-                                 },
-                             .done = [&](auto got) { outcome = std::move(got); }});
+        pairing_guest guest(
+            io.get_executor(),
+            {.self = {"lb1", 6694, port, {"data"}}, .peer = asio::ip::make_address("127.0.0.1"), .port = port}, token,
+            {.step =
+                 [steps](std::string const& s) {
+                     if (steps) {
+                         steps->push_back(s);
+                     }
+                 },
+             .done = [&](auto got) { outcome = std::move(got); }});
         run([&] { return outcome.has_value(); });
         REQUIRE(outcome.has_value());
         return std::move(*outcome);
@@ -80,7 +80,8 @@ struct asked_node {
 
     template <class Condition>
     void run(Condition const& met, milliseconds limit = 20s) {
-        for (auto const until = std::chrono::steady_clock::now() + limit; !met() && std::chrono::steady_clock::now() < until;) {
+        for (auto const until = std::chrono::steady_clock::now() + limit;
+             !met() && std::chrono::steady_clock::now() < until;) {
             io.restart();
             io.run_one_for(10ms);
         }
@@ -177,7 +178,8 @@ TEST_CASE("pairing: a token nobody uses ends by itself") {
 TEST_CASE("pairing: a port that is taken, and a node without an address, are said") {
     asked_node node;
     REQUIRE(node.host->open().has_value());
-    pairing_host second(node.io.get_executor(), {.name = "x", .listen = {asio::ip::make_address("127.0.0.1")}, .port = node.port},
+    pairing_host second(node.io.get_executor(),
+                        {.name = "x", .listen = {asio::ip::make_address("127.0.0.1")}, .port = node.port},
                         node.handlers());
     CHECK(second.open().error().code == balance::errc::already_exists);
     pairing_host third(node.io.get_executor(), {.name = "x", .listen = {}, .port = node.port}, node.handlers());

@@ -9,9 +9,13 @@ namespace {
 
 std::string_view content_of(std::string const& frame) { return std::string_view(frame).substr(4); }
 
-std::vector<wp::message> const all{wp::ask{1, 1, "lb1", 6694, 7778, {"data", "cross"}}, wp::ask{1, 9, "", 0, 0, {}},
-                                   wp::answer{"lb2", ""}, wp::answer{"lb2", "it has services"},
-                                   wp::secret{{1, 2, 3}}, wp::stored{}, wp::stored{"disk full"}};
+std::vector<wp::message> const all{wp::ask{1, 1, "lb1", 6694, 7778, {"data", "cross"}},
+                                   wp::ask{1, 9, "", 0, 0, {}},
+                                   wp::answer{"lb2", ""},
+                                   wp::answer{"lb2", "it has services"},
+                                   wp::secret{{1, 2, 3}},
+                                   wp::stored{},
+                                   wp::stored{"disk full"}};
 
 } // namespace
 
@@ -24,7 +28,11 @@ TEST_CASE("pairing messages come back as they were") {
 
 TEST_CASE("the bytes of a pairing message are those of docs/PROTOCOL.md") {
     auto const frame = wp::encode(wp::answer{"ab", "c"});
-    CHECK(frame == std::string("\0\0\0\x08\x02\0\x02" "ab" "\0\x01" "c", 12));
+    CHECK(frame == std::string("\0\0\0\x08\x02\0\x02"
+                               "ab"
+                               "\0\x01"
+                               "c",
+                               12));
 }
 
 TEST_CASE("pairing messages that are cut off or longer are refused, but for a later question") {

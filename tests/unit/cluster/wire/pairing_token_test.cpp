@@ -10,7 +10,8 @@ using namespace cluster::wire;
 namespace {
 
 token_bytes const zero{};
-token_bytes const counted{0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+token_bytes const counted{0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
+                          0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
 
 } // namespace
 
@@ -57,7 +58,8 @@ TEST_CASE("pairing token: every wrong character and every two that are swapped a
 
 TEST_CASE("pairing token: what is refused is not repeated") {
     auto const text = format_token(counted);
-    for (auto const& typed : {std::string(), text.substr(1), text + "0", std::string("secret!"), std::string(1000, 'A')}) {
+    for (auto const& typed :
+         {std::string(), text.substr(1), text + "0", std::string("secret!"), std::string(1000, 'A')}) {
         auto const r = parse_token(typed);
         REQUIRE_FALSE(r.has_value());
         CHECK(r.error().code == balance::errc::refused);

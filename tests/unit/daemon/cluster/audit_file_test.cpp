@@ -50,7 +50,8 @@ TEST_CASE("audit trail: bounded, and the newest stay") {
     for (std::size_t i = 0; i < kept.size(); ++i) {
         CHECK(kept[i].text == std::to_string(500 - kept.size() + i));
     }
-    CHECK(std::filesystem::file_size(d.path() / "audit.log") + std::filesystem::file_size(d.path() / "audit.log.1") <= 4000);
+    CHECK(std::filesystem::file_size(d.path() / "audit.log") + std::filesystem::file_size(d.path() / "audit.log.1") <=
+          4000);
 }
 
 TEST_CASE("audit trail: a line that a crash cut off spoils no other") {

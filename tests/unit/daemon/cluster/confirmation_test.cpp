@@ -72,7 +72,8 @@ TEST_CASE("confirmation: what is damaged waits for nothing, and is not merged") 
         CHECK_FALSE(confirmation::from_text(good.substr(0, n)).awaited());
     }
     for (auto const* text :
-         {"", "[]", "3", R"({"term":1})", R"({"term":-1,"generation":5,"back_to_term":1,"back_to_generation":4,"period_ms":1})",
+         {"", "[]", "3", R"({"term":1})",
+          R"({"term":-1,"generation":5,"back_to_term":1,"back_to_generation":4,"period_ms":1})",
           R"({"term":1,"generation":5,"back_to_term":1,"back_to_generation":4,"period_ms":-1})",
           R"({"term":1,"generation":5,"back_to_term":1,"back_to_generation":4,"period_ms":99999999999999})",
           R"({"term":"1","generation":5,"back_to_term":1,"back_to_generation":4,"period_ms":1})"}) {
