@@ -200,6 +200,9 @@ void core::write_configuration_files(cluster::generation const& before) {
             write_operators_file(name, bytes);
         }
     }
+    if (before.version == cluster::config_version{}) {
+        return; // what lay in the directory was nobody's generation
+    }
     for (auto const& [name, bytes] : before.files) {
         bool const stays = std::any_of(files.begin(), files.end(), [&](auto const& f) { return f.first == name; });
         std::error_code failed;

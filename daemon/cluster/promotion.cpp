@@ -2,7 +2,6 @@
 // Which of the two owns the configuration: the one that made the newest term. Who a node is on the wire never changes.
 #include "cluster/core.hpp"
 
-#include <algorithm>
 #include <ctime>
 #include <utility>
 
@@ -27,8 +26,8 @@ void core::promote(bool force, std::string const& who, std::function<void(balanc
     if (owns_configuration()) {
         return refuse("this node is the primary already");
     }
-    if (running_.generation.files.empty()) {
-        return refuse("this node never got a configuration; promote it when it has one");
+    if (running_.generation.version == cluster::config_version{}) {
+        return refuse("this node never got a configuration from its primary; promote it when it has one");
     }
     auto const node = node_->status();
     bool const connected = replicator_->status().connected;
@@ -40,8 +39,7 @@ void core::promote(bool force, std::string const& who, std::function<void(balanc
     }
     if (waiting && connected) {
         return refuse("generation " + version_text(waiting->version) +
-                      " waits for a confirmation; run 'dyad confirm' or 'dyad "
-                      "rollback " +
+                      " waits for a confirmation; run 'dyad confirm' or 'dyad rollback " +
                       version_text(waiting->back_to) + "' on the primary first");
     }
     auto next = running_.generation;
@@ -51,9 +49,8 @@ void core::promote(bool force, std::string const& who, std::function<void(balanc
     next.applied_at = std::time(nullptr);
     auto const before = confirmation_;
     if (waiting) { // its primary died: it waits on, here
-        confirmation_.await({next.version, waiting->back_to,
-                             std::max(confirmation_.left(boot_moment::now()), std::chrono::milliseconds(0))},
-                            boot_moment::now(), writer());
+        auto const now = boot_moment::now();
+        confirmation_.await({next.version, waiting->back_to, confirmation_.left(now)}, now, writer());
         if (auto kept = keep_confirmation(); !kept) {
             confirmation_ = before;
             done(kept.error());

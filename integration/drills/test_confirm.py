@@ -37,8 +37,12 @@ def weights(pair):
     return [n.server("web", "rs1")["weight"] for n in pair.nodes]
 
 
+def confirmations_of(node):
+    return node.status()["config"]["confirmation"]
+
+
 def confirmations(pair):
-    return [n.status()["config"]["confirmation"] for n in pair.nodes]
+    return [confirmations_of(n) for n in pair.nodes]
 
 
 def is_back(pair):
@@ -121,3 +125,23 @@ def test_what_waits_must_be_settled_first(pair):
     pair.primary.dyad("rollback", "1")
     until(lambda: weights(pair) == [1, 1], 2, "back at once", describe=pair.describe)
     until(lambda: confirmations(pair) == [None, None], 2, "settled on both", describe=pair.describe)
+
+
+def test_a_promoted_secondary_goes_back_in_the_place_of_a_dead_primary(pair):
+    apply(pair, 7, "5s")
+    pair.primary.kill()
+    pair.primary.wait_gone()
+    until(lambda: not pair.secondary.status()["peer"]["alive"], 5, "dead", describe=pair.describe)
+    pair.secondary.dyad("promote")
+    until(lambda: pair.secondary.server("web", "rs1")["weight"] == 1, 8, "back", describe=pair.describe)
+    assert confirmations_of(pair.secondary) is None
+    pair.primary.start()
+    until(lambda: is_back(pair), 12, "the old primary has it too", describe=pair.describe)
+    assert confirmations(pair) == [None, None]
+
+
+def test_a_planned_promotion_waits_for_the_confirmation(pair):
+    apply(pair, 7, "60s")
+    until(lambda: confirmations(pair)[1], 2, "known to the secondary", describe=pair.describe)
+    done = pair.secondary.dyad("promote", check=False)
+    assert done.returncode == 1 and "waits for a confirmation" in done.stderr, done

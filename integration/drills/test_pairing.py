@@ -101,6 +101,7 @@ def test_two_nodes_become_a_pair_while_clients_are_served(lab):
 
 def test_what_the_peer_once_applied_does_not_come_to_the_primary(lab):
     pair = LoneNodes(lab, services(lab)).start()
+    pair.secondary.write("certificates/own.pem", "not the pair's", 0o600)
     for n in range(5):
         pair.secondary.apply(conf.cluster(check_interval=f"{200 + n}ms"))
     assert pair.secondary.status()["config"]["generation"] > pair.primary.status()["config"]["generation"]
@@ -109,6 +110,7 @@ def test_what_the_peer_once_applied_does_not_come_to_the_primary(lab):
     for node in pair.nodes:
         assert [s["name"] for s in node.status()["services"]] == ["web"]
         assert node.status()["config"]["generation"] == 1
+    assert pair.secondary.read("certificates/own.pem") == "not the pair's", "nobody asked to remove it"
 
 
 def test_links_that_both_name_are_the_pairs(lab):

@@ -7,9 +7,9 @@ namespace wp = cluster::wire::pairing;
 
 namespace {
 
-std::string_view content_of(std::string const& frame) { return std::string_view(frame).substr(4); }
+std::string_view pairing_content(std::string const& frame) { return std::string_view(frame).substr(4); }
 
-std::vector<wp::message> const all{wp::ask{1, 1, "lb1", 6694, 7778, {"data", "cross"}},
+std::vector<wp::message> const all_messages{wp::ask{1, 1, "lb1", 6694, 7778, {"data", "cross"}},
                                    wp::ask{1, 9, "", 0, 0, {}},
                                    wp::answer{"lb2", ""},
                                    wp::answer{"lb2", "it has services"},
@@ -20,8 +20,8 @@ std::vector<wp::message> const all{wp::ask{1, 1, "lb1", 6694, 7778, {"data", "cr
 } // namespace
 
 TEST_CASE("pairing messages come back as they were") {
-    for (auto const& m : all) {
-        auto const again = wp::decode(content_of(wp::encode(m)));
+    for (auto const& m : all_messages) {
+        auto const again = wp::decode(pairing_content(wp::encode(m)));
         CHECK((again && *again == m));
     }
 }
@@ -36,9 +36,9 @@ TEST_CASE("the bytes of a pairing message are those of docs/PROTOCOL.md") {
 }
 
 TEST_CASE("pairing messages that are cut off or longer are refused, but for a later question") {
-    for (auto const& m : all) {
+    for (auto const& m : all_messages) {
         auto const frame = wp::encode(m);
-        auto const content = content_of(frame);
+        auto const content = pairing_content(frame);
         for (std::size_t n = 0; n < content.size(); ++n) {
             CHECK_FALSE(wp::decode(content.substr(0, n)).has_value());
         }
@@ -53,8 +53,8 @@ TEST_CASE("pairing messages that are cut off or longer are refused, but for a la
 TEST_CASE("a question with too many links is refused, and never written") {
     wp::ask many{1, 1, "lb1", 1, 2, std::vector<std::string>(20, "link")};
     auto const frame = wp::encode(many);
-    CHECK(std::get<wp::ask>(wp::decode(content_of(frame)).value()).links.size() == wp::max_links);
-    std::string forged(content_of(frame));
+    CHECK(std::get<wp::ask>(wp::decode(pairing_content(frame)).value()).links.size() == wp::max_links);
+    std::string forged(pairing_content(frame));
     forged[1 + 4 + 2 + 3 + 4] = 9; // the number of links
     CHECK_FALSE(wp::decode(forged).has_value());
 }

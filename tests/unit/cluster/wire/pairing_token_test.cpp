@@ -9,17 +9,17 @@ using namespace cluster::wire;
 
 namespace {
 
-token_bytes const zero{};
-token_bytes const counted{0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
+token_bytes const zero_bytes{};
+token_bytes const counted_bytes{0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
                           0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
 
 } // namespace
 
 TEST_CASE("pairing token: seven groups of four, the same for the same bytes") {
-    CHECK(format_token(zero) == "0000-0000-0000-0000-0000-0000-0000");
+    CHECK(format_token(zero_bytes) == "0000-0000-0000-0000-0000-0000-0000");
     // Made by a program of Python's base64.b32encode and Crockford's alphabet.
-    CHECK(format_token(counted) == "008J-4CT4-ANK7-F24S-NAXW-SQFE-ZWCZ");
-    CHECK(parse_token(format_token(counted)).value() == counted);
+    CHECK(format_token(counted_bytes) == "008J-4CT4-ANK7-F24S-NAXW-SQFE-ZWCZ");
+    CHECK(parse_token(format_token(counted_bytes)).value() == counted_bytes);
 }
 
 TEST_CASE("pairing token: every bit comes back") {
@@ -31,16 +31,16 @@ TEST_CASE("pairing token: every bit comes back") {
 }
 
 TEST_CASE("pairing token: people type it as they like") {
-    auto const text = format_token(counted);
+    auto const text = format_token(counted_bytes);
     std::string typed = "  ";
     for (char c : text) {
         typed += c == '-' ? ' ' : c == '1' ? 'l' : c == '0' ? 'o' : static_cast<char>(c >= 'A' ? c - 'A' + 'a' : c);
     }
-    CHECK(parse_token(typed + "\r\n").value() == counted);
+    CHECK(parse_token(typed + "\r\n").value() == counted_bytes);
 }
 
 TEST_CASE("pairing token: every wrong character and every two that are swapped are found") {
-    auto const text = format_token(counted);
+    auto const text = format_token(counted_bytes);
     constexpr std::string_view alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     for (std::size_t i = 0; i < text.size(); ++i) {
         for (char const c : alphabet) {
@@ -57,7 +57,7 @@ TEST_CASE("pairing token: every wrong character and every two that are swapped a
 }
 
 TEST_CASE("pairing token: what is refused is not repeated") {
-    auto const text = format_token(counted);
+    auto const text = format_token(counted_bytes);
     for (auto const& typed :
          {std::string(), text.substr(1), text + "0", std::string("secret!"), std::string(1000, 'A')}) {
         auto const r = parse_token(typed);

@@ -7,14 +7,14 @@ using cluster::wire::pairing_window;
 using namespace std::chrono_literals;
 
 namespace {
-pairing_window::clock::time_point const start{1000s};
+pairing_window::clock::time_point const opened_at{1000s};
 }
 
 TEST_CASE("pairing window: 1,000 attempts get five tries, each later than the one before, and then none") {
-    pairing_window window(start, {});
-    auto now = start;
+    pairing_window window(opened_at, {});
+    auto now = opened_at;
     unsigned heard = 0;
-    auto last = start;
+    auto last = opened_at;
     for (int attempt = 0; attempt < 1000; ++attempt, now += 10ms) { // a hundred a second
         if (!window.is_open(now) || now < window.not_before()) {
             continue;
@@ -33,22 +33,22 @@ TEST_CASE("pairing window: 1,000 attempts get five tries, each later than the on
         }
     }
     CHECK(heard == 5);
-    CHECK(now - start < 16s);
+    CHECK(now - opened_at < 16s);
     for (int attempt = 0; attempt < 1000; ++attempt, now += 1h) {
         CHECK_FALSE(window.is_open(now));
     }
 }
 
 TEST_CASE("pairing window: strangers at once wait one behind the other") {
-    pairing_window window(start, {});
-    CHECK(window.wrong(start) == 1s);
-    CHECK(window.wrong(start) == 2s);
-    CHECK(window.not_before() == start + 3s);
+    pairing_window window(opened_at, {});
+    CHECK(window.wrong(opened_at) == 1s);
+    CHECK(window.wrong(opened_at) == 2s);
+    CHECK(window.not_before() == opened_at + 3s);
 }
 
 TEST_CASE("pairing window: it closes by itself") {
-    pairing_window const window(start, {.life = 10min});
-    CHECK(window.is_open(start + 10min - 1ms));
-    CHECK_FALSE(window.is_open(start + 10min));
-    CHECK(window.closes() == start + 10min);
+    pairing_window const window(opened_at, {.life = 10min});
+    CHECK(window.is_open(opened_at + 10min - 1ms));
+    CHECK_FALSE(window.is_open(opened_at + 10min));
+    CHECK(window.closes() == opened_at + 10min);
 }

@@ -14,7 +14,7 @@ using dyad::event_log;
 
 namespace {
 
-event_log::entry entry(std::string text) {
+event_log::entry audited(std::string text) {
     return {0, "2026-11-22T10:00:00.000Z", "operator", std::move(text), "uid 1000 (anna)", true};
 }
 
@@ -24,8 +24,8 @@ TEST_CASE("audit trail: what was written comes back, and is nobody else's to rea
     test::temporary_directory const d;
     audit_file trail(d.path());
     CHECK(trail.load().empty());
-    REQUIRE(trail.append(entry("web/rs1: online -> drain")));
-    REQUIRE(trail.append(entry("line\nfeed \"quoted\"")));
+    REQUIRE(trail.append(audited("web/rs1: online -> drain")));
+    REQUIRE(trail.append(audited("line\nfeed \"quoted\"")));
     auto const back = audit_file(d.path()).load();
     REQUIRE(back.size() == 2);
     CHECK(back[0].text == "web/rs1: online -> drain");
@@ -42,7 +42,7 @@ TEST_CASE("audit trail: bounded, and the newest stay") {
     test::temporary_directory const d;
     audit_file trail(d.path(), 2000);
     for (int n = 0; n < 500; ++n) {
-        REQUIRE(trail.append(entry(std::to_string(n))));
+        REQUIRE(trail.append(audited(std::to_string(n))));
     }
     auto const kept = trail.load();
     REQUIRE(kept.size() > 10);
@@ -57,9 +57,9 @@ TEST_CASE("audit trail: bounded, and the newest stay") {
 TEST_CASE("audit trail: a line that a crash cut off spoils no other") {
     test::temporary_directory const d;
     audit_file trail(d.path());
-    REQUIRE(trail.append(entry("first")));
+    REQUIRE(trail.append(audited("first")));
     std::ofstream(d.path() / "audit.log", std::ios::app) << R"({"time":"2026-11-2)";
-    REQUIRE(trail.append(entry("second")));
+    REQUIRE(trail.append(audited("second")));
     auto const back = trail.load();
     REQUIRE(back.size() == 2);
     CHECK(back[1].text == "second");
@@ -67,7 +67,7 @@ TEST_CASE("audit trail: a line that a crash cut off spoils no other") {
 
 TEST_CASE("audit trail: a place that cannot be written is an error that names it") {
     test::temporary_directory const d;
-    auto const failed = audit_file(d.path() / "absent").append(entry("x"));
+    auto const failed = audit_file(d.path() / "absent").append(audited("x"));
     REQUIRE_FALSE(failed);
     CHECK(failed.error().detail.find("audit.log") != std::string::npos);
 }
@@ -75,7 +75,7 @@ TEST_CASE("audit trail: a place that cannot be written is an error that names it
 TEST_CASE("audited events are kept, and those of before come first") {
     spdlog::set_level(spdlog::level::off);
     event_log log;
-    log.restore({entry("of an earlier process")});
+    log.restore({audited("of an earlier process")});
     std::vector<std::string> kept;
     log.on_audit([&](event_log::entry const& e) { kept.push_back(e.text + " by " + e.who); });
     log.add("link", "data is down");

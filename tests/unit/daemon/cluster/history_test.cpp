@@ -15,7 +15,7 @@ std::string with_weight(int weight) {
            std::to_string(weight) + "\n";
 }
 
-struct kept {
+struct kept_generations {
     test::temporary_directory directory;
     cluster::generation_store store = cluster::generation_store::open(directory.path() / "generations").value();
     boost::asio::io_context io{1};
@@ -37,7 +37,7 @@ struct kept {
 } // namespace
 
 TEST_CASE("history: the newest first, each with who, when and what it changed") {
-    kept k;
+    kept_generations k;
     k.apply(with_weight(1), "uid 0 (root)");
     k.apply(with_weight(2), "uid 1000 (anna)");
     k.apply("format = 1\n", "uid 0 (root)");
@@ -53,7 +53,7 @@ TEST_CASE("history: the newest first, each with who, when and what it changed") 
 }
 
 TEST_CASE("history: what was pruned is gone, what stays says the same") {
-    kept k;
+    kept_generations k;
     for (int weight = 1; weight <= 3; ++weight) {
         k.apply(with_weight(weight), "uid 0");
     }
@@ -67,7 +67,7 @@ TEST_CASE("history: what was pruned is gone, what stays says the same") {
 }
 
 TEST_CASE("history: a damaged generation is named, and the others are shown") {
-    kept k;
+    kept_generations k;
     k.apply(with_weight(1), "uid 0");
     k.apply(with_weight(2), "uid 0");
     for (auto const& entry : std::filesystem::directory_iterator(k.directory.path() / "generations")) {
