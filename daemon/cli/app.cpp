@@ -16,11 +16,12 @@ namespace {
 
 constexpr auto footer = R"(Examples:
   dyad init                                     first files, on each node
-  dyad pair-token, dyad pair 192.0.2.12         make a pair: the first on the node that becomes the secondary
   dyad validate                                 check them
   dyad plan && dyad apply                       put an edited cluster.toml in force, on both nodes
   dyad apply --confirm 60s                      the same, and back by itself unless `dyad confirm` follows
   dyad history && dyad rollback 17              what was applied, and back to one of them
+  dyad pair-token                               on the node that is to become the secondary: prints a token
+  dyad pair 192.0.2.12                          on the primary, with that node's address: makes the pair
   dyad status                                   the pair, its links, every service and server
   dyad drain Web/web1                           no new clients for one server; `dyad online Web/web1` brings it back
   dyad halt --server 192.0.2.21                 a machine out of every service it serves
@@ -131,7 +132,7 @@ private:
                 [this] { return cli::rollback(env_, a_.target); })
             ->add_option("GENERATION", a_.target, "As `dyad history` shows it: 17, or 1.17 with its term")
             ->required();
-        command("keygen", "Make the pair's secret, which is never printed",
+        command("keygen", "Make a pair's secret by hand, where `dyad pair` cannot; it is never printed",
                 [this] {
                     return keygen(env_, a_.file.empty() ? std::nullopt : std::optional<std::filesystem::path>(a_.file));
                 })
@@ -206,7 +207,7 @@ private:
     void add_parting() {
         command("unpair",
                 "Leave the pair. The active node goes on alone with all services; the other one serves nothing, its "
-                "configuration is set aside. The one that goes on stops for about a second",
+                "configuration is set aside. Clients wait for one or two seconds",
                 [this] { return unpair(env_, a_.force); })
             ->add_flag("--force", a_.force,
                        "Also when the peer cannot be told: this node goes on. The peer still believes in the pair, so it must "
