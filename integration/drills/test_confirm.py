@@ -83,7 +83,8 @@ def test_confirmed_it_stays_also_over_a_restart(pair):
 def test_the_cluster_process_killed_meanwhile(pair):
     since = apply(pair, 7, "4s")
     pair.primary.kill("cluster")
-    until(lambda: pair.primary.answers() and confirmations(pair)[0], 3, "it waits on", describe=pair.describe)
+    until(lambda: (pair.primary.answers() or {"config": {}})["config"].get("confirmation"), 3, "it waits on",
+          describe=pair.describe)
     wait_back(pair, since, 3.9, 8)
 
 
@@ -102,6 +103,17 @@ def test_the_whole_node_away_when_the_time_is_over(pair):
     until(lambda: time.monotonic() - since > 2.5, 4, "its time is over")
     pair.primary.start()
     wait_back(pair, since, 2.5, 12)
+
+
+def test_both_nodes_restarted_meanwhile(pair):
+    since = apply(pair, 7, "4s")
+    until(lambda: weights(pair) == [7, 7], 2, "in force on both", describe=pair.describe)
+    for node in pair.nodes:
+        node.kill()
+    for node in pair.nodes:
+        node.wait_gone()
+        node.start(within=None)
+    wait_back(pair, since, 3.9, 15)
 
 
 def test_the_secondary_away_goes_back_when_it_returns(pair):

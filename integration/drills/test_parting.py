@@ -120,11 +120,15 @@ def test_a_primary_that_cannot_be_told_needs_force(pair):
     pair.settle()
 
 
+def alone(node):
+    said = node.answers()
+    return said and said["peer"] is None and said["node"]["state"] == "active"
+
+
 def parted(pair, stays, leaves, since, probe, arp):
     """Alone both, one with all and one with nothing."""
     for node in (stays, leaves):
-        until(lambda: node.answers() and node.status()["peer"] is None and node.state == "active", 15, f"{node.name} alone",
-              describe=pair.describe)
+        until(lambda: alone(node), 15, f"{node.name} alone", describe=pair.describe)
         assert not os.path.exists(os.path.join(node.config_dir, "cluster.key"))
     assert leaves.status()["services"] == [] and leaves.status()["addresses"] == []
     until(lambda: fetch(pair.lab.clients[0], WEB) == "rs1", 5, "served", describe=pair.describe)
@@ -161,8 +165,24 @@ def test_unpair_from_a_dead_peer_needs_force(pair):
     until(lambda: not survivor.status()["config"]["replication"]["connected"], 5, "lost", describe=pair.describe)
     refused(survivor, "/v1/unpair", {}, "dyad unpair --force")
     survivor.dyad("unpair", "--force")
-    until(lambda: survivor.answers() and survivor.status()["peer"] is None and survivor.state == "active", 15, "alone",
-          describe=pair.describe)
+    until(lambda: alone(survivor), 15, "alone", describe=pair.describe)
     until(lambda: fetch(pair.lab.clients[0], WEB) == "rs1", 5, "served", describe=pair.describe)
     survivor.apply(text(pair.lab, 9))
     refused(survivor, "/v1/unpair", {}, "no pair")
+
+
+def test_a_node_that_cannot_leave_keeps_the_pair_whole(pair):
+    """The one that would go on waits until the other is gone, and stays one of a pair when it is not."""
+    active, passive = pair.active, pair.passive
+    probe = HttpProbe(pair.lab.clients[0], WEB)
+    until(probe.answers, 3, "served")
+    since = time.monotonic_ns()
+    os.mkdir(os.path.join(passive.config_dir, "cluster.toml.before-unpairing"))   # in the way of what it sets aside
+    done = passive.dyad("unpair", check=False)
+    assert done.returncode == 1 and "cannot be set aside" in done.stderr, done
+    until(lambda: any("the peer is still there" in t for t in audit(active)), 8, "given up", describe=pair.describe)
+    assert pair.settled() and pair.active is active and not probe.errors(since)
+    os.rmdir(os.path.join(passive.config_dir, "cluster.toml.before-unpairing"))
+    passive.dyad("unpair")
+    for node in pair.nodes:
+        until(lambda: alone(node), 15, f"{node.name} alone", describe=pair.describe)
