@@ -15,9 +15,13 @@ namespace dyad::cli {
 namespace {
 
 constexpr auto footer = R"(Examples:
-  dyad init && dyad keygen                      first files and the pair's secret; then name the links in node.toml
+  dyad init                                     first files, on each node
   dyad validate                                 check them
   dyad plan && dyad apply                       put an edited cluster.toml in force, on both nodes
+  dyad apply --confirm 60s                      the same, and back by itself unless `dyad confirm` follows
+  dyad history && dyad rollback 17              what was applied, and back to one of them
+  dyad pair-token                               on the node that is to become the secondary: prints a token
+  dyad pair 192.0.2.12                          on the primary, with that node's address: makes the pair
   dyad status                                   the pair, its links, every service and server
   dyad drain Web/web1                           no new clients for one server; `dyad online Web/web1` brings it back
   dyad halt --server 192.0.2.21                 a machine out of every service it serves
@@ -34,10 +38,13 @@ struct arguments {
     std::string directory;
     std::string file;
     std::string on_off;
+    std::string confirm;
     std::string way = "loopback";
     bool watch = false;
     bool follow = false;
     bool all = false;
+    bool force = false;
+    bool audit = false;
 
     [[nodiscard]] cli::directory dir() const {
         return directory.empty() ? cli::directory{} : cli::directory{directory};
@@ -59,6 +66,8 @@ public:
         add_real_servers();
         add_status();
         add_operation();
+        add_pairing();
+        add_parting();
     }
 
     exit_code run(std::vector<std::string> words) {
@@ -108,10 +117,22 @@ private:
         add_directory(
             command("plan", "Show what apply would change, object by object", [this] { return plan(env_, a_.dir()); }),
             "Directory with cluster.toml; the daemon's when left out");
-        add_directory(command("apply", "Make cluster.toml the running configuration of both nodes",
-                              [this] { return cli::apply(env_, a_.dir()); }),
-                      "Directory with cluster.toml; the daemon's when left out");
-        command("keygen", "Make the pair's secret, which is never printed",
+        auto* apply = command("apply", "Make cluster.toml the running configuration of both nodes",
+                              [this] { return cli::apply(env_, a_.dir(), a_.confirm); });
+        add_directory(apply, "Directory with cluster.toml; the daemon's when left out");
+        apply->add_option("--confirm", a_.confirm,
+                          "A time such as 60s, 5m: unless `dyad confirm` follows in time, the configuration before comes "
+                          "back by itself on both nodes, also after a restart. For changes that may cut you off");
+        command("confirm", "Keep the configuration that was applied with --confirm", [this] { return cli::confirm(env_); });
+        command("history", "The configurations that are kept: who applied each, when, and what it changed",
+                [this] { return cli::history(env_); });
+        command("rollback",
+                "Make a kept configuration the next one, on both nodes, with its certificates. cluster.toml becomes the "
+                "old one too; edits that were never applied are kept as cluster.toml.edited",
+                [this] { return cli::rollback(env_, a_.target); })
+            ->add_option("GENERATION", a_.target, "As `dyad history` shows it: 17, or 1.17 with its term")
+            ->required();
+        command("keygen", "Make a pair's secret by hand, where `dyad pair` cannot; it is never printed",
                 [this] {
                     return keygen(env_, a_.file.empty() ? std::nullopt : std::optional<std::filesystem::path>(a_.file));
                 })
@@ -136,9 +157,12 @@ private:
                           [this] { return a_.watch ? watch(env_, a_.target) : status(env_, a_.target); });
         c->add_option("SERVICE[/SERVER]", a_.target, "Only this service, or this server of it");
         c->add_flag("--watch", a_.watch, "Again every second, until it is interrupted");
-        command("events", "What happened, in order, and who did it", [this] {
-            return events(env_, a_.follow);
-        })->add_flag("--follow", a_.follow, "Wait for more, until it is interrupted");
+        auto* e = command("events", "What happened, in order, and who did it",
+                          [this] { return events(env_, a_.follow, a_.audit); });
+        e->add_flag("--follow", a_.follow, "Wait for more, until it is interrupted");
+        e->add_flag("--audit", a_.audit,
+                    "Only the audit trail: applies, rollbacks, drains, take-overs and the like, with what they changed and "
+                    "who did it. It is kept over restarts");
         auto* d = command(
             "doctor",
             "Look for what usually goes wrong, and say what to do about it: the kernel and its settings, the links, what "
@@ -164,6 +188,36 @@ private:
             ->add_option("on|off", a_.on_off, "on or off")
             ->required()
             ->check(CLI::IsMember({"on", "off"}));
+    }
+
+    void add_pairing() {
+        command("pair-token",
+                "Print a token for one use, good for ten minutes, with which another node makes this one its secondary. This "
+                "node must have no services and no pair. Five wrong tokens end it",
+                [this] { return cli::pair_token(env_); });
+        command("pair",
+                "Make another node the secondary of this one: they get a key of their own, heartbeats, and this node's "
+                "configuration. Asks for the token that `dyad pair-token` shows there, or reads it from standard input. Both "
+                "cluster processes are started again, so a node that serves stops for about a second",
+                [this] { return cli::pair(env_, a_.address); })
+            ->add_option("ADDRESS", a_.address, "An address of the other node, in the network that heartbeats shall use")
+            ->required();
+    }
+
+    void add_parting() {
+        command("unpair",
+                "Leave the pair. The active node goes on alone with all services; the other one serves nothing, its "
+                "configuration is set aside. Clients wait for one or two seconds",
+                [this] { return unpair(env_, a_.force); })
+            ->add_flag("--force", a_.force,
+                       "Also when the peer cannot be told: this node goes on. The peer still believes in the pair, so it must "
+                       "not come back");
+        command("promote",
+                "Make this node the primary, whose configuration counts, in a new term. The primary becomes the secondary, now "
+                "or when it is back; the floating addresses stay where they are",
+                [this] { return promote(env_, a_.force); })
+            ->add_flag("--force", a_.force,
+                       "Also when the primary is alive and cannot be told; what it applies until then does not count");
     }
 
     void add_server_command(std::string const& name, std::string const& what) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <boost/json/serialize.hpp>
+#include <cli/applied_view.hpp>
 #include <cli/client.hpp>
 #include <cli/commands.hpp>
 #include <cli/document.hpp>
 
 #include <algorithm>
 #include <config/directory_parts.hpp>
+#include <config/words.hpp>
 #include <ostream>
 
 namespace dyad::cli {
@@ -42,24 +44,12 @@ balance::result<std::string> checked_cluster(std::filesystem::path const& where,
     return balance::make_error(balance::errc::refused, "nothing was applied");
 }
 
-void print_changes(std::ostream& out, json::array const& changes) {
-    for (auto const& v : changes) {
-        auto const& c = item(v);
-        auto const change = text(c, "change");
-        auto const detail = text(c, "text");
-        out << (change == "add"      ? "+ "
-                : change == "remove" ? "- "
-                                     : "~ ")
-            << text(c, "object") << (detail.empty() ? "" : ": ") << detail << '\n';
-    }
-}
-
 struct answer {
     exit_code code = exit_code::done;
     json::object document;
 };
 
-answer send(environment& env, std::string const& target, directory const& where) {
+answer send(environment& env, std::string const& target, directory const& where, json::object body = {}) {
     client const daemon(env.run_dir);
     auto const dir = directory_of(daemon, where);
     if (!dir) {
@@ -69,7 +59,8 @@ answer send(environment& env, std::string const& target, directory const& where)
     if (!cluster_toml) {
         return {fail(env, cluster_toml.error()), {}};
     }
-    auto document = daemon.post(target, {{"cluster_toml", *cluster_toml}});
+    body["cluster_toml"] = *cluster_toml;
+    auto document = daemon.post(target, body);
     if (!document) {
         return {fail(env, document.error()), {}};
     }
@@ -94,8 +85,17 @@ exit_code plan(environment& env, directory const& where) {
     return exit_code::done;
 }
 
-exit_code apply(environment& env, directory const& where) {
-    auto const [code, document] = send(env, "/v1/apply", where);
+exit_code apply(environment& env, directory const& where, std::string const& confirm_within) {
+    json::object body;
+    if (!confirm_within.empty()) {
+        auto const within = config::parse_duration(confirm_within);
+        if (!within) {
+            env.err << "--confirm: " << within.error().detail << '\n';
+            return exit_code::wrong_usage;
+        }
+        body["confirm_ms"] = within->count();
+    }
+    auto const [code, document] = send(env, "/v1/apply", where, std::move(body));
     if (code != exit_code::done) {
         return code;
     }
@@ -103,18 +103,21 @@ exit_code apply(environment& env, directory const& where) {
         env.out << json::serialize(document) << '\n';
         return exit_code::done;
     }
-    print_changes(env.out, array(document, "changes"));
-    auto const peer = text(document, "peer");
-    env.out << "configuration " << text(document, "term") << '.' << text(document, "generation") << " is in force";
-    if (peer == "committed") {
-        env.out << " on both nodes\n";
-    } else if (peer == "none" || peer.empty()) {
-        env.out << " on this node, which has no peer\n";
-    } else if (peer == "nothing to do") {
-        env.out << " already; nothing changed\n";
-    } else {
-        env.out << " on this node; the peer gets it when it is back (" << peer << ")\n";
+    print_applied(env.out, document);
+    return exit_code::done;
+}
+
+exit_code confirm(environment& env) {
+    auto const document = client(env.run_dir).post("/v1/confirm", {});
+    if (!document) {
+        return fail(env, document.error());
     }
+    if (env.json) {
+        env.out << json::serialize(*document) << '\n';
+        return exit_code::done;
+    }
+    env.out << "configuration " << text(*document, "term") << '.' << text(*document, "generation") << " is confirmed and stays"
+            << (flag(*document, "peer_told") ? "\n" : "; the peer, if there is one, hears of it when it is back\n");
     return exit_code::done;
 }
 

@@ -23,19 +23,33 @@ exit_code print_realserver_script(environment& env, std::string const& service, 
 exit_code status(environment& env, std::string const& target);
 /// Prints the status every second until the process is ended.
 exit_code watch(environment& env, std::string const& target);
-exit_code events(environment& env, bool follow);
+/// `audit`: only what was done to the pair, and by whom.
+exit_code events(environment& env, bool follow, bool audit);
 /// `service` is empty for all; without `all` what is fine is only counted.
 exit_code doctor(environment& env, std::string const& service, bool all);
 
 // What changes it.
 exit_code plan(environment& env, directory const& where);
-exit_code apply(environment& env, directory const& where);
+/// `confirm_within` is empty, or a time like "60s" after which it goes back by itself.
+exit_code apply(environment& env, directory const& where, std::string const& confirm_within);
+exit_code confirm(environment& env);
+exit_code history(environment& env);
+/// `generation` is "17" or "1.17".
+exit_code rollback(environment& env, std::string const& generation);
 /// `action` is drain, halt or online; one of `target` (SERVICE/SERVER) and `address` is given.
 exit_code set_servers(environment& env, std::string const& action, std::string const& target,
                       std::string const& address);
 /// `action` is takeover or handover.
 exit_code move_addresses(environment& env, std::string const& action);
 exit_code maintenance(environment& env, bool on);
+/// Prints the token with which another node makes this one its secondary.
+exit_code pair_token(environment& env);
+/// Makes the node at `address` the secondary of this one; the token is read from `env.in`.
+exit_code pair(environment& env, std::string const& address);
+/// Leaves the pair; `force`: also when the peer cannot be told.
+exit_code unpair(environment& env, bool force);
+/// Makes this node the primary; `force`: also when the one it was cannot be told.
+exit_code promote(environment& env, bool force);
 exit_code run_firewall_script(environment& env);
 
 } // namespace dyad::cli

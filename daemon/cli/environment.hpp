@@ -25,6 +25,8 @@ struct environment {
     std::filesystem::path run_dir = "/run/dyad";
     std::filesystem::path config_dir = "/etc/dyad"; ///< of commands that work without a daemon
     bool json = false;                              ///< documents instead of words
+    std::istream* in = nullptr;                     ///< where secrets are read from; null: there are none
+    bool asks = false;                              ///< `in` is a terminal, with somebody who is asked
 };
 
 /// Prints the sentence on stderr. `no_daemon` when nobody answered on the socket, else `refused`.

@@ -22,12 +22,12 @@ void print(environment& env, boost::json::object const& event) {
 
 } // namespace
 
-exit_code events(environment& env, bool follow) {
+exit_code events(environment& env, bool follow, bool audit) {
     client const daemon(env.run_dir);
     std::int64_t last = 0;
     do {
         auto const document =
-            daemon.get("/v1/events?after=" + std::to_string(last) + (follow && last > 0 ? "&wait_ms=30000" : ""));
+            daemon.get("/v1/events?after=" + std::to_string(last) + (audit ? "&audit=1" : "") + (follow && last > 0 ? "&wait_ms=30000" : ""));
         if (!document) {
             return fail(env, document.error());
         }

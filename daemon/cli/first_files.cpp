@@ -25,10 +25,10 @@ std::string first_node_file(machine const& m) {
         "name = \"" +
         node_name(m.hostname) +
         "\"\n"
-        "role = \"primary\"                       # \"secondary\" on the other node\n"
+        "role = \"primary\"                       # `dyad pair` makes the other node the secondary\n"
         "\n"
         "# Heartbeat links: one table for every path to the peer, at least two are wise. Take away the # and fill in\n"
-        "# the peer's address. A node without a link runs alone.\n";
+        "# the peer's address, on both nodes with the same names. Without any, `dyad pair` makes one.\n";
     std::set<std::string> named;
     for (auto const& a : m.addresses) {
         if (named.insert(a.interface).second) {

@@ -75,17 +75,13 @@ exit_code init(environment& env, directory const& where) {
         return exit_code::done;
     }
     env.out << "\nwhat comes next:\n"
-               "  1. name the heartbeat links in "
-            << (dir / "node.toml").string()
-            << ", on both nodes\n"
-               "  2. dyad keygen, on one node, and copy "
-            << (dir / "cluster.key").string()
-            << " to the other\n"
-               "  3. describe the services in "
+               "  1. describe the services in "
             << (dir / "cluster.toml").string()
-            << ", on the primary\n"
-               "  4. dyad validate\n"
-               "  5. systemctl start dyadd, on both nodes, and dyad status\n";
+            << ", on the node that is to be the primary alone\n"
+               "  2. dyad validate\n"
+               "  3. systemctl start dyadd, on both nodes\n"
+               "  4. dyad pair-token on the other node, and dyad pair with its address on the primary\n"
+               "  5. dyad status\n";
     return exit_code::done;
 }
 

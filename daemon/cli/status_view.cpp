@@ -67,6 +67,12 @@ std::string config_line(json::object const& status, bool colours, std::int64_t n
                    ? "; the peer has the same"
                    : painted("; the peer is NOT in sync" + (error.empty() ? "" : ": " + error), colour::red, colours);
     }
+    if (auto const* waits = c.if_contains("confirmation"); waits != nullptr && waits->is_object()) {
+        auto const& w = waits->get_object();
+        out += painted("; NOT CONFIRMED: " + text(w, "back_to") + " comes back in " + age_text(number(w, "left_ms")) +
+                           ", unless `dyad confirm` stops that",
+                       colour::red, colours);
+    }
     if (flag(c, "edited")) {
         out += painted("; edited, not applied", colour::yellow, colours);
     }

@@ -26,16 +26,20 @@ config::surroundings surroundings_of(std::filesystem::path const& directory) {
 
 } // namespace
 
-core::core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self)
-    : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), layer4_(io.get_executor()),
+core::core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self,
+           std::vector<cluster::link_settings> named_links)
+    : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), named_links_(std::move(named_links)), audit_(ctx_.state_dir), layer4_(io.get_executor()),
       observer_(io.get_executor(), layer4_, [this] { update_layer4(); }), examiner_(io.get_executor()), hold_timer_(io), tick_(io),
+      confirm_timer_(io), pair_timer_(io),
       started_ms_(monotonic_ms()) {}
 
 balance::result<> core::start() {
+    keep_audit_trail();
     if (auto chosen = choose_configuration(); !chosen) {
         return chosen.error();
     }
     servers_.merge(load_words(ctx_.state_dir));
+    confirmation_ = load_confirmation(ctx_.state_dir);
     if (auto started = start_node(); !started) {
         return started.error();
     }
@@ -45,8 +49,11 @@ balance::result<> core::start() {
         }
     }
     children_ = std::make_unique<children>(io_.get_executor(), ctx_.guardian_fd, child_handlers());
-    if (paired() && self_.role == cluster::node_id::secondary && store_->current()) {
-        write_configuration_files(); // a crash may have come between the commit and the files
+    if (!owns_configuration() && store_->current()) {
+        // A crash may have come between the commit and the files.
+        auto const kept = store_->history();
+        auto const before = kept.size() > 1 ? store_->load(kept[1]) : balance::result<cluster::generation>();
+        write_configuration_files(before ? *before : cluster::generation{});
     }
     if (!self_.firewall_script.empty()) {
         run_firewall_script("start", [](balance::result<>) {});
@@ -56,6 +63,8 @@ balance::result<> core::start() {
         layer4_.guard_interface(balance::connection_sync::settings{}.interface);
     }
     enforce();
+    settle_confirmation();
+    watch_confirmation();
     tick();
     return {};
 }
@@ -68,6 +77,7 @@ balance::result<> core::choose_configuration() {
         return opened.error();
     }
     store_ = std::move(*opened);
+    history_.emplace(io_.get_executor(), *store_);
     if (!store_->notice().empty()) {
         events_.add("error", store_->notice(), {}, true);
     }
@@ -173,20 +183,13 @@ balance::result<> core::start_replication() {
         return understood ? balance::result<>() : balance::result<>(understood.error());
     });
     replicator_->on_committed([this](cluster::generation const& g) {
-        auto understood = understand(g);
-        if (!understood) {
-            events_.add("error", "the peer's generation cannot be used: " + understood.error().detail, {}, true);
-            return;
-        }
-        events_.add("config", "generation " + std::to_string(g.version.generation) + " came from the peer",
-                    g.applied_by);
-        run(std::move(*understood));
-        write_configuration_files();
+        came_from_peer(g);
     });
     replicator_->on_document([this](cluster::shared_document const& d) { peer_document(d); });
     replicator_->on_stream([this](std::string_view channel, std::string_view bytes) { peer_stream(channel, bytes); });
     replicator_->on_connected([this](bool connected) { peer_connected(connected); });
     replicator_->set_document(servers_.document());
+    replicator_->set_document(confirmation_.document());
     return replicator_->start();
 }
 
@@ -219,6 +222,7 @@ void core::tick() {
             tell_guardian();
             update_fitness();
             follow_translations();
+            go_back(); // where it is due: the timer stands still while the machine sleeps
             tick();
         }
     });
@@ -245,6 +249,17 @@ void core::leave(std::string why) {
             replicator_->stop();
         }
         boost::asio::post(io_, [this] { io_.stop(); }); // after what the node has posted: its last epoch is kept
+    });
+}
+
+void core::keep_audit_trail() {
+    events_.restore(audit_.load());
+    events_.on_audit([this](event_log::entry const& e) {
+        auto const kept = audit_.append(e);
+        auto const error = kept ? std::string() : kept.error().detail;
+        if (error != std::exchange(audit_error_, error) && !error.empty()) {
+            events_.add("error", error, {}, true);
+        }
     });
 }
 

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cluster/audit_file.hpp"
 #include "cluster/children.hpp"
+#include "cluster/confirmation.hpp"
 #include "cluster/connection_relay.hpp"
 #include "cluster/event_log.hpp"
 #include "cluster/examiner.hpp"
+#include "cluster/history.hpp"
+#include "cluster/joining.hpp"
 #include "cluster/layer4_observer.hpp"
 #include "cluster/layer4_worker.hpp"
 #include "cluster/persistence_copy.hpp"
@@ -36,7 +40,8 @@ namespace dyad {
 /// here.
 class core {
 public:
-    core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self);
+    core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self,
+         std::vector<cluster::link_settings> named_links);
 
     /// Opens the store and the channels, decides what configuration runs, starts the node. Errors carry the remedy;
     /// `invalid_configuration` lists every fault, a line each.
@@ -46,14 +51,44 @@ public:
     /// Hands over, says goodbye and ends the io_context; `why` is for the log.
     void leave(std::string why);
 
-    // What operators ask (cluster/operations.cpp turns HTTP requests into these); cluster/requests.cpp.
+    // What operators ask (cluster/operations.cpp turns HTTP requests into these); cluster/requests.cpp,
+    // cluster/generations.cpp.
     struct applied {
         cluster::config_version version;
         std::string peer; ///< "committed", or why not
         std::vector<config_change> changes;
+        std::chrono::milliseconds confirm_within{0}; ///< 0: it needs no confirmation
     };
     void apply(std::string cluster_text, std::string who, std::function<void(balance::result<applied>)> done);
     [[nodiscard]] balance::result<std::vector<config_change>> plan(std::string const& cluster_text) const;
+    /// What the kept generation `to` ("17", "1.17") says becomes a new one, on both nodes, and the operator's files.
+    void rollback(std::string const& to, std::string who, std::function<void(balance::result<applied>)> done);
+    /// As `apply`; without `confirm` in time the generation before comes back, also after a restart.
+    void apply_to_confirm(std::string cluster_text, std::string who, std::chrono::milliseconds within,
+                          std::function<void(balance::result<applied>)> done);
+    struct confirmed {
+        cluster::config_version version;
+        bool peer_told = false;
+    };
+    void confirm(std::string const& who, std::function<void(balance::result<confirmed>)> done);
+    // cluster/pair_up.cpp
+    /// This node waits for a primary that knows the token. Errors: `refused` with the reason.
+    void make_pair_token(std::string const& who, std::function<void(balance::result<cluster::pairing_token>)> done);
+    /// This node becomes the primary of `peer`, which shows the token; `pairing()` tells how far that is.
+    balance::result<> pair_with(balance::address const& peer, cluster::pairing_token const& token, std::string const& who);
+    /// Leaves the pair: the active node goes on alone, the other serves nothing. `force`: this one goes on although the
+    /// peer cannot be told. cluster/parting.cpp
+    struct parted {
+        bool stays = false; ///< this node
+        bool peer_told = false;
+    };
+    void unpair(bool force, std::string const& who, std::function<void(balance::result<parted>)> done);
+    /// Makes this node the primary, in a new term; cluster/promotion.cpp. `force`: also when the primary cannot be told.
+    void promote(bool force, std::string const& who, std::function<void(balance::result<applied>)> done);
+    [[nodiscard]] pairing_progress const& pairing() const noexcept { return pairing_; }
+
+    /// The kept generations, newest first.
+    void history(history_reader::done done) { history_->read(std::move(done)); }
     balance::result<std::vector<balance::server_key>> set_admin(std::vector<balance::server_key> keys,
                                                                 balance::admin_state state, std::string const& who);
     void take_over(std::string const& who, cluster::node::answer done);
@@ -82,13 +117,56 @@ private:
     children::handlers child_handlers();
     void tick();
 
+    // cluster/generations.cpp: which configuration runs.
+    struct change_request {
+        std::string verb; ///< of the event: "applied"
+        std::string who;
+        std::function<void()> then; ///< when it runs; may be empty
+        std::function<void(balance::result<applied>)> done;
+    };
     struct pending_apply {
         applied report;
         running_config fresh;
-        std::string who;
-        std::function<void(balance::result<applied>)> done;
+        change_request request;
     };
+    [[nodiscard]] balance::result<> may_change(std::string const& command) const;
+    [[nodiscard]] balance::result<cluster::generation> successor_like(cluster::generation const& old,
+                                                                      std::string applied_by) const;
+    [[nodiscard]] balance::result<cluster::generation> next_of(std::string cluster_text, std::string who) const;
+    void make_current(cluster::generation next, change_request request);
     void finish(pending_apply& pending, std::string peer);
+    void came_from_peer(cluster::generation const& g);
+    void write_configuration_files(cluster::generation const& before);
+    void write_operators_file(std::string const& name, std::string_view bytes);
+    void put_files_back(cluster::generation const& before);
+
+    // cluster/promotion.cpp
+    [[nodiscard]] bool owns_configuration() const;
+    void demoted(cluster::generation const& before);
+
+    // cluster/parting.cpp
+    static bool is_about_parting(std::string_view channel) noexcept;
+    void peer_parts(std::string_view word);
+    balance::result<> part(bool stays, std::string const& who);
+    void leave_when_alone(std::int64_t limit_ms, std::string const& who);
+
+    // cluster/pair_up.cpp: becoming one of a pair.
+    [[nodiscard]] lone_node as_lone_node() const;
+    [[nodiscard]] cluster::pairing_introduction introduction() const;
+    [[nodiscard]] config::pair_config pair_of(cluster::node_id role, balance::address const& local,
+                                              balance::address const& peer) const;
+    cluster::pairing_host::handlers host_handlers();
+    void pairing_ended(balance::result<cluster::pairing_guest::agreement> outcome, balance::address const& peer,
+                       std::string const& who);
+    void leave_soon(std::string why);
+
+    // cluster/confirming.cpp: what waits for a confirmation.
+    [[nodiscard]] std::optional<awaited_confirmation> unconfirmed() const;
+    balance::result<> keep_confirmation();
+    void watch_confirmation();
+    void settle_confirmation();
+    void go_back();
+    void went_back(balance::result<> const& outcome);
 
     // cluster/enforce.cpp: what runs becomes what is.
     void run(running_config fresh);
@@ -107,7 +185,6 @@ private:
     void tell_checker();
     void tell_guardian();
     void states_changed();
-    void write_configuration_files();
 
     // cluster/notices.cpp: what the other processes, the node and the peer say.
     void from_guardian(boost::json::object const& m);
@@ -124,15 +201,23 @@ private:
     /// Gathers what the status shows; `done` is called with what lives as long as the call.
     void survey(std::function<void(overview const&)> done);
     cluster::node::answer on_main(cluster::node::answer done);
+    void keep_audit_trail();
+    /// Writes down that `what` was asked for, and how it ended.
+    cluster::node::answer audited(std::string const& what, std::string const& who, cluster::node::answer done);
 
     boost::asio::io_context& io_;
     cluster_process_context ctx_;
     config::node_config self_;
+    std::vector<cluster::link_settings> named_links_; ///< of node.toml, used or not
     event_log events_;
+    audit_file audit_;
+    std::string audit_error_; ///< the last one, so that each is told once
     std::optional<cluster::generation_store> store_;
+    std::optional<history_reader> history_; ///< of the store
     std::optional<cluster::key> key_;
     running_config running_;
     server_states servers_;
+    confirmation confirmation_;
     persistence_copy tables_;
     layer4_worker layer4_;
     layer4_observer observer_;
@@ -147,6 +232,15 @@ private:
     bool serving_ = false; ///< clients' connections go through this node, or went until now
     boost::asio::steady_timer hold_timer_;
     boost::asio::steady_timer tick_;
+    boost::asio::steady_timer confirm_timer_;
+    boost::asio::steady_timer pair_timer_;
+    std::optional<cluster::pairing_host> host_;   ///< while a token waits for its primary
+    std::optional<cluster::pairing_guest> guest_; ///< while this node asks another one
+    pairing_progress pairing_;
+    bool joined_ = false; ///< a pair, from the next start on
+    bool parting_ = false; ///< alone, from the next start on
+    bool parting_stays_ = false;
+    std::function<void(balance::result<>)> parting_done_; ///< for the peer's answer; empty: none is waited for
     std::vector<balance::service_status> layer7_status_;
     std::map<std::string, std::string> not_listening_; ///< "address port n" -> why
     std::vector<cluster::floating_address> floating_;  ///< what the node was told last
@@ -165,6 +259,8 @@ private:
     std::string layer4_error_;         ///< the last one, so that each is told once
     bool listeners_ready_ = false;
     bool leaving_ = false;
+    bool going_back_ = false;   ///< from a configuration that nobody confirmed
+    std::string go_back_error_; ///< the last one, so that each is told once
 };
 
 } // namespace dyad

@@ -136,6 +136,11 @@ std::vector<config_change> differences(config::cluster_config const& before, con
         out.push_back(
             {"address_lifetime", "change", std::to_string(after.address_lifetime.count()) + " s" + after_restart});
     }
+    if (before.kept_generations != after.kept_generations) {
+        out.push_back({"history", "change",
+                       "generations: " + std::to_string(before.kept_generations) + " -> " +
+                           std::to_string(after.kept_generations)});
+    }
     auto const addresses_of = [](config::cluster_config const& c) {
         std::vector<balance::address> list;
         for (auto const& ip : c.all_floating()) {
@@ -160,6 +165,53 @@ std::vector<config_change> differences(config::cluster_config const& before, con
              walk(a.servers, b.servers, "service " + a.name + " server ", out, [](auto const&, auto const&) {});
          });
     return out;
+}
+
+std::vector<config_change> differences(running_config const& before, running_config const& after) {
+    auto out = differences(before.cluster, after.cluster);
+    auto const has = [](cluster::generation const& g, std::string const& name) {
+        return std::any_of(g.files.begin(), g.files.end(), [&](auto const& f) { return f.first == name; });
+    };
+    auto const is_extra = [](std::string const& name) { return name != cluster_file && is_operators(name); };
+    for (auto const& [name, bytes] : before.generation.files) {
+        if (is_extra(name) && !has(after.generation, name)) {
+            out.push_back({"file " + name, "remove", {}});
+        }
+    }
+    for (auto const& [name, bytes] : after.generation.files) {
+        if (!is_extra(name)) {
+            continue;
+        }
+        if (!has(before.generation, name)) {
+            out.push_back({"file " + name, "add", {}});
+        } else if (file_of(before.generation, name) != bytes) {
+            out.push_back({"file " + name, "change", "another content"});
+        }
+    }
+    return out;
+}
+
+std::string in_short(std::vector<config_change> const& changes) {
+    constexpr std::size_t most_objects = 12;
+    constexpr std::size_t most_bytes = 160; // of one object
+    std::string text;
+    for (std::size_t i = 0; i < std::min(changes.size(), most_objects); ++i) {
+        auto const& c = changes[i];
+        auto what = c.object + (c.text.empty() ? "" : " (" + c.text + ")");
+        if (what.size() > most_bytes) {
+            auto end = most_bytes;
+            while (end > 0 && (static_cast<unsigned char>(what[end]) & 0xc0) == 0x80) { // within a letter of UTF-8
+                --end;
+            }
+            what = what.substr(0, end) + "...";
+        }
+        text += (text.empty() ? "" : "; ") + std::string(c.change == "add" ? "+ " : c.change == "remove" ? "- " : "~ ") +
+                what;
+    }
+    if (changes.size() > most_objects) {
+        text += "; and " + std::to_string(changes.size() - most_objects) + " more";
+    }
+    return text.empty() ? "no object differs" : text;
 }
 
 } // namespace dyad

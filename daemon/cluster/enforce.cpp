@@ -58,6 +58,7 @@ void core::run(running_config fresh) {
 }
 
 void core::enforce() {
+    store_->keep(running_.cluster.kept_generations);
     running_.cluster.services.page_port = self_.fallback_port;
     running_.cluster.services.auto_nat_interface = self_.auto_nat_interface;
     servers_.set_services(running_.cluster.services.services, monotonic_ms());
@@ -284,22 +285,6 @@ void core::update_fitness() {
     bool const synchronised = alone || replication.in_sync;
     node_->set_local_health({.ready = has_configuration && layer4_ready_ && listeners_ready_,
                              .synchronised = has_configuration && synchronised});
-}
-
-/// On the secondary, replication writes the operator's files.
-void core::write_configuration_files() {
-    for (auto const& [name, bytes] : running_.generation.files) {
-        if (name == marks_file) {
-            continue;
-        }
-        auto const file = ctx_.config_dir / name;
-        std::error_code ec;
-        std::filesystem::create_directories(file.parent_path(), ec);
-        bool const secret = name != cluster_file;
-        if (auto written = replace_file(file, bytes, secret ? 0600 : 0644); !written) {
-            events_.add("error", written.error().detail, {}, true);
-        }
-    }
 }
 
 } // namespace dyad

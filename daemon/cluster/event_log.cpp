@@ -3,6 +3,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -29,9 +30,30 @@ std::string utc_now() {
 } // namespace
 
 void event_log::add(std::string_view kind, std::string text, std::string who, bool important) {
-    auto const by = who.empty() ? std::string() : " (" + who + ")";
-    spdlog::log(important ? spdlog::level::warn : spdlog::level::info, "{}: {}{}", kind, text, by);
-    entries_.push_back({next_++, utc_now(), std::string(kind), std::move(text), std::move(who)});
+    push({0, utc_now(), std::string(kind), std::move(text), std::move(who), false}, important);
+}
+
+void event_log::audit(std::string_view kind, std::string text, std::string who) {
+    entry e{0, utc_now(), std::string(kind), std::move(text), std::move(who), true};
+    if (keep_) {
+        keep_(e);
+    }
+    push(std::move(e), false);
+}
+
+void event_log::restore(std::vector<entry> earlier) {
+    auto const first = earlier.size() - std::min(earlier.size(), restored_at_most);
+    for (auto i = first; i < earlier.size(); ++i) {
+        earlier[i].id = next_++;
+        entries_.push_back(std::move(earlier[i]));
+    }
+}
+
+void event_log::push(entry e, bool important) {
+    auto const by = e.who.empty() ? std::string() : " (" + e.who + ")";
+    spdlog::log(important ? spdlog::level::warn : spdlog::level::info, "{}: {}{}", e.kind, e.text, by);
+    e.id = next_++;
+    entries_.push_back(std::move(e));
     if (entries_.size() > capacity) {
         entries_.pop_front();
     }
@@ -59,7 +81,7 @@ void event_log::when_after(std::uint64_t id, std::function<void()> wake) {
 }
 
 boost::json::object to_json(event_log::entry const& e) {
-    return {{"id", e.id}, {"time", e.time}, {"kind", e.kind}, {"text", e.text}, {"who", e.who}};
+    return {{"id", e.id}, {"time", e.time}, {"kind", e.kind}, {"text", e.text}, {"who", e.who}, {"audit", e.audit}};
 }
 
 } // namespace dyad

@@ -142,6 +142,15 @@ void core::state_changed(cluster::node_state now) {
 }
 
 void core::peer_document(cluster::shared_document const& d) {
+    if (d.name == confirmation::document_name) {
+        if (confirmation_.merge(d, boot_moment::now())) {
+            if (auto saved = save(ctx_.state_dir, confirmation_); !saved) {
+                events_.add("error", saved.error().detail, {}, true);
+            }
+            watch_confirmation();
+        }
+        return;
+    }
     if (d.name != "servers" || !servers_.merge(d)) {
         return;
     }
@@ -170,6 +179,10 @@ void core::peer_stream(std::string_view channel, std::string_view bytes) {
         if (translations_) {
             translations_->from_peer(bytes);
         }
+        return;
+    }
+    if (is_about_parting(channel)) {
+        peer_parts(bytes);
         return;
     }
     if (channel != "persistence") {

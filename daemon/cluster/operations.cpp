@@ -52,6 +52,21 @@ json::array changes_json(std::vector<config_change> const& changes) {
     return list;
 }
 
+bool flag_in(json::object const& body, char const* name) {
+    auto const* value = body.if_contains(name);
+    return value && value->is_bool() && value->get_bool();
+}
+
+json::object pairing_json(pairing_progress const& p) {
+    using phase = pairing_progress::phase;
+    json::array steps(p.steps.begin(), p.steps.end());
+    auto const* const state = p.now == phase::working ? "working"
+                              : p.now == phase::done  ? "done"
+                              : p.now == phase::failed ? "failed"
+                                                       : "idle";
+    return {{"state", state}, {"steps", std::move(steps)}, {"error", p.error}};
+}
+
 std::uint64_t number_in(std::map<std::string, std::string> const& query, char const* name) {
     std::uint64_t value = 0;
     if (auto const found = query.find(name); found != query.end()) {
@@ -109,6 +124,36 @@ public:
             plan(r, done);
         } else if (!get && r.path == "/v1/apply") {
             apply(r, done);
+        } else if (!get && r.path == "/v1/confirm") {
+            core_.confirm(r.who.text(), [done](balance::result<core::confirmed> outcome) {
+                done(outcome ? response{200,
+                                        {{"term", outcome->version.term},
+                                         {"generation", outcome->version.generation},
+                                         {"peer_told", outcome->peer_told}}}
+                             : refusal(outcome.error()));
+            });
+        } else if (!get && r.path == "/v1/pair-token") {
+            core_.make_pair_token(r.who.text(), [done](balance::result<cluster::pairing_token> token) {
+                done(token ? response{200,
+                                      {{"token", token->text()},
+                                       {"life_ms", cluster::pairing_host::settings{}.life.count()}}}
+                           : refusal(token.error()));
+            });
+        } else if (!get && r.path == "/v1/pair") {
+            pair(r, done);
+        } else if (!get && r.path == "/v1/promote") {
+            core_.promote(flag_in(r.body, "force"), r.who.text(), applied(done));
+        } else if (!get && r.path == "/v1/unpair") {
+            core_.unpair(flag_in(r.body, "force"), r.who.text(), [done](balance::result<core::parted> outcome) {
+                done(outcome ? response{200, {{"stays", outcome->stays}, {"peer_told", outcome->peer_told}}}
+                             : refusal(outcome.error()));
+            });
+        } else if (get && r.path == "/v1/pairing") {
+            done({200, pairing_json(core_.pairing())});
+        } else if (get && r.path == "/v1/history") {
+            history(done);
+        } else if (!get && r.path == "/v1/rollback") {
+            core_.rollback(text_of(r.body, "to"), r.who.text(), applied(done));
         } else if (!get && r.path == "/v1/servers") {
             servers(r, done);
         } else if (!get && r.path == "/v1/takeover") {
@@ -133,12 +178,15 @@ public:
 private:
     void events(api::request const& r, respond const& done) {
         auto const after = number_in(r.query, "after");
+        bool const audit = number_in(r.query, "audit") != 0;
         auto const wait = std::min<std::uint64_t>(number_in(r.query, "wait_ms"), 60000);
         auto timer = std::make_shared<boost::asio::steady_timer>(executor_, std::chrono::milliseconds(wait));
-        timer->async_wait([self = shared_from_this(), timer, after, done](boost::system::error_code) {
+        timer->async_wait([self = shared_from_this(), timer, after, audit, done](boost::system::error_code) {
             json::array list;
             for (auto const& e : self->core_.events().after(after)) {
-                list.push_back(to_json(e));
+                if (e.audit || !audit) {
+                    list.push_back(to_json(e));
+                }
             }
             done({200, {{"events", std::move(list)}, {"last", self->core_.events().last()}}});
         });
@@ -158,7 +206,19 @@ private:
     }
 
     void apply(api::request const& r, respond const& done) {
-        core_.apply(text_of(r.body, "cluster_toml"), r.who.text(), [done](balance::result<core::applied> outcome) {
+        auto text = text_of(r.body, "cluster_toml");
+        auto const* within = r.body.if_contains("confirm_ms");
+        if (!within) {
+            core_.apply(std::move(text), r.who.text(), applied(done));
+            return;
+        }
+        core_.apply_to_confirm(std::move(text), r.who.text(), std::chrono::milliseconds(number_of(r.body, "confirm_ms")),
+                               applied(done));
+    }
+
+    /// Answers with the generation that runs now, and what it changed.
+    static std::function<void(balance::result<core::applied>)> applied(respond const& done) {
+        return [done](balance::result<core::applied> outcome) {
             if (!outcome) {
                 done(refusal(outcome.error()));
                 return;
@@ -167,7 +227,30 @@ private:
                   {{"term", outcome->version.term},
                    {"generation", outcome->version.generation},
                    {"peer", outcome->peer},
+                   {"confirm_ms", outcome->confirm_within.count()},
                    {"changes", changes_json(outcome->changes)}}});
+        };
+    }
+
+    void pair(api::request const& r, respond const& done) {
+        auto const peer = balance::parse_address(text_of(r.body, "address"));
+        auto const token = peer ? cluster::pairing_token::parse(text_of(r.body, "token"))
+                                : balance::result<cluster::pairing_token>(peer.error());
+        if (!token) {
+            done(api::refused(400, token.error().detail));
+            return;
+        }
+        auto const begun = core_.pair_with(*peer, *token, r.who.text());
+        done(begun ? response{200, pairing_json(core_.pairing())} : refusal(begun.error()));
+    }
+
+    void history(respond const& done) {
+        core_.history([done](std::vector<history_entry> entries) {
+            json::array list;
+            for (auto const& e : entries) {
+                list.push_back(to_json(e));
+            }
+            done({200, {{"generations", std::move(list)}}});
         });
     }
 

@@ -39,13 +39,28 @@ int run_cluster_process(cluster_process_context ctx) {
         return refuse(text.error().detail + "; 'dyad init' writes a first one", exit_configuration);
     }
     std::error_code ignored;
-    config::surroundings const around{std::filesystem::exists(ctx.config_dir / "cluster.key", ignored), std::nullopt};
+    bool const have_key = std::filesystem::exists(ctx.config_dir / "cluster.key", ignored);
+    auto const pair_text = read_file(ctx.config_dir / "pair.toml");
+    config::outcome<config::pair_config> pair;
+    if (pair_text) {
+        pair = config::parse_pair(*pair_text, "pair.toml");
+        if (!pair.value) {
+            return refuse(pair.diagnostics);
+        }
+    }
+    config::surroundings const around{have_key, std::nullopt, pair.value && !pair.value->links.empty()};
     auto self = config::parse_node(*text, "node.toml", around);
     if (!self.value) {
         return refuse(self.diagnostics);
     }
+    auto named_links = self.value->links;
+    if (!have_key) {
+        self.value->links.clear(); // what waits for a key runs alone
+    } else if (pair.value) {
+        self.value = config::joined(std::move(*self.value), *pair.value);
+    }
     boost::asio::io_context io(1);
-    core c(io, ctx, std::move(*self.value));
+    core c(io, ctx, std::move(*self.value), std::move(named_links));
     if (auto started = c.start(); !started) {
         return refuse(started.error().detail, exit_code_of(started.error()));
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What operators ask of a running node.
+// What operators ask of a running node, but for its configuration (cluster/generations.cpp).
 #include "cluster/core.hpp"
 #include "cluster/monotonic.hpp"
 #include "cluster/pair_findings.hpp"
@@ -11,77 +11,13 @@
 
 namespace dyad {
 
-balance::result<std::vector<config_change>> core::plan(std::string const& cluster_text) const {
-    auto next = read_directory(cluster_text, {});
-    if (!next) {
-        return next.error();
-    }
-    auto understood = understand(std::move(*next));
-    if (!understood) {
-        return understood.error();
-    }
-    return differences(running_.cluster, understood->cluster);
-}
-
-void core::apply(std::string cluster_text, std::string who, std::function<void(balance::result<applied>)> done) {
-    if (paired() && self_.role != cluster::node_id::primary) {
-        auto const peer = node_->status().peer_name;
-        done(balance::make_error(balance::errc::refused,
-                                 "this node is the secondary and gets its configuration from the primary" +
-                                     (peer.empty() ? "" : " (" + peer + ")") + ": run 'dyad apply' there"));
-        return;
-    }
-    auto next = read_directory(std::move(cluster_text), who);
-    if (!next) {
-        done(next.error());
-        return;
-    }
-    if (next->files == running_.generation.files) {
-        done(applied{running_.generation.version, "nothing to do", {}});
-        return;
-    }
-    auto understood = understand(*next);
-    if (!understood) {
-        done(understood.error());
-        return;
-    }
-    auto pending = std::make_shared<pending_apply>();
-    pending->report = {next->version, {}, differences(running_.cluster, understood->cluster)};
-    pending->fresh = std::move(*understood);
-    pending->who = std::move(who);
-    pending->done = std::move(done);
-    if (!replicator_) {
-        auto const committed = store_->commit(*next);
-        committed ? finish(*pending, "none") : pending->done(committed.error());
-        return;
-    }
-    replicator_->apply(std::move(*next), [this, pending](balance::result<cluster::replicator::outcome> outcome) {
-        if (!outcome) {
-            pending->done(outcome.error());
-            return;
-        }
-        finish(*pending, outcome->peer_committed ? "committed" : "absent: " + outcome->peer_text);
-    });
-}
-
-/// The generation is committed here: from now on it runs.
-void core::finish(pending_apply& pending, std::string peer) {
-    auto& report = pending.report;
-    report.peer = std::move(peer);
-    events_.add("config",
-                "generation " + std::to_string(report.version.generation) + " applied, " +
-                    std::to_string(report.changes.size()) + " changes; peer: " + report.peer,
-                pending.who);
-    if (!leaving_) {
-        run(std::move(pending.fresh));
-        update_fitness();
-    }
-    pending.done(std::move(report));
-}
-
 balance::result<std::vector<balance::server_key>> core::set_admin(std::vector<balance::server_key> keys,
                                                                   balance::admin_state state, std::string const& who) {
     auto const before = servers_;
+    auto const was = [&before](balance::server_key const& key) {
+        auto const* known = before.find(key);
+        return std::string(balance::to_string(known ? known->state.admin : balance::admin_state::online));
+    };
     servers_.set_admin(keys, state, writer());
     auto const words = servers_.document();
     if (auto saved = save(ctx_.state_dir, words); !saved) {
@@ -92,27 +28,33 @@ balance::result<std::vector<balance::server_key>> core::set_admin(std::vector<ba
         replicator_->set_document(words);
     }
     for (auto const& key : keys) {
-        events_.add("operator", key.service + "/" + key.server + " set to " + std::string(balance::to_string(state)),
-                    who);
+        events_.audit("operator",
+                      key.service + "/" + key.server + ": " + was(key) + " -> " + std::string(balance::to_string(state)),
+                      who);
     }
     tell_checker(); // halted servers are not checked
     states_changed();
     return keys;
 }
 
+cluster::node::answer core::audited(std::string const& what, std::string const& who, cluster::node::answer done) {
+    events_.audit("operator", what + " asked for", who);
+    return [this, what, who, done = std::move(done)](balance::result<> outcome) {
+        events_.audit("operator", what + (outcome ? " done" : " refused: " + outcome.error().detail), who);
+        done(std::move(outcome));
+    };
+}
+
 void core::take_over(std::string const& who, cluster::node::answer done) {
-    events_.add("operator", "take-over asked for", who);
-    node_->take_over(on_main(std::move(done)));
+    node_->take_over(on_main(audited("take-over", who, std::move(done))));
 }
 
 void core::hand_over(std::string const& who, cluster::node::answer done) {
-    events_.add("operator", "hand-over asked for", who);
-    node_->hand_over(on_main(std::move(done)));
+    node_->hand_over(on_main(audited("hand-over", who, std::move(done))));
 }
 
 void core::set_maintenance(bool on, std::string const& who, cluster::node::answer done) {
-    events_.add("operator", on ? "maintenance asked for" : "end of maintenance asked for", who);
-    node_->set_maintenance(on, on_main(std::move(done)));
+    node_->set_maintenance(on, on_main(audited(on ? "maintenance" : "end of maintenance", who, std::move(done))));
 }
 
 void core::run_firewall_script(std::string const& who, std::function<void(balance::result<>)> done) {
@@ -133,6 +75,7 @@ void core::survey(std::function<void(overview const&)> done) {
         auto const layer4_status = layer4 ? std::move(*layer4) : std::vector<balance::service_status>{};
         auto const replication = replicator_ ? replicator_->status() : cluster::replicator_status{};
         done(overview{.self = self_,
+                      .role = !paired() ? self_.role : owns_configuration() ? cluster::node_id::primary : cluster::node_id::secondary,
                       .node = node,
                       .running = running_,
                       .servers = servers_,
@@ -146,6 +89,8 @@ void core::survey(std::function<void(overview const&)> done) {
                       .translations = translations_ ? translations_->counted() : translation_relay::numbers{},
                       .ready = layer4_ready_ && listeners_ready_,
                       .config_dir = ctx_.config_dir.string(),
+                      .unconfirmed = unconfirmed(),
+                      .confirm_left = confirmation_.left(boot_moment::now()),
                       .edited = edited(),
                       .started_ms = started_ms_,
                       .now_ms = monotonic_ms()});
@@ -186,7 +131,7 @@ std::string core::edited() const {
     if (!text || *text == file_of(running_.generation, cluster_file)) {
         return {};
     }
-    if (paired() && self_.role == cluster::node_id::secondary) {
+    if (!owns_configuration()) {
         return "cluster.toml was edited on the secondary, where replication writes it: make the change on the primary";
     }
     return "cluster.toml was edited and not applied: 'dyad plan' shows what would change, 'dyad apply' makes it so";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/running_config.hpp"
 
+#include <balance/text.hpp>
 #include <balance/validate.hpp>
 
 #include <algorithm>
@@ -65,6 +66,63 @@ std::string_view file_of(cluster::generation const& g, std::string_view name) {
     return {};
 }
 
+std::string hex(cluster::sha256 const& hash) {
+    std::string text;
+    for (auto const byte : hash) {
+        text += "0123456789abcdef"[byte >> 4];
+        text += "0123456789abcdef"[byte & 15];
+    }
+    return text;
+}
+
+bool is_operators(std::string_view file) noexcept { return file != marks_file && file != owner_file; }
+
+cluster::node_id owner_of(cluster::generation const& g) {
+    return file_of(g, owner_file) == "secondary\n" ? cluster::node_id::secondary : cluster::node_id::primary;
+}
+
+void set_owner(cluster::generation& g, cluster::node_id owner) {
+    std::erase_if(g.files, [](auto const& f) { return f.first == owner_file; });
+    if (owner == cluster::node_id::secondary) {
+        g.files.emplace_back(owner_file, "secondary\n");
+        std::sort(g.files.begin(), g.files.end());
+    }
+}
+
+bool same_content(cluster::generation const& a, cluster::generation const& b) {
+    auto const content = [](cluster::generation const& g) {
+        auto files = g.files;
+        std::erase_if(files, [](auto const& f) { return f.first == marks_file; });
+        return files;
+    };
+    return content(a) == content(b);
+}
+
+std::string version_text(cluster::config_version v) {
+    return std::to_string(v.term) + "." + std::to_string(v.generation);
+}
+
+balance::result<cluster::config_version> find_version(std::string_view named,
+                                                      std::vector<cluster::config_version> const& kept) {
+    std::vector<cluster::config_version> found;
+    for (auto const v : kept) {
+        if (version_text(v) == named || std::to_string(v.generation) == named) {
+            found.push_back(v);
+        }
+    }
+    auto const quoted = balance::in_quotes(named);
+    if (found.empty()) {
+        return balance::make_error(balance::errc::not_found,
+                                   "no generation " + quoted + " is kept; 'dyad history' lists those that are");
+    }
+    if (found.size() > 1) {
+        return balance::make_error(balance::errc::refused, "several terms have a generation " + quoted + ": name one as " +
+                                                               version_text(found.front()) + " or " +
+                                                               version_text(found.back()));
+    }
+    return found.front();
+}
+
 balance::result<running_config> understand(cluster::generation g) {
     auto parsed = parse(file_of(g, cluster_file), {});
     if (!parsed) {
@@ -94,6 +152,7 @@ balance::result<cluster::generation> next_generation(cluster::generation const& 
     next.version = {std::max(before.version.term, 1u), before.version.generation + 1};
     next.files.emplace_back(cluster_file, std::move(cluster_text));
     next.files.emplace_back(marks_file, print_marks(services.marks));
+    set_owner(next, owner_of(before));
     next.applied_by = std::move(applied_by);
     next.applied_at = applied_at;
     return next;

@@ -16,19 +16,10 @@ namespace json = boost::json;
 
 namespace {
 
-std::string hex(cluster::sha256 const& hash) {
-    std::string text;
-    for (auto const byte : hash) {
-        text += "0123456789abcdef"[byte >> 4];
-        text += "0123456789abcdef"[byte & 15];
-    }
-    return text;
-}
-
 json::object node_json(overview const& o) {
     auto const& n = o.node;
     return {{"name", o.self.name},
-            {"role", cluster::to_string(o.self.role)},
+            {"role", cluster::to_string(o.role)},
             {"state", cluster::to_string(n.state)},
             {"in_state_ms", n.in_state.count()},
             {"epoch", std::to_string(n.epoch.counter) + "/" + std::string(cluster::to_string(n.epoch.owner))},
@@ -84,6 +75,15 @@ json::array addresses_json(overview const& o) {
     return addresses;
 }
 
+json::value confirmation_json(overview const& o) {
+    if (!o.unconfirmed) {
+        return nullptr;
+    }
+    return json::object{{"left_ms", o.confirm_left.count()},
+                        {"period_ms", o.unconfirmed->period.count()},
+                        {"back_to", version_text(o.unconfirmed->back_to)}};
+}
+
 json::object config_json(overview const& o) {
     auto const& g = o.running.generation;
     json::object replication{{"connected", o.replication && o.replication->connected},
@@ -93,6 +93,7 @@ json::object config_json(overview const& o) {
             {"hash", hex(o.running.hash)},
             {"applied_by", g.applied_by},
             {"applied_at", g.applied_at},
+            {"confirmation", confirmation_json(o)},
             {"edited", !o.edited.empty()},
             {"in_sync", o.replication && o.replication->in_sync},
             {"replication", std::move(replication)}};
@@ -101,11 +102,15 @@ json::object config_json(overview const& o) {
 json::array hints_json(overview const& o) {
     json::array hints;
     if (o.node.links.empty()) {
-        hints.emplace_back("this node runs alone: make a key with 'dyad keygen', copy it to both nodes as cluster.key, "
-                           "name the heartbeat links in node.toml and restart dyadd");
+        hints.emplace_back("this node runs alone: run 'dyad pair-token' on another node and 'dyad pair' with its address "
+                           "here to make a pair");
     }
     if (!o.edited.empty()) {
         hints.emplace_back(o.edited);
+    }
+    if (o.unconfirmed) {
+        hints.emplace_back("the running configuration is not confirmed: without 'dyad confirm' on the primary, " +
+                           version_text(o.unconfirmed->back_to) + " comes back by itself");
     }
     if (o.node.maintenance) {
         hints.emplace_back("this node is in maintenance and will not take over: 'dyad maintenance off' ends it");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cluster/confirmation.hpp"
 #include "cluster/connection_relay.hpp"
 #include "cluster/running_config.hpp"
 #include "cluster/server_states.hpp"
@@ -14,6 +15,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,7 @@ struct process_info {
 /// All that `dyad status` shows, gathered. References live as long as the call.
 struct overview {
     config::node_config const& self;
+    cluster::node_id role = cluster::node_id::primary; ///< which of the two it is now
     cluster::node_status const& node;
     running_config const& running;
     server_states const& servers;
@@ -44,6 +47,8 @@ struct overview {
     translation_relay::numbers translations{}; ///< of snat services
     bool ready = false;
     std::string config_dir;
+    std::optional<awaited_confirmation> unconfirmed{}; ///< the running configuration goes back by itself
+    std::chrono::milliseconds confirm_left{0};
     std::string edited; ///< empty, or what is to be said of files that differ from what runs
     std::int64_t started_ms = 0;
     std::int64_t now_ms = 0; ///< monotonic

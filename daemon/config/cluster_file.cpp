@@ -109,6 +109,10 @@ outcome<cluster_config> parse_cluster(std::string_view text, std::string const& 
     section const root(*document.value, {1, 1}, {}, tables::cluster, faults);
     cluster_config out;
     read_heartbeat(root, out);
+    if (auto const history = root.table("history", tables::history)) {
+        out.kept_generations = static_cast<std::size_t>(
+            history->integer("generations", 2, 1000).value_or(static_cast<std::int64_t>(out.kept_generations)));
+    }
     read_floating(root, out);
     auto checks = read_named_checks(root);
     service_context const context{read_layer(root, "layer4", tables::layer4),

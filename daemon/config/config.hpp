@@ -53,6 +53,14 @@ struct node_config {
     bool operator==(node_config const&) const = default;
 };
 
+/// pair.toml: what `dyad pair` decided, which counts more than node.toml.
+struct pair_config {
+    cluster::node_id role = cluster::node_id::primary;
+    std::vector<cluster::link_settings> links; ///< used where node.toml names none
+
+    bool operator==(pair_config const&) const = default;
+};
+
 /// An address that is no service: source of snat, default gateway of real servers.
 struct floating_ip {
     balance::address address;
@@ -66,6 +74,7 @@ struct cluster_config {
     cluster::timing timing;
     std::chrono::seconds address_lifetime{2};
     std::vector<balance::address> ping_nodes;
+    std::size_t kept_generations = 50; ///< of configurations; older ones are removed
     std::vector<floating_ip> floating;
     /// Services in the file's order, defaults filled in; marks are left to the applier.
     balance::configuration services;
@@ -88,6 +97,7 @@ struct surroundings {
     bool have_cluster_key = false;
     /// Absent: not known, certificates are not checked.
     std::optional<std::vector<known_certificate>> certificates;
+    bool have_pair_links = false; ///< pair.toml names the links
 };
 
 /// Largest file that is read, in bytes.
@@ -95,6 +105,11 @@ inline constexpr std::size_t max_file_size = 4u << 20;
 
 /// Pure: text in, value or every fault out. `file` is only the name shown.
 outcome<node_config> parse_node(std::string_view text, std::string const& file, surroundings const& around);
+outcome<pair_config> parse_pair(std::string_view text, std::string const& file);
+/// The text of pair.toml that says this.
+std::string pair_text(pair_config const& pair);
+/// What the two files say together.
+node_config joined(node_config node, pair_config const& pair);
 outcome<cluster_config> parse_cluster(std::string_view text, std::string const& file, surroundings const& around);
 
 struct directory_config {

@@ -130,7 +130,19 @@ outcome<directory_config> load_directory(fs::path const& directory) {
             complete = false;
         }
     };
+    auto const pair_file = (directory / "pair.toml").string();
+    std::optional<pair_config> pair;
+    if (fs::exists(fs::symlink_status(pair_file, ec))) {
+        std::string pair_text;
+        pair.emplace();
+        load(pair_file, pair_text, *pair,
+             [](std::string_view text, std::string const& file, surroundings const&) { return parse_pair(text, file); });
+        around.have_pair_links = !pair->links.empty();
+    }
     load(node_file, c.node_text, c.node, &parse_node);
+    if (pair && complete) {
+        c.node = joined(std::move(c.node), *pair);
+    }
     load(cluster_file, c.cluster_text, c.cluster, &parse_cluster);
     if (complete) {
         check_across(c, cluster_file, out.diagnostics);

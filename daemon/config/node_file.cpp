@@ -141,7 +141,7 @@ void read_links(section const& root, node_config& out) {
 }
 
 void check_links(section const& root, node_config const& out, surroundings const& around) {
-    if (around.have_cluster_key && !root.has("link")) {
+    if (around.have_cluster_key && !around.have_pair_links && !root.has("link")) {
         root.faults().add(
             {"link"}, root.at(),
             "there is a cluster.key but no heartbeat link, so the peer could not be heard; add [link.NAME] with "
@@ -150,8 +150,8 @@ void check_links(section const& root, node_config const& out, surroundings const
     if (!around.have_cluster_key && !out.links.empty()) {
         root.wrong(
             "link",
-            "there are heartbeat links but no cluster.key, so the node runs alone; make the key with `dyad keygen` "
-            "on one node and copy it to the other",
+            "there are heartbeat links but no cluster.key, so the node runs alone; `dyad pair-token` on the other node and "
+            "`dyad pair` here make the key, or make it with `dyad keygen` on one node and copy it to the other",
             true);
     }
 }
@@ -183,6 +183,46 @@ outcome<node_config> parse_node(std::string_view text, std::string const& file, 
         return {std::nullopt, faults.sorted()};
     }
     return {std::move(out), faults.sorted()};
+}
+
+outcome<pair_config> parse_pair(std::string_view text, std::string const& file) {
+    auto document = parse_document(text, file);
+    if (!document.value) {
+        return {std::nullopt, std::move(document.diagnostics)};
+    }
+    fault_list faults(file);
+    if (!read_format(*document.value, faults)) {
+        return {std::nullopt, faults.sorted()};
+    }
+    section const root(*document.value, {1, 1}, {}, tables::pair, faults);
+    node_config out;
+    read_role(root, out);
+    read_links(root, out);
+    if (faults.any_fault()) {
+        return {std::nullopt, faults.sorted()};
+    }
+    return {pair_config{out.role, std::move(out.links)}, faults.sorted()};
+}
+
+std::string pair_text(pair_config const& pair) {
+    std::string text = "# Written by `dyad pair`; counts more than node.toml. `dyad unpair` removes it.\nformat = 1\nrole = \"" +
+                       std::string(pair.role == cluster::node_id::primary ? "primary" : "secondary") + "\"\n";
+    for (auto const& l : pair.links) {
+        text += "\n[link." + in_quotes(l.name) + "]\ninterface = " + in_quotes(l.interface) + "\nlocal = \"" +
+                l.local.to_string() + "\"\npeer = \"" + l.peer.to_string() + "\"\n";
+    }
+    return text;
+}
+
+node_config joined(node_config node, pair_config const& pair) {
+    node.role = pair.role;
+    if (node.links.empty()) {
+        node.links = pair.links;
+        for (auto& l : node.links) {
+            l.port = node.heartbeat_port;
+        }
+    }
+    return node;
 }
 
 } // namespace dyad::config

@@ -18,16 +18,19 @@ namespace keys {
 using list = std::string_view const[];
 
 inline constexpr list node = {"format", "name", "role", "link", "network", "ports", "firewall", "real_time"};
+inline constexpr list pair = {"format", "role", "link"};
 inline constexpr list link = {"interface", "local", "peer"};
 inline constexpr list network = {"interface"};
 inline constexpr list firewall = {"script", "auto_nat"};
 inline constexpr list ports = {"heartbeat", "replication", "fallback_page", "web"};
 
-inline constexpr list cluster = {"format", "heartbeat", "layer4", "layer7", "floating_ip", "check", "service"};
+inline constexpr list cluster = {"format",  "heartbeat",   "layer4", "layer7",
+                                 "history", "floating_ip", "check",  "service"};
 inline constexpr list heartbeat = {"keepalive",     "warntime",      "deadtime",         "initdead",
                                    "auto_failback", "failback_hold", "address_lifetime", "ping_nodes"};
 inline constexpr list layer4 = {"check_interval", "check_timeout", "rise", "fall"};
 inline constexpr list layer7 = {"check_interval", "check_timeout", "rise", "fall", "slow_start", "timeouts"};
+inline constexpr list history = {"generations"};
 inline constexpr list floating_ip = {"network"};
 inline constexpr list check = {"type",   "port",    "request",  "host",    "method", "verify",
                                "expect", "command", "interval", "timeout", "rise",   "fall"};
@@ -50,6 +53,7 @@ inline constexpr list server = {"address", "port", "weight", "min_connections", 
 
 namespace tables {
 inline constexpr table_schema node{"node.toml", "node.toml", keys::node};
+inline constexpr table_schema pair{"pair.toml", "pair.toml", keys::pair};
 inline constexpr table_schema link{"node.toml", "[link.NAME]", keys::link};
 inline constexpr table_schema network{"node.toml", "[network.NAME]", keys::network};
 inline constexpr table_schema ports{"node.toml", "[ports]", keys::ports};
@@ -58,6 +62,7 @@ inline constexpr table_schema cluster{"cluster.toml", "cluster.toml", keys::clus
 inline constexpr table_schema heartbeat{"cluster.toml", "[heartbeat]", keys::heartbeat};
 inline constexpr table_schema layer4{"cluster.toml", "[layer4]", keys::layer4};
 inline constexpr table_schema layer7{"cluster.toml", "[layer7]", keys::layer7};
+inline constexpr table_schema history{"cluster.toml", "[history]", keys::history};
 inline constexpr table_schema floating_ip{"cluster.toml", "[floating_ip.\"ADDRESS\"]", keys::floating_ip};
 inline constexpr table_schema check{"cluster.toml", "[check.NAME]", keys::check};
 inline constexpr table_schema expect{"cluster.toml", "expect", keys::expect};
@@ -74,9 +79,10 @@ inline constexpr table_schema server{"cluster.toml", "[service.NAME.server.NAME]
 
 /// Every table that the two files may have.
 inline constexpr std::array all_tables{
-    tables::node,        tables::link,  tables::network, tables::ports,   tables::firewall,    tables::cluster,
-    tables::heartbeat,   tables::layer4, tables::layer7, tables::floating_ip, tables::check,   tables::expect,
-    tables::service,     tables::persistence, tables::http, tables::route, tables::timeouts, tables::tunnel, tables::tls, tables::tls_clients, tables::server};
+    tables::node,        tables::pair,  tables::link,  tables::network, tables::ports,   tables::firewall,    tables::cluster,
+    tables::heartbeat,   tables::layer4, tables::layer7, tables::history, tables::floating_ip, tables::check, tables::expect,
+    tables::service,     tables::persistence, tables::http, tables::route, tables::timeouts, tables::tunnel, tables::tls,
+    tables::tls_clients, tables::server};
 
 /// Newest `format` that is understood.
 inline constexpr int newest_format = 1;

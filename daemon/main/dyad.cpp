@@ -12,5 +12,7 @@ int main(int argc, char** argv) {
     auto const* no_colour = std::getenv("NO_COLOR"); // https://no-color.org: set and not empty
     dyad::cli::environment env{std::cout, std::cerr};
     env.colour = ::isatty(STDOUT_FILENO) == 1 && (no_colour == nullptr || *no_colour == '\0');
+    env.in = &std::cin;
+    env.asks = ::isatty(STDIN_FILENO) == 1;
     return dyad::cli::run({argv + 1, argv + argc}, env);
 }

@@ -13,11 +13,6 @@ namespace cluster::net {
 namespace {
 
 constexpr unsigned char aes_256_gcm_sha384[] = {0x13, 0x02}; // RFC 8446 §B.4
-/// Make the channel's key another one than those of the heartbeats, which come from the same secret.
-constexpr std::string_view key_salt = "dyad replication 1";
-constexpr std::string_view key_info = "tls 1.3 psk";
-/// Identities of this version of the derivation; a later one is another key and another prefix.
-constexpr std::string_view identity_prefix = "dyad-replication/1 ";
 
 wire::byte_view bytes_of(std::string_view text) {
     return {reinterpret_cast<std::uint8_t const*>(text.data()), text.size()};
@@ -32,7 +27,8 @@ SSL_SESSION* session(SSL* ssl) {
     auto const* cipher = SSL_CIPHER_find(ssl, aes_256_gcm_sha384);
     if (made && cipher && SSL_SESSION_set1_master_key(made, own.psk.data(), own.psk.size()) == 1 &&
         SSL_SESSION_set_cipher(made, cipher) == 1 && SSL_SESSION_set_protocol_version(made, TLS1_3_VERSION) == 1 &&
-        SSL_SESSION_set1_id_context(made, bytes_of(key_salt).data(), key_salt.size()) == 1)
+        SSL_SESSION_set1_id_context(made, bytes_of(own.purpose->salt).data(),
+                                    static_cast<unsigned>(own.purpose->salt.size())) == 1)
         return made;
     SSL_SESSION_free(made);
     return nullptr;
@@ -52,7 +48,7 @@ extern "C" int dyad_use_psk(SSL* ssl, EVP_MD const* digest, unsigned char const*
 extern "C" int dyad_find_psk(SSL* ssl, unsigned char const* id, std::size_t id_size, SSL_SESSION** out) {
     *out = nullptr;
     std::string_view const identity(reinterpret_cast<char const*>(id), id_size);
-    if (!identity.starts_with(identity_prefix) || identity == of(ssl).identity)
+    if (!identity.starts_with(of(ssl).purpose->identity_prefix) || identity == of(ssl).identity)
         return 1; // unknown: the handshake fails for want of anything else to authenticate with
     *out = session(ssl);
     return *out ? 1 : 0;
@@ -61,7 +57,7 @@ extern "C" int dyad_find_psk(SSL* ssl, unsigned char const* id, std::size_t id_s
 /// There are no certificates; a peer that shows one is not the peer.
 extern "C" int dyad_refuse_certificate(X509_STORE_CTX*, void*) { return 0; }
 
-bool configure(SSL_CTX* c) {
+bool configure(SSL_CTX* c, std::string_view context) {
     SSL_CTX_set_psk_use_session_callback(c, &dyad_use_psk);
     SSL_CTX_set_psk_find_session_callback(c, &dyad_find_psk);
     SSL_CTX_set_verify(c, SSL_VERIFY_PEER, nullptr);
@@ -72,22 +68,38 @@ bool configure(SSL_CTX* c) {
     return SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION) == 1 && SSL_CTX_set_max_proto_version(c, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_ciphersuites(c, "TLS_AES_256_GCM_SHA384") == 1 && SSL_CTX_set1_groups_list(c, "X25519") == 1 &&
            SSL_CTX_set_num_tickets(c, 0) == 1 &&
-           SSL_CTX_set_session_id_context(c, bytes_of(key_salt).data(), key_salt.size()) == 1;
+           SSL_CTX_set_session_id_context(c, bytes_of(context).data(), static_cast<unsigned>(context.size())) == 1;
 }
 
 } // namespace
+
+// The salts make the keys of the channels different ones from those of the heartbeats, which come from the same secret.
+tls_purpose const replication_purpose{"dyad replication 1",
+                                      "tls 1.3 psk",
+                                      "dyad-replication/1 ",
+                                      "the peer has another cluster.key; copy the file from one node to the other",
+                                      "the peer refuses our cluster.key; copy the file from one node to the other",
+                                      "the peer did not prove that it has the cluster.key"};
+tls_purpose const pairing_purpose{"dyad pairing 1",
+                                  "tls 1.3 psk",
+                                  "dyad-pairing/1 ",
+                                  "the token is wrong",
+                                  "the token is wrong; type it as `dyad pair-token` showed it on the other node",
+                                  "the other node did not prove that it knows the token"};
 
 tls_context::impl::~impl() { OPENSSL_cleanse(psk.data(), psk.size()); }
 
 tls_context::tls_context(std::unique_ptr<impl> i) noexcept : impl_(std::move(i)) {}
 tls_context::~tls_context() = default;
 
-result<std::unique_ptr<tls_context>> tls_context::make(key const& pair, std::string identity) {
+result<std::unique_ptr<tls_context>> tls_context::make(key const& secret, std::string identity,
+                                                       tls_purpose const& purpose) {
     auto made = std::make_unique<impl>();
-    made->identity = std::string(identity_prefix) + identity;
-    made->psk = make_openssl_suite(pair)->derive(bytes_of(key_salt), bytes_of(key_info));
+    made->purpose = &purpose;
+    made->identity = std::string(purpose.identity_prefix) + identity;
+    made->psk = make_openssl_suite(secret)->derive(bytes_of(purpose.salt), bytes_of(purpose.info));
     made->context.reset(SSL_CTX_new(TLS_method()));
-    bool const ok = made->context && configure(made->context.get());
+    bool const ok = made->context && configure(made->context.get(), purpose.salt);
     ERR_clear_error();
     if (!ok)
         return balance::make_error(balance::errc::io_error, "OpenSSL refuses TLS 1.3 with TLS_AES_256_GCM_SHA384 and X25519; "

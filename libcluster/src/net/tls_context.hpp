@@ -19,6 +19,7 @@ struct tls_context::impl {
     std::unique_ptr<SSL_CTX, free_context> context;
     wire::cipher_key psk{};
     std::string identity;
+    tls_purpose const* purpose = nullptr;
 
     ~impl();
 };

@@ -22,7 +22,7 @@ struct tls_engine::impl {
     BIO* out = nullptr;
 };
 
-tls_engine::tls_engine(tls_context& context, role r) : impl_(std::make_unique<impl>()), role_(r) {
+tls_engine::tls_engine(tls_context& context, role r) : impl_(std::make_unique<impl>()), purpose_(context.impl_->purpose), role_(r) {
     impl_->ssl.reset(SSL_new(context.impl_->context.get()));
     impl_->in = BIO_new(BIO_s_mem());
     impl_->out = BIO_new(BIO_s_mem());
@@ -51,12 +51,10 @@ error tls_engine::failure(int code) const {
     if (established_)
         return balance::make_error(errc::protocol_error, "TLS failed: " + text);
     if (role_ == role::server && reason == SSL_R_BINDER_DOES_NOT_VERIFY)
-        return balance::make_error(errc::not_permitted,
-                                   "the peer has another cluster.key; copy the file from one node to the other");
+        return balance::make_error(errc::not_permitted, std::string(purpose_->differs_here));
     if (role_ == role::client &&
         (reason == SSL_R_SSLV3_ALERT_ILLEGAL_PARAMETER || reason == SSL_R_TLSV1_ALERT_DECRYPT_ERROR))
-        return balance::make_error(errc::not_permitted,
-                                   "the peer refuses our cluster.key; copy the file from one node to the other");
+        return balance::make_error(errc::not_permitted, std::string(purpose_->differs_there));
     return balance::make_error(errc::protocol_error, "the TLS handshake failed: " + text +
                                                          "; is it dyad that listens and connects there, in a version like ours?");
 }
@@ -67,7 +65,7 @@ result<> tls_engine::shake_hands() {
     if (n == 1) {
         // The PSK counts as resumption; without it nobody was authenticated.
         if (SSL_session_reused(impl_->ssl.get()) != 1)
-            return balance::make_error(balance::errc::not_permitted, "the peer did not prove that it has the cluster.key");
+            return balance::make_error(balance::errc::not_permitted, std::string(purpose_->unproven));
         established_ = true;
         return {};
     }

@@ -10,13 +10,26 @@
 
 namespace cluster::net {
 
+/// What a channel is for: each use makes another key of a secret, and names it in its own words.
+struct tls_purpose {
+    std::string_view salt; ///< of HKDF, also the context of its sessions
+    std::string_view info;
+    std::string_view identity_prefix; ///< of this version of the derivation; a later one is another key and another prefix
+    std::string_view differs_here;    ///< said where the other's key is found to be another one
+    std::string_view differs_there;   ///< said by the other
+    std::string_view unproven;
+};
+extern tls_purpose const replication_purpose;
+extern tls_purpose const pairing_purpose;
+
 /// What all connections of one node share: the pre-shared key of the channel and this node's identity. TLS 1.3 alone,
 /// external PSK with ephemeral Diffie-Hellman (RFC 8446 §2.2, psk_dhe_ke): no certificates, no dates, no resumption.
 class tls_context {
 public:
-    /// The PSK is HKDF-SHA256 of the pair's key. `identity` goes in clear over the wire and is refused when it comes back:
+    /// The PSK is HKDF-SHA256 of the secret: the pair's key, or a token. `identity` goes in clear over the wire and is refused when it comes back:
     /// a node does not talk to its own reflection. Errors: `io_error` when OpenSSL lacks what is needed.
-    static result<std::unique_ptr<tls_context>> make(key const& pair, std::string identity);
+    static result<std::unique_ptr<tls_context>> make(key const& secret, std::string identity,
+                                                     tls_purpose const& purpose = replication_purpose);
     ~tls_context();
     tls_context(tls_context const&) = delete;
     tls_context& operator=(tls_context const&) = delete;
@@ -65,6 +78,7 @@ private:
 
     struct impl;
     std::unique_ptr<impl> impl_;
+    tls_purpose const* purpose_;
     role role_;
     bool established_ = false;
     std::uint32_t writes_ = 0;

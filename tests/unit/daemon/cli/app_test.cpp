@@ -10,6 +10,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <sstream>
 
 using namespace dyad::cli;
 using test::dyad_in;
@@ -294,4 +295,97 @@ TEST_CASE("dyad init: a directory that cannot be made") {
     auto const got = dyad_in("/nonexistent", {"init", (parent.path() / "file/dyad").string()});
     CHECK(got.code == 1);
     CHECK(got.err.find("cannot be made") != std::string::npos);
+}
+
+TEST_CASE("dyad: history is a table, the newest marked") {
+    scripted_daemon const daemon({{"GET /v1/history", {200, R"json({"generations":[
+        {"term":1,"generation":8,"hash":"00112233445566778899","applied_by":"uid 1000 (anna)","applied_at":1790000000,"changes":"+ service a"},
+        {"term":1,"generation":7,"hash":"ff","applied_by":"uid 0 (root)","applied_at":0,"changes":"\u001b[2Jx"}]})json"}}});
+    auto const got = dyad_in(daemon.run_dir(), {"history"});
+    CHECK(got.code == 0);
+    CHECK(got.out.find("1.8 *       2026-09-21 14:13:20Z  uid 1000 (anna)  001122334455  + service a\n") != std::string::npos);
+    CHECK(got.out.find("1.7         1970-01-01 00:00:00Z") != std::string::npos);
+    CHECK(got.out.find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("dyad: events --audit asks for the audit trail alone") {
+    scripted_daemon const daemon({{"GET /v1/events?after=0&audit=1", {200, R"({"events":[],"last":3})"}}});
+    CHECK(dyad_in(daemon.run_dir(), {"events", "--audit"}).code == 0);
+}
+
+TEST_CASE("dyad: rollback names the generation, and says what came of it") {
+    scripted_daemon const daemon(
+        {{"POST /v1/rollback",
+          {200, R"({"term":1,"generation":9,"peer":"committed","changes":[{"object":"service a","change":"remove","text":""}]})"}}});
+    auto const got = dyad_in(daemon.run_dir(), {"rollback", "1.7"});
+    CHECK(got.code == 0);
+    CHECK(got.out == "- service a\nconfiguration 1.9 is in force on both nodes\n");
+    CHECK(daemon.asked() == std::vector<std::string>{R"(POST /v1/rollback {"to":"1.7"})"});
+    CHECK(dyad_in(daemon.run_dir(), {"rollback"}).code == 2);
+}
+
+TEST_CASE("dyad: apply --confirm says until when, and confirm that it stays") {
+    test::temporary_directory const config;
+    std::ofstream(config.path() / "cluster.toml") << good_cluster;
+    scripted_daemon const daemon(
+        {{"POST /v1/apply", {200, R"({"term":1,"generation":9,"peer":"committed","confirm_ms":90000,"changes":[]})"}},
+         {"POST /v1/confirm", {200, R"({"term":1,"generation":9,"peer_told":true})"}}});
+    auto const applied = dyad_in(daemon.run_dir(), {"apply", config.path().string(), "--confirm", "90s"});
+    CHECK(applied.code == 0);
+    CHECK(applied.out == "configuration 1.9 is in force on both nodes\n"
+                         "run `dyad confirm` within 1 min 30 s, or the configuration before comes back by itself\n");
+    CHECK(dyad_in(daemon.run_dir(), {"confirm"}).out == "configuration 1.9 is confirmed and stays\n");
+    REQUIRE(daemon.asked().size() == 2);
+    CHECK(daemon.asked()[0].find("\"confirm_ms\":90000") != std::string::npos);
+
+    auto const wrong = dyad_in(daemon.run_dir(), {"apply", config.path().string(), "--confirm", "soon"});
+    CHECK(wrong.code == 2);
+    CHECK(wrong.err.find("--confirm: ") == 0);
+    CHECK(daemon.asked().size() == 2);
+}
+
+TEST_CASE("dyad: pair-token prints the token alone on stdout") {
+    scripted_daemon const daemon({{"POST /v1/pair-token", {200, R"({"token":"0000-0000","life_ms":600000})"}}});
+    auto const got = dyad_in(daemon.run_dir(), {"pair-token"});
+    CHECK(got.code == 0);
+    CHECK(got.out == "0000-0000\n");
+    CHECK(got.err.find("for 10 min: run `dyad pair ADDRESS` on the primary") != std::string::npos);
+}
+
+TEST_CASE("dyad: pair shows the steps, and the reason when it fails") {
+    std::string const failed = R"({"state":"failed","steps":["connected to 192.0.2.2"],"error":"the token is wrong"})";
+    scripted_daemon const daemon({{"GET /v1/status", {200, "{}"}},
+                                  {"POST /v1/pair", {200, R"({"state":"working","steps":[]})"}},
+                                  {"GET /v1/pairing", {200, failed}}});
+    std::istringstream in("k3qx-0000\nsomething else\n");
+    std::ostringstream out;
+    std::ostringstream err;
+    environment env{out, err};
+    env.run_dir = daemon.run_dir();
+    env.in = &in;
+    CHECK(run({"pair", "192.0.2.2"}, env) == 1);
+    CHECK(out.str() == "connected to 192.0.2.2\n");
+    CHECK(err.str() == "not paired: the token is wrong\n");
+    CHECK(daemon.asked()[1] == R"(POST /v1/pair {"address":"192.0.2.2","token":"k3qx-0000"})");
+}
+
+TEST_CASE("dyad: pair ends when the nodes hear each other and agree") {
+    std::string const status = R"({"peer":{"alive":true},"config":{"in_sync":true}})";
+    scripted_daemon const daemon(
+        {{"GET /v1/status", {200, status}}, {"POST /v1/pair", {200, R"({"state":"done","steps":["made"]})"}}});
+    auto const got = dyad_in(daemon.run_dir(), {"pair", "192.0.2.2"});
+    CHECK(got.code == 0);
+    CHECK(got.out.find("made\nthe nodes hear each other's heartbeats\nboth have the same configuration") == 0);
+    CHECK(dyad_in(daemon.run_dir(), {"pair"}).code == 2);
+    CHECK(dyad_in(daemon.run_dir(), {"pair", "lb2"}).code == 2);
+}
+
+TEST_CASE("dyad: unpair and promote say what became of both nodes") {
+    scripted_daemon const daemon({{"POST /v1/unpair", {200, R"({"stays":true,"peer_told":true})"}},
+                                  {"POST /v1/promote", {200, R"({"term":2,"generation":9,"peer":"absent: gone"})"}}});
+    CHECK(dyad_in(daemon.run_dir(), {"unpair"}).out == "the pair is left: this node goes on alone with all services\n");
+    CHECK(dyad_in(daemon.run_dir(), {"promote", "--force"}).out ==
+          "this node is the primary, in term 2; the peer becomes the secondary when it is back\n");
+    CHECK(daemon.asked() ==
+          std::vector<std::string>{R"(POST /v1/unpair {"force":false})", R"(POST /v1/promote {"force":true})"});
 }

@@ -63,6 +63,8 @@ TEST_CASE("status: what matters is said aloud") {
     CHECK(shown().find("edited, not applied") != std::string::npos);
     d.at("config").as_object()["in_sync"] = false;
     CHECK(shown().find("the peer is NOT in sync") != std::string::npos);
+    d.at("config").as_object()["confirmation"] = {{"left_ms", 43'000}, {"back_to", "1.7"}};
+    CHECK(shown().find("NOT CONFIRMED: 1.7 comes back in 43 s") != std::string::npos);
     d.at("peer").as_object()["alive"] = false;
     CHECK(shown().find("peer lb2 is silent for 40 ms") != std::string::npos);
     d.at("peer").as_object()["known"] = false;

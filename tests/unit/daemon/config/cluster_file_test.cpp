@@ -264,3 +264,8 @@ TEST_CASE("cluster.toml: every floating address is named once, services first") 
     CHECK(c.all_floating() ==
           std::vector<floating_ip>{{make_address("192.0.2.9"), "n"}, {make_address("192.0.2.7"), ""}});
 }
+
+TEST_CASE("cluster.toml: how many generations are kept") {
+    CHECK(parse_cluster("format = 1\n", "cluster.toml", {}).value->kept_generations == 50);
+    CHECK(parse_cluster("format = 1\n[history]\ngenerations = 2\n", "cluster.toml", {}).value->kept_generations == 2);
+}

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <balance/text.hpp>
+
 #include <catch2/catch.hpp>
 
 #include <config/config.hpp>
@@ -62,4 +64,46 @@ TEST_CASE("node.toml: what is left out has its default") {
 TEST_CASE("node.toml: a diagnostic without a place shows the file only") {
     CHECK(to_string(diagnostic{"a", 0, 0, "m", false}) == "a: m");
     CHECK(to_string(diagnostic{"a", 3, 4, "m", true}) == "a:3:4: warning: m");
+}
+
+TEST_CASE("pair.toml: what is written is what is read") {
+    pair_config const written{
+        cluster::node_id::secondary,
+        {{"pair", "eth0", balance::parse_address("10.0.0.1").value(), balance::parse_address("10.0.0.2").value()},
+         {"data x", "eth1", balance::parse_address("fd00::1").value(), balance::parse_address("fd00::2").value()}}};
+    auto const read = parse_pair(pair_text(written), "pair.toml");
+    CAPTURE(pair_text(written));
+    REQUIRE(read.value);
+    CHECK(*read.value == written);
+    pair_config const bare{cluster::node_id::primary, {}};
+    CHECK(parse_pair(pair_text(bare), "pair.toml").value == bare);
+}
+
+TEST_CASE("pair.toml: what is wrong is named with its place") {
+    for (auto const* text : {"", "format = 1\n", "format = 1\nrole = \"boss\"\n", "format = 1\nrole = \"primary\"\nname = \"x\"\n",
+                             "format = 1\nrole = \"primary\"\n[link.a]\ninterface = \"eth0\"\n"}) {
+        CAPTURE(text);
+        auto const read = parse_pair(text, "pair.toml");
+        CHECK_FALSE(read.value);
+        REQUIRE_FALSE(read.diagnostics.empty());
+        CHECK(to_string(read.diagnostics.front()).find("pair.toml:") == 0);
+    }
+}
+
+TEST_CASE("pair.toml: its role counts, and its link where node.toml names none") {
+    node_config node;
+    node.name = "lb2";
+    node.heartbeat_port = 7000;
+    pair_config const pair{cluster::node_id::secondary,
+                           {{"pair", "eth0", balance::parse_address("10.0.0.1").value(), balance::parse_address("10.0.0.2").value()}}};
+    auto const both = joined(node, pair);
+    CHECK(both.role == cluster::node_id::secondary);
+    REQUIRE(both.links.size() == 1);
+    CHECK(both.links[0].name == "pair");
+    CHECK(both.links[0].port == 7000);
+
+    node.links = {{"data", "eth1", balance::parse_address("10.0.1.1").value(), balance::parse_address("10.0.1.2").value()}};
+    CHECK(joined(node, pair).links == node.links);
+    CHECK(parse_node("format = 1\nname = \"a\"\nrole = \"primary\"\n", "node.toml", {true, std::nullopt, true}).value);
+    CHECK_FALSE(parse_node("format = 1\nname = \"a\"\nrole = \"primary\"\n", "node.toml", {true, std::nullopt, false}).value);
 }
