@@ -33,7 +33,8 @@ config::surroundings surroundings_of(std::filesystem::path const& directory) {
 
 core::core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self)
     : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), layer4_(io.get_executor()),
-      observer_(io.get_executor(), layer4_, [this] { update_layer4(); }), examiner_(io.get_executor()), hold_timer_(io), tick_(io),
+      observer_(io.get_executor(), layer4_, [this] { update_layer4(); }), examiner_(io.get_executor()),
+      questions_(io.get_executor(), [this](boost::json::object const& m) { return children_->to_checker(m); }), hold_timer_(io), tick_(io),
       started_ms_(monotonic_ms()) {}
 
 balance::result<> core::start() {
@@ -198,7 +199,11 @@ balance::result<> core::start_replication() {
 children::handlers core::child_handlers() {
     return {.guardian = [this](boost::json::object const& m) { from_guardian(m); },
             .guardian_gone = [this] { leave("the guardian is gone"); },
-            .checker_attached = [this] { tell_checker(); },
+            .checker_attached =
+                [this] {
+                    questions_.lost();
+                    tell_checker();
+                },
             .proxy_attached =
                 [this] {
                     tell_proxy();

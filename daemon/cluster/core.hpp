@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cluster/checker_questions.hpp"
 #include "cluster/children.hpp"
 #include "cluster/connection_relay.hpp"
 #include "cluster/event_log.hpp"
@@ -56,6 +57,9 @@ public:
     [[nodiscard]] balance::result<std::vector<config_change>> plan(std::string const& cluster_text) const;
     balance::result<std::vector<balance::server_key>> set_admin(std::vector<balance::server_key> keys,
                                                                 balance::admin_state state, std::string const& who);
+    /// Makes the server's health check once and tells all that happened. Errors: `not_found`, and those of
+    /// `checker_questions`.
+    void test_server(balance::server_key const& key, std::string const& who, checker_questions::answer done);
     void take_over(std::string const& who, cluster::node::answer done);
     void hand_over(std::string const& who, cluster::node::answer done);
     void set_maintenance(bool on, std::string const& who, cluster::node::answer done);
@@ -138,6 +142,7 @@ private:
     layer4_observer observer_;
     examiner examiner_; ///< of what operators ask the doctor
     std::unique_ptr<children> children_;
+    checker_questions questions_;
     std::unique_ptr<cluster::node> node_;
     std::unique_ptr<cluster::replicator> replicator_;
     std::unique_ptr<connection_relay> relay_; ///< of layer-4 connections, in a pair

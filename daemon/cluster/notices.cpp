@@ -77,6 +77,10 @@ void core::from_checker(json::object const& m) {
         }
         return;
     }
+    if (type == "tested") {
+        questions_.answered(m);
+        return;
+    }
     auto const event = ipc::unpack<balance::health_event>(m);
     if (type != "health" || !event) {
         events_.add("error", "a message of the checker was not understood", {}, true);

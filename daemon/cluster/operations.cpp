@@ -117,6 +117,8 @@ public:
             core_.hand_over(r.who.text(), moved(done));
         } else if (!get && r.path == "/v1/maintenance") {
             maintenance(r, done);
+        } else if (!get && r.path == "/v1/test") {
+            core_.test_server({text_of(r.body, "service"), text_of(r.body, "server")}, r.who.text(), answered(done));
         } else if (!get && r.path == "/v1/doctor") {
             core_.examine(text_of(r.body, "service"), [done](balance::result<std::vector<balance::finding>> found) {
                 done(found ? response{200, {{"findings", to_json(*found)}}} : refusal(found.error()));
@@ -200,6 +202,13 @@ private:
             return;
         }
         core_.set_maintenance(on->get_bool(), r.who.text(), moved(done));
+    }
+
+    /// Answers with the checker's own document.
+    checker_questions::answer answered(respond const& done) {
+        return [done](balance::result<json::object> said) {
+            done(said ? response{200, std::move(*said)} : refusal(said.error()));
+        };
     }
 
     /// Answers with where the node stands now and how long it took.

@@ -11,6 +11,13 @@
 
 namespace dyad {
 
+namespace {
+
+/// The checker makes no test longer than 50 s.
+constexpr std::chrono::seconds test_patience{55};
+
+} // namespace
+
 balance::result<std::vector<config_change>> core::plan(std::string const& cluster_text) const {
     auto next = read_directory(cluster_text, {});
     if (!next) {
@@ -98,6 +105,17 @@ balance::result<std::vector<balance::server_key>> core::set_admin(std::vector<ba
     tell_checker(); // halted servers are not checked
     states_changed();
     return keys;
+}
+
+void core::test_server(balance::server_key const& key, std::string const& who, checker_questions::answer done) {
+    if (servers_.find(key) == nullptr) {
+        done(balance::make_error(balance::errc::not_found, "there is no server " +
+                                                               balance::in_quotes(key.service + "/" + key.server) +
+                                                               " in the running configuration; 'dyad status' lists them"));
+        return;
+    }
+    events_.add("operator", "check of " + key.service + "/" + key.server + " asked for", who);
+    questions_.ask({{"type", "test"}, {"service", key.service}, {"server", key.server}}, test_patience, std::move(done));
 }
 
 void core::take_over(std::string const& who, cluster::node::answer done) {

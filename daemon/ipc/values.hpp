@@ -33,6 +33,10 @@ boost::json::object pack(balance::server_state const& s);
 boost::json::object pack(balance::health_event const& e);
 /// The same and {"since_last_ms","since_change_ms"}
 boost::json::object pack(balance::health_snapshot const& s);
+/// {"name","took_us","sent","sent_bytes","received","received_bytes","note"}
+boost::json::object pack(balance::check_step const& s);
+/// {"target":{…},"success","reason","latency_ms","steps":[…]}
+boost::json::object pack(balance::check_trial const& t);
 /// {"service","client","server","sequence","remaining_ms"}
 boost::json::object pack(balance::persistence_entry const& e);
 /// {"connections","in_packets","out_packets","in_bytes","out_bytes"}

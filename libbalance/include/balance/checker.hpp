@@ -19,8 +19,32 @@ struct check_result {
     bool success = false;
     std::string reason;          ///< "200 OK, body as expected", "connection refused": one line, at most 200 characters
     milliseconds latency{0};
+    /// The first bytes of what came back, as ASCII: what is not printable is written \r, \n or \x00. At most 60 bytes.
+    std::string received{};
 
     bool operator==(check_result const&) const = default;
+};
+
+/// One phase of a check.
+struct check_step {
+    std::string name; ///< what was waited for: "connection", "TLS handshake", "answer"
+    std::chrono::microseconds took{0};
+    std::string sent{}; ///< the first 1024 bytes, written as in `check_result::received`; without secrets
+    std::size_t sent_bytes = 0; ///< of all that was sent
+    std::string received{};
+    std::size_t received_bytes = 0;
+    std::string note{}; ///< what else was found out: the certificate, an answer in words
+
+    bool operator==(check_step const&) const = default;
+};
+
+/// A check that an operator asked for, with all that happened.
+struct check_trial {
+    endpoint target; ///< port 0: none (ping)
+    check_result result;
+    std::vector<check_step> steps; ///< at most 32; none for `on` and `off`
+
+    bool operator==(check_trial const&) const = default;
 };
 
 /// A real server's health changed, or was found out for the first time.
@@ -69,6 +93,10 @@ public:
     void on_event(std::function<void(health_event const&)> callback);
 
     [[nodiscard]] std::vector<health_snapshot> snapshot() const;
+
+    /// Makes the service's check of this server once, at once, beside whatever else is checked: no health changes, and
+    /// neither need to be known to `apply`. `done` is called once, never from within, and not at all after `stop`.
+    void test(virtual_service const& service, real_server const& server, std::function<void(check_trial)> done);
 
     /// Cancels everything; kills running external checks.
     void stop();

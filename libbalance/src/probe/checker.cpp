@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/job.hpp"
 #include "probe/reason.hpp"
+#include "probe/trial.hpp"
 
 #include <balance/checker.hpp>
 
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <utility>
 
@@ -36,6 +38,8 @@ struct checker::impl {
     std::map<std::string, std::shared_ptr<job>> jobs;
     std::map<server_key, member> members;
     std::function<void(health_event const&)> callback;
+    std::map<std::uint64_t, std::shared_ptr<probe::trial>> trials; ///< under way
+    std::uint64_t last_trial = 0;
     std::shared_ptr<impl*> self = std::make_shared<impl*>(this); ///< what is posted holds it weakly
 
     void add(virtual_service const& service, real_server const& server, server_state const* known,
@@ -193,7 +197,20 @@ std::vector<health_snapshot> checker::snapshot() const {
     return all;
 }
 
+void checker::test(virtual_service const& service, real_server const& server, std::function<void(check_trial)> done) {
+    auto const number = ++impl_->last_trial;
+    auto const task = std::make_shared<probe::trial>(impl_->env, probe::make_order(service, server));
+    impl_->trials.emplace(number, task);
+    task->start([weak = std::weak_ptr(impl_->self), number, done = std::move(done)](check_trial all) {
+        if (auto const alive = weak.lock())
+            (*alive)->trials.erase(number);
+        done(std::move(all));
+    });
+}
+
 void checker::stop() {
+    for (auto const& [number, task] : std::exchange(impl_->trials, {}))
+        task->abandon();
     for (auto const& [key, task] : impl_->jobs)
         task->abandon();
     impl_->jobs.clear();

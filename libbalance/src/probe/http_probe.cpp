@@ -77,6 +77,7 @@ http_probe::http_probe(asio::any_io_executor const& executor, std::shared_ptr<or
 
 void http_probe::start(done report) {
     report_ = std::move(report);
+    log().step("connection");
     auto conversation = [self = shared_from_this()]() -> asio::awaitable<void> {
         auto result = co_await self->converse();
         boost::system::error_code ignored;
@@ -111,7 +112,7 @@ asio::awaitable<check_result> http_probe::converse() {
 }
 
 asio::awaitable<std::optional<check_result>> http_probe::handshake() {
-    stage_ = "TLS handshake";
+    log().step("TLS handshake");
     std::string const host = server_name(*order_);
     if (!is_address(host))
         SSL_ctrl(tls_->native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
@@ -131,15 +132,18 @@ asio::awaitable<std::optional<check_result>> http_probe::handshake() {
 
 template <class Stream>
 asio::awaitable<check_result> http_probe::exchange(Stream& stream) {
-    stage_ = "answer";
+    log().step("answer");
+    log().sent(request_);
     auto const [unsent, sent] = co_await asio::async_write(stream, asio::buffer(request_), token);
     if (unsent)
         co_return failure("sending the request: " + words_for(unsent));
     for (;;) {
         auto const [ec, size] = co_await stream.async_read_some(asio::buffer(buffer_), token);
-        if (size != 0)
-            stage_ = "complete answer";
-        answer_.feed(std::string_view(buffer_.data(), size));
+        std::string_view const bytes(buffer_.data(), size);
+        if (!bytes.empty() && std::exchange(silent_, false))
+            log().step("complete answer");
+        log().received(bytes);
+        answer_.feed(bytes);
         if (ec == asio::error::eof || ec == asio::ssl::error::stream_truncated)
             answer_.finish(); // servers that close without close_notify are common, and lengths are checked anyway
         if (auto result = verdict_->judge(answer_))

@@ -27,7 +27,6 @@ public:
 
     void start(done report) override;
     void abort() override;
-    [[nodiscard]] std::string waiting_for() const override { return stage_; }
 
 private:
     using socket = boost::asio::ip::tcp::socket;
@@ -44,7 +43,7 @@ private:
     std::optional<tls_stream> tls_;
     core::http_response answer_;
     std::string request_;
-    std::string stage_ = "connection";
+    bool silent_ = true; ///< nothing has come yet
     std::array<char, 8192> buffer_{};
     done report_;
 };

@@ -88,12 +88,13 @@ void job::run() {
 }
 
 void job::out_of_time() {
-    std::string const awaited = running_->waiting_for();
+    std::string const awaited = running_->log().waiting_for();
     running_->abort();
     finished(failure("no " + awaited + " within " + span_of_time(order_->check.timeout)));
 }
 
 void job::finished(check_result result) {
+    result.received = running_->log().beginning();
     running_ = nullptr;
     auto const now = clock::now();
     result.latency = std::chrono::round<milliseconds>(now - started_);

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipc/values.hpp"
+
+namespace dyad::ipc {
+
+namespace json = boost::json;
+
+json::object pack(balance::check_step const& s) {
+    return {{"name", s.name},
+            {"took_us", s.took.count()},
+            {"sent", s.sent},
+            {"sent_bytes", s.sent_bytes},
+            {"received", s.received},
+            {"received_bytes", s.received_bytes},
+            {"note", s.note}};
+}
+
+json::object pack(balance::check_trial const& t) {
+    return {{"target", pack(t.target)},
+            {"success", t.result.success},
+            {"reason", t.result.reason},
+            {"latency_ms", t.result.latency.count()},
+            {"steps", pack_all(t.steps)}};
+}
+
+} // namespace dyad::ipc
