@@ -51,6 +51,8 @@ void checker_process::on_cluster(boost::json::object const& message) {
     auto const type = ipc::fields(message).text("type");
     if (type == "configure") {
         configure(message);
+    } else if (type == "history") {
+        tell_history(message);
     } else if (type == "test") {
         test(message);
     } else {
@@ -81,6 +83,13 @@ void checker_process::configure(boost::json::object const& message) {
     if (!std::exchange(introduced_, true)) {
         tell_what_differs(*known);
     }
+}
+
+void checker_process::tell_history(boost::json::object const& message) {
+    ipc::fields from(message);
+    auto const id = from.number<std::uint64_t>("id");
+    balance::server_key const key{from.text("service"), from.text("server")};
+    links_.to_cluster({{"type", "history"}, {"id", id}, {"history", ipc::pack_all(checker_.history(key))}});
 }
 
 void checker_process::test(boost::json::object const& message) {

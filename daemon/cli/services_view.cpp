@@ -171,6 +171,30 @@ std::string server_detail(json::object const& service, json::object const& serve
 
 } // namespace
 
+std::string history_text(json::object const& history, bool colours) {
+    table t({{"CHECKS"},
+             {"TIMES", 40, true},
+             {"FIRST"},
+             {"LAST"},
+             {"LATENCY", 40, true},
+             {"LONGEST", 40, true},
+             {"REASON", 200},
+             {"RECEIVED", 80}});
+    for (auto const& v : array(history, "history")) {
+        auto const& run = item(v);
+        bool const up = flag(run, "success");
+        t.row({{up ? "good" : "failed", up ? colour::green : colour::red},
+               {text(run, "count")},
+               {age_text(number(run, "since_first_ms")) + " ago"},
+               {age_text(number(run, "since_last_ms")) + " ago"},
+               {text(run, "latency_ms") + " ms"},
+               {text(run, "longest_ms") + " ms"},
+               {text(run, "reason")},
+               {text(run, "received")}});
+    }
+    return t.empty() ? std::string() : "\n" + t.text(colours);
+}
+
 json::object detail_document(json::object const& status, std::string const& target) {
     auto const slash = target.find('/');
     for (auto const& v : array(status, "services")) {

@@ -16,6 +16,9 @@ std::string detail_text(boost::json::object const& status, std::string const& ta
 /// The same as a document. Empty object: there is no such thing.
 boost::json::object detail_document(boost::json::object const& status, std::string const& target);
 
+/// The last results of a server's check, from the document of GET /v1/history. Empty when there are none.
+std::string history_text(boost::json::object const& history, bool colours);
+
 /// Table of services and servers.
 std::string services_text(boost::json::array const& services, bool colours);
 

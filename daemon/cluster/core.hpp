@@ -57,6 +57,8 @@ public:
     [[nodiscard]] balance::result<std::vector<config_change>> plan(std::string const& cluster_text) const;
     balance::result<std::vector<balance::server_key>> set_admin(std::vector<balance::server_key> keys,
                                                                 balance::admin_state state, std::string const& who);
+    /// The last results of the server's health check, as the checker knows them. Errors as below.
+    void check_history(balance::server_key const& key, checker_questions::answer done);
     /// Makes the server's health check once and tells all that happened. Errors: `not_found`, and those of
     /// `checker_questions`.
     void test_server(balance::server_key const& key, std::string const& who, checker_questions::answer done);
@@ -124,6 +126,9 @@ private:
     void peer_stream(std::string_view channel, std::string_view bytes);
     void peer_connected(bool connected);
 
+    /// Asks the checker about one server.
+    void ask_checker(char const* what, balance::server_key const& key, std::chrono::milliseconds patience,
+                     checker_questions::answer done);
     [[nodiscard]] std::string edited() const;
     /// Gathers what the status shows; `done` is called with what lives as long as the call.
     void survey(std::function<void(overview const&)> done);

@@ -77,7 +77,7 @@ void core::from_checker(json::object const& m) {
         }
         return;
     }
-    if (type == "tested") {
+    if (type == "tested" || type == "history") {
         questions_.answered(m);
         return;
     }

@@ -60,6 +60,11 @@ std::uint64_t number_in(std::map<std::string, std::string> const& query, char co
     return value;
 }
 
+std::string word_in(std::map<std::string, std::string> const& query, char const* name) {
+    auto const found = query.find(name);
+    return found == query.end() ? std::string() : found->second;
+}
+
 /// The servers that a request names: one, all of a service, or a machine wherever it serves.
 balance::result<std::vector<balance::server_key>> named_servers(config::cluster_config const& running,
                                                                 json::object const& body) {
@@ -105,6 +110,8 @@ public:
             core_.status([done](json::object status) { done({200, std::move(status)}); });
         } else if (get && r.path == "/v1/events") {
             events(r, done);
+        } else if (get && r.path == "/v1/history") {
+            core_.check_history({word_in(r.query, "service"), word_in(r.query, "server")}, answered(done));
         } else if (!get && r.path == "/v1/plan") {
             plan(r, done);
         } else if (!get && r.path == "/v1/apply") {

@@ -5,6 +5,17 @@ namespace dyad::ipc {
 
 namespace json = boost::json;
 
+json::object pack(balance::check_run const& r) {
+    return {{"success", r.last.success},
+            {"reason", r.last.reason},
+            {"latency_ms", r.last.latency.count()},
+            {"received", r.last.received},
+            {"count", r.count},
+            {"longest_ms", r.longest.count()},
+            {"since_first_ms", r.since_first.count()},
+            {"since_last_ms", r.since_last.count()}};
+}
+
 json::object pack(balance::check_step const& s) {
     return {{"name", s.name},
             {"took_us", s.took.count()},

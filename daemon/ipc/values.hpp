@@ -33,6 +33,8 @@ boost::json::object pack(balance::server_state const& s);
 boost::json::object pack(balance::health_event const& e);
 /// The same and {"since_last_ms","since_change_ms"}
 boost::json::object pack(balance::health_snapshot const& s);
+/// {"success","reason","latency_ms","received","count","longest_ms","since_first_ms","since_last_ms"}
+boost::json::object pack(balance::check_run const& r);
 /// {"name","took_us","sent","sent_bytes","received","received_bytes","note"}
 boost::json::object pack(balance::check_step const& s);
 /// {"target":{…},"success","reason","latency_ms","steps":[…]}

@@ -132,6 +132,25 @@ TEST_CASE("a test of a server tells its steps and leaves its health alone") {
     CHECK(health_told_by(seat) == "up");
 }
 
+TEST_CASE("the last results of a server are told when they are asked for") {
+    auto server = std::make_unique<named_server>("anna");
+    worker_seat seat(dyad::run_checker_process);
+    seat.attach();
+    seat.say_as_cluster(configuration(service(server->port()), {state(balance::health::unknown)}));
+    CHECK(health_told_by(seat) == "up");
+    server.reset();
+    CHECK(health_told_by(seat) == "down");
+    seat.say_as_cluster({{"type", "history"}, {"id", 3}, {"service", "a"}, {"server", "A"}});
+    auto const told = seat.heard("history");
+    REQUIRE(told.has_value());
+    CHECK(told->at("id") == 3);
+    auto const& runs = told->at("history").as_array();
+    REQUIRE(runs.size() == 2);
+    CHECK(runs[0].at("reason") == "connection refused");
+    CHECK(runs[1].at("success") == true);
+    CHECK(runs[1].at("count").to_number<int>() >= 1);
+}
+
 TEST_CASE("what is no configuration changes nothing") {
     named_server const server("anna");
     worker_seat seat(dyad::run_checker_process);

@@ -6,6 +6,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -23,6 +24,17 @@ struct check_result {
     std::string received{};
 
     bool operator==(check_result const&) const = default;
+};
+
+/// Results in a row that are alike in success and reason.
+struct check_run {
+    check_result last;
+    std::uint64_t count = 0;
+    milliseconds longest{0};     ///< latency of them all
+    milliseconds since_first{0}; ///< age
+    milliseconds since_last{0};
+
+    bool operator==(check_run const&) const = default;
 };
 
 /// One phase of a check.
@@ -93,6 +105,10 @@ public:
     void on_event(std::function<void(health_event const&)> callback);
 
     [[nodiscard]] std::vector<health_snapshot> snapshot() const;
+
+    /// The last results of a server's check, at most 16 runs, the newest first; they begin anew with another check. Empty:
+    /// there are none, or there is no such server.
+    [[nodiscard]] std::vector<check_run> history(server_key const& key) const;
 
     /// Makes the service's check of this server once, at once, beside whatever else is checked: no health changes, and
     /// neither need to be known to `apply`. `done` is called once, never from within, and not at all after `stop`.

@@ -197,6 +197,13 @@ std::vector<health_snapshot> checker::snapshot() const {
     return all;
 }
 
+std::vector<check_run> checker::history(server_key const& key) const {
+    auto const known = impl_->members.find(key);
+    if (known == impl_->members.end() || known->second.job_key.empty())
+        return {};
+    return impl_->jobs.at(known->second.job_key)->past().runs(job::clock::now());
+}
+
 void checker::test(virtual_service const& service, real_server const& server, std::function<void(check_trial)> done) {
     auto const number = ++impl_->last_trial;
     auto const task = std::make_shared<probe::trial>(impl_->env, probe::make_order(service, server));

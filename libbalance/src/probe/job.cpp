@@ -107,6 +107,7 @@ void job::finished(check_result result) {
 void job::note(check_result result) {
     last_ = std::move(result);
     last_at_ = clock::now();
+    past_.note(last_at_, last_);
     if (!tracker_.report(last_.success))
         return;
     changed_at_ = last_at_;

@@ -3,6 +3,7 @@
 
 #include "core/tracker.hpp"
 #include "probe/environment.hpp"
+#include "probe/history.hpp"
 #include "probe/probe.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -32,6 +33,7 @@ public:
     [[nodiscard]] order const& what() const noexcept { return *order_; }
     [[nodiscard]] balance::health state() const noexcept { return tracker_.state(); }
     [[nodiscard]] check_result const& last() const noexcept { return last_; }
+    [[nodiscard]] history const& past() const noexcept { return past_; }
     [[nodiscard]] clock::time_point last_at() const noexcept { return last_at_; }
     [[nodiscard]] clock::time_point changed_at() const noexcept { return changed_at_; }
 
@@ -52,6 +54,7 @@ private:
     std::shared_ptr<probe> running_;
     std::function<void()> on_change_;
     check_result last_;
+    history past_;
     clock::time_point started_;
     clock::time_point last_at_;
     clock::time_point changed_at_;
