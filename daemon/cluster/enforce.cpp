@@ -43,6 +43,10 @@ boost::json::object certificates_of(cluster::generation const& g) {
     return out;
 }
 
+bool has_password(balance::configuration const& c) {
+    return std::any_of(c.services.begin(), c.services.end(), [](auto const& s) { return !s.check.password.empty(); });
+}
+
 template <class Send>
 void in_parts(std::vector<balance::persistence_entry> const& entries, Send send) {
     for (std::size_t at = 0; at < entries.size(); at += entries_in_a_message) {
@@ -295,7 +299,7 @@ void core::write_configuration_files() {
         auto const file = ctx_.config_dir / name;
         std::error_code ec;
         std::filesystem::create_directories(file.parent_path(), ec);
-        bool const secret = name != cluster_file;
+        bool const secret = name != cluster_file || has_password(running_.cluster.services);
         if (auto written = replace_file(file, bytes, secret ? 0600 : 0644); !written) {
             events_.add("error", written.error().detail, {}, true);
         }

@@ -30,8 +30,10 @@ inline constexpr list layer4 = {"check_interval", "check_timeout", "rise", "fall
 inline constexpr list layer7 = {"check_interval", "check_timeout", "rise", "fall", "slow_start"};
 inline constexpr list floating_ip = {"network"};
 inline constexpr list check = {"type",   "port",    "request",  "host",    "method", "verify",
-                               "expect", "command", "interval", "timeout", "rise",   "fall"};
-inline constexpr list expect = {"equals", "contains", "regex", "status"};
+                               "expect", "command", "interval", "timeout", "rise",   "fall",
+                               "tls",    "calling_ae", "called_ae", "message", "headers", "user",
+                               "password", "min_days", "warn_days"};
+inline constexpr list expect = {"equals", "contains", "regex", "status", "json"};
 inline constexpr list service = {"mode",       "address",       "network",     "ports",    "except_ports",
                                  "protocol",   "firewall_mark", "snat_source", "balance",  "persistence",
                                  "check",      "tls",           "re_encrypt",  "fallback", "transparent",

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace balance {
@@ -64,27 +65,47 @@ struct persistence {
     bool operator==(persistence const&) const = default;
 };
 
+/// HTTP statuses `first` to `last`, both included.
+struct status_range {
+    std::uint16_t first = 0;
+    std::uint16_t last = 0;
+
+    bool operator==(status_range const&) const = default;
+};
+
 /// What the answer to a health check must be. Absent members do not matter.
 struct expectation {
     std::optional<std::string> equals;   ///< whole body, trailing white space trimmed
     std::optional<std::string> contains; ///< anywhere in the body
     std::optional<std::string> regex;    ///< RE2 syntax, anywhere in the body
-    std::optional<std::uint16_t> status; ///< HTTP status; 2xx and 3xx when absent
+    std::vector<status_range> status{};  ///< any of these; 2xx and 3xx when empty
+    /// The body is JSON, and holds these values at these places: JSON pointer (RFC 6901) -> text, number, true, false or
+    /// null, as JSON.
+    std::vector<std::pair<std::string, std::string>> json{};
 
     bool operator==(expectation const&) const = default;
 };
 
 /// How a real server's health is found out. Durations are the effective ones (the defaults are filled in by the reader).
 struct health_check {
-    enum class kind : std::uint8_t { connect, ping, http, https, external, on, off };
+    enum class kind : std::uint8_t { connect, ping, http, https, tls, dicom, hl7, external, on, off };
 
     kind type = kind::connect;
     std::uint16_t port = 0;          ///< 0: the server's port; else the service's first port
     std::string request = "/";       ///< http(s): path, always with a leading slash
-    std::string host;                ///< http(s): Host header and SNI; the server's address when empty
+    std::string host;                ///< http(s): Host header; TLS: SNI. The server's address when empty
     std::string method = "GET";      ///< http(s): GET or HEAD
-    bool verify = false;             ///< https: verify the certificate against the system's store
+    std::vector<std::pair<std::string, std::string>> headers; ///< http(s): further fields of the request
+    std::string user;                ///< http(s): of basic authentication; empty: none
+    std::string password;            ///< secret: never shown, never logged
+    bool tls = false;                ///< dicom, hl7: over TLS
+    std::uint16_t min_days = 0;      ///< TLS: for so long the certificate must be valid yet; 0: however long
+    std::uint16_t warn_days = 0;     ///< TLS: the result warns of a certificate that ends earlier; 0: never
+    bool verify = false;             ///< TLS: verify the certificate against the system's store
     expectation expect;              ///< http(s)
+    std::string calling_ae = "DYAD";    ///< dicom: our application entity title
+    std::string called_ae = "ANY-SCP";  ///< dicom: the server's
+    std::string message;             ///< hl7: what is sent; its lines are segments
     std::string command;             ///< external: absolute path of the program
     milliseconds interval{4000};     ///< from one start to the next
     milliseconds timeout{5000};      ///< for the whole check

@@ -19,6 +19,7 @@ public:
     using clock = std::chrono::steady_clock;
 
     void keep_steps() noexcept { keeps_steps_ = true; }
+    [[nodiscard]] bool keeps_steps() const noexcept { return keeps_steps_; }
 
     /// Begins a step, named by what is waited for: "connection", "answer". The one before ends.
     void step(std::string_view name);

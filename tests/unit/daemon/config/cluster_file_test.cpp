@@ -173,7 +173,7 @@ slow_start = "3s"
     want.request = "/health"; // the slash was left out
     want.host = "pacs.example";
     want.verify = true;
-    want.expect = {"a", "b", "c+", 204};
+    want.expect = {"a", "b", "c+", {{204, 204}}};
     CHECK(s.check == want);
     CHECK(s.tls == balance::tls_termination{{{443, 443}, {8443, 8444}}, "server-cert"});
     CHECK(s.re_encrypt);
@@ -234,4 +234,34 @@ TEST_CASE("cluster.toml: every floating address is named once, services first") 
                           "[service.B.server.a]\naddress = \"192.0.2.1\"\n");
     CHECK(c.all_floating() ==
           std::vector<floating_ip>{{make_address("192.0.2.9"), "n"}, {make_address("192.0.2.7"), ""}});
+}
+
+TEST_CASE("cluster.toml: every key of the checks for DICOM, HL7, TLS and of http's further ones arrives") {
+    auto const check = [](std::string const& text) {
+        return service("mode = \"tcp\"\nports = [104]\ncheck = { " + text + " }").check;
+    };
+    auto const dicom =
+        check(R"(type = "dicom", calling_ae = "LB1", called_ae = "ARCHIVE", tls = true, verify = true, host = "pacs.example", min_days = 2, warn_days = 30)");
+    CHECK(dicom.type == balance::health_check::kind::dicom);
+    CHECK(dicom.calling_ae == "LB1");
+    CHECK(dicom.called_ae == "ARCHIVE");
+    CHECK(dicom.tls);
+    CHECK(dicom.verify);
+    CHECK(dicom.host == "pacs.example");
+    CHECK(dicom.min_days == 2);
+    CHECK(dicom.warn_days == 30);
+    CHECK(check(R"(type = "dicom")").called_ae == "ANY-SCP");
+    CHECK(check(R"(type = "hl7", message = "MSH|^~\\&|DYAD||||||ZZZ|1|P\nZZZ|1")").message ==
+          "MSH|^~\\&|DYAD||||||ZZZ|1|P\nZZZ|1");
+    CHECK(check(R"(type = "tls", min_days = 3)").min_days == 3);
+    auto const http =
+        check(R"(type = "http", headers = { "X-A" = "1", b = "2" }, user = "u", password = "p", expect = { status = [204, "3xx"], json = { "/a" = "q\"\\\n", "/b" = -7, "/c" = false } })");
+    CHECK(http.headers == std::vector<std::pair<std::string, std::string>>{{"X-A", "1"}, {"b", "2"}});
+    CHECK(http.user == "u");
+    CHECK(http.password == "p");
+    CHECK(http.expect.status == std::vector<balance::status_range>{{204, 204}, {300, 399}});
+    CHECK(http.expect.json == std::vector<std::pair<std::string, std::string>>{
+                                  {"/a", R"("q\"\\\u000a")"}, {"/b", "-7"}, {"/c", "false"}});
+    CHECK(check(R"(type = "http", expect = { status = "2xx" })").expect.status ==
+          std::vector<balance::status_range>{{200, 299}});
 }
