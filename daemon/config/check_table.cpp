@@ -150,6 +150,9 @@ check_spec read_check(section const& s) {
     }
     c.command = s.text("command").value_or(c.command);
     out.interval = s.duration("interval", 10ms, 24h);
+    c.fast_interval = s.duration("fast_interval", 10ms, 24h).value_or(c.fast_interval);
+    c.down_interval = s.duration("down_interval", 10ms, 24h).value_or(c.down_interval);
+    c.connects = static_cast<std::uint16_t>(s.integer("connects", 0, 1000).value_or(0));
     out.timeout = s.duration("timeout", 1ms, 1h);
     if (auto const n = s.integer("rise", 1, 1000)) {
         out.rise = static_cast<std::uint16_t>(*n);

@@ -108,6 +108,9 @@ struct health_check {
     std::string message;             ///< hl7: what is sent; its lines are segments
     std::string command;             ///< external: absolute path of the program
     milliseconds interval{4000};     ///< from one start to the next
+    milliseconds fast_interval{0};   ///< while results contradict the state; 0: `interval`
+    milliseconds down_interval{0};   ///< while the server is down; 0: `interval`
+    std::uint16_t connects = 0;      ///< only connect so many times between two whole checks
     milliseconds timeout{5000};      ///< for the whole check
     std::uint16_t rise = 2;          ///< successes in a row that bring a server up
     std::uint16_t fall = 2;          ///< failures in a row that take it down

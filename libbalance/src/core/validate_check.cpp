@@ -193,6 +193,13 @@ void check_rhythm(health_check const& c, report& r) {
     if (c.timeout.count() < 1) {
         r.wrong({"check", "timeout"}, "the check's timeout must be longer than 0");
     }
+    if (c.fast_interval > c.interval) {
+        r.wrong({"check", "fast_interval"}, "fast_interval is longer than interval; make it shorter, or leave it out");
+    }
+    if (c.down_interval.count() != 0 && c.down_interval < c.interval) {
+        r.wrong({"check", "down_interval"}, "down_interval is shorter than interval; make it longer, or leave it out");
+    }
+    only_for(c.connects != 0, needs_port(c.type) && c.type != kind::connect, "connects", "http, https, tls, dicom and hl7", c, r);
     if (c.rise == 0) {
         r.wrong({"check", "rise"}, "rise is 0; it must be 1 or more successes in a row");
     }

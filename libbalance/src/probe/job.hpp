@@ -43,7 +43,12 @@ private:
     void run();
     void out_of_time();
     void finished(check_result result);
-    void note(check_result result);
+    /// True when the health changed.
+    bool note(check_result result, clock::time_point now);
+    /// Nothing is about to change.
+    [[nodiscard]] bool settled() const noexcept;
+    /// From one start to the next.
+    [[nodiscard]] milliseconds pause() const noexcept;
 
     environment& env_;
     std::shared_ptr<order const> order_;
@@ -58,6 +63,8 @@ private:
     clock::time_point started_;
     clock::time_point last_at_;
     clock::time_point changed_at_;
+    unsigned connects_left_ = 0; ///< until the next whole check
+    bool plain_ = false;         ///< the present run only connects
     bool stopped_ = false;
 };
 

@@ -60,6 +60,7 @@ std::string key_of(order const& o) {
             all.text(name).text(value);
     }
     all.text(c.user).text(c.password).value(c.min_days).value(c.warn_days).text(c.message);
+    all.value(c.fast_interval.count()).value(c.down_interval.count()).value(c.connects);
     all.text(c.command).value(c.interval.count()).value(c.timeout.count()).value(c.rise).value(c.fall);
     return all.take();
 }

@@ -340,3 +340,18 @@ TEST_CASE("validate: headers, authentication, statuses and JSON of http checks")
               c.user = "a";
           }) == paths{"service.Web.check.user"});
 }
+
+TEST_CASE("validate: the rhythm of checks") {
+    auto const with = [](auto change) { return after([&](auto& s) { change(s.check); }); };
+    CHECK(with([](auto& c) {
+              c.fast_interval = std::chrono::milliseconds(500);
+              c.down_interval = std::chrono::seconds(30);
+          }).empty());
+    CHECK(with([](auto& c) { c.fast_interval = std::chrono::seconds(30); }) == paths{"service.Web.check.fast_interval"});
+    CHECK(with([](auto& c) { c.down_interval = std::chrono::seconds(1); }) == paths{"service.Web.check.down_interval"});
+    CHECK(with([](auto& c) { c.connects = 1; }) == paths{"service.Web.check.connects"});
+    CHECK(with([](auto& c) {
+              c.type = health_check::kind::tls;
+              c.connects = 3;
+          }).empty());
+}

@@ -254,6 +254,10 @@ TEST_CASE("cluster.toml: every key of the checks for DICOM, HL7, TLS and of http
     CHECK(check(R"(type = "hl7", message = "MSH|^~\\&|DYAD||||||ZZZ|1|P\nZZZ|1")").message ==
           "MSH|^~\\&|DYAD||||||ZZZ|1|P\nZZZ|1");
     CHECK(check(R"(type = "tls", min_days = 3)").min_days == 3);
+    auto const rhythm = check(R"(type = "tls", fast_interval = "1s", down_interval = "1m", connects = 4)");
+    CHECK(rhythm.fast_interval == 1s);
+    CHECK(rhythm.down_interval == 60s);
+    CHECK(rhythm.connects == 4);
     auto const http =
         check(R"(type = "http", headers = { "X-A" = "1", b = "2" }, user = "u", password = "p", expect = { status = [204, "3xx"], json = { "/a" = "q\"\\\n", "/b" = -7, "/c" = false } })");
     CHECK(http.headers == std::vector<std::pair<std::string, std::string>>{{"X-A", "1"}, {"b", "2"}});
