@@ -121,15 +121,16 @@ void checker_process::test(boost::json::object const& message) {
 }
 
 void checker_process::tell_what_differs(std::vector<balance::server_state> const& known) {
-    std::map<balance::server_key, balance::health> believed;
+    std::map<balance::server_key, balance::server_state> believed;
     for (auto const& state : known) {
-        believed[state.key] = state.health;
+        believed[state.key] = state;
     }
     for (auto const& entry : checker_.snapshot()) {
         auto const it = believed.find(entry.key);
-        auto const then = it == believed.end() ? balance::health::unknown : it->second;
-        if (entry.health != balance::health::unknown && entry.health != then) {
-            links_.to_cluster(health_message({entry.key, entry.health, entry.last}));
+        auto const then = it == believed.end() ? balance::server_state{} : it->second;
+        bool const other_health = entry.health != balance::health::unknown && entry.health != then.health;
+        if (other_health || entry.agent.share != then.share || !entry.agent.said.empty()) {
+            links_.to_cluster(health_message({entry.key, entry.health, entry.last, entry.agent}));
         }
     }
 }

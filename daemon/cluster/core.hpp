@@ -16,6 +16,7 @@
 #include "cluster/status.hpp"
 #include "cluster/translation_relay.hpp"
 
+#include <balance/checker.hpp>
 #include <cluster/node.hpp>
 #include <cluster/replicator.hpp>
 
@@ -119,6 +120,8 @@ private:
     void from_guardian(boost::json::object const& m);
     void listen_result(boost::json::object const& m);
     void from_checker(boost::json::object const& m);
+    /// True when a server's share of its weight changed.
+    bool note_agent(balance::server_key const& key, balance::agent_view const& agent);
     void from_proxy(boost::json::object const& m);
     void node_event(cluster::node_event const& e);
     void state_changed(cluster::node_state now);

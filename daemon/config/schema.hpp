@@ -37,7 +37,9 @@ inline constexpr list expect = {"equals", "contains", "regex", "status", "json"}
 inline constexpr list service = {"mode",       "address",       "network",     "ports",    "except_ports",
                                  "protocol",   "firewall_mark", "snat_source", "balance",  "persistence",
                                  "check",      "tls",           "re_encrypt",  "fallback", "transparent",
-                                 "slow_start", "server",        "tunnel",      "one_packet", "scheduler_flags"};
+                                 "slow_start", "server",        "tunnel",      "one_packet", "scheduler_flags",
+                                 "agent"};
+inline constexpr list agent = {"type", "port", "request", "interval", "timeout"};
 inline constexpr list tunnel = {"type", "port", "checksum"};
 inline constexpr list persistence = {"mode", "timeout", "granularity", "cookie"};
 inline constexpr list tls = {"ports", "certificate"};
@@ -60,6 +62,7 @@ inline constexpr table_schema expect{"cluster.toml", "expect", keys::expect};
 inline constexpr table_schema service{"cluster.toml", "[service.NAME]", keys::service};
 inline constexpr table_schema persistence{"cluster.toml", "persistence", keys::persistence};
 inline constexpr table_schema tunnel{"cluster.toml", "tunnel", keys::tunnel};
+inline constexpr table_schema agent{"cluster.toml", "agent", keys::agent};
 inline constexpr table_schema tls{"cluster.toml", "tls", keys::tls};
 inline constexpr table_schema server{"cluster.toml", "[service.NAME.server.NAME]", keys::server};
 } // namespace tables
@@ -68,7 +71,8 @@ inline constexpr table_schema server{"cluster.toml", "[service.NAME.server.NAME]
 inline constexpr std::array all_tables{
     tables::node,        tables::link,  tables::network, tables::ports,   tables::firewall,    tables::cluster,
     tables::heartbeat,   tables::layer4, tables::layer7, tables::floating_ip, tables::check,   tables::expect,
-    tables::service,     tables::persistence, tables::tunnel, tables::tls, tables::server};
+    tables::service,     tables::persistence, tables::tunnel, tables::tls, tables::server,
+    tables::agent};
 
 /// Newest `format` that is understood.
 inline constexpr int newest_format = 1;

@@ -27,9 +27,9 @@ using mark = std::pair<std::string, std::uint32_t>;
 boost::json::object pack(balance::endpoint const& e);
 /// {"service","mark"}
 boost::json::object pack(mark const& m);
-/// {"service","server","health","admin"}
+/// {"service","server","health","admin","share"}
 boost::json::object pack(balance::server_state const& s);
-/// {"service","server","health","success","reason","latency_ms"}
+/// {"service","server","health","success","reason","latency_ms","share","agent"}
 boost::json::object pack(balance::health_event const& e);
 /// The same and {"since_last_ms","since_change_ms"}
 boost::json::object pack(balance::health_snapshot const& s);

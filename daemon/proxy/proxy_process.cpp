@@ -8,6 +8,8 @@
 #include "ipc/values.hpp"
 
 #include <boost/asio/post.hpp>
+#include <balance/share.hpp>
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -168,7 +170,7 @@ void proxy_process::apply() {
     page_.serve({first_of_page, fresh.end()}, of_page);
     fresh.erase(first_of_page, fresh.end());
     proxy_.use_listeners(std::move(fresh));
-    proxy_.apply(reachable, states_);
+    proxy_.apply(balance::with_shares(reachable, states_), states_);
 }
 
 void proxy_process::send_entries(std::span<balance::persistence_entry const> entries) {

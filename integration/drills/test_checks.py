@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Health checks of medical systems against the programs that people run: dcmtk's storescp, and an HL7 server of python3-hl7.
-Good and broken, on both nodes; and what operators get to see of a check."""
+Good and broken, on both nodes; what operators get to see of a check; and what feedback agents make of a server."""
 
 import asyncio
+import collections
 import json
 import socket
 import tempfile
@@ -10,6 +11,7 @@ import tempfile
 import pytest
 from hl7.mllp import start_hl7_server
 from lab import Lab, Pair, RealServer, conf
+from lab.probe import fetch
 from lab.server import background
 from lab.wait import until
 
@@ -146,3 +148,88 @@ def test_a_password_shows_up_nowhere(hospital):
         said = [tested, json.dumps(node.status()), json.dumps(node.events()), node.log_text(1_000_000),
                 node.dyad("--json", "status", "web/s1").stdout, node.dyad("--json", "test", "web/s1").stdout]
         assert not [text for text in said if PASSWORD in text or "bW9uaXRvc" in text]
+
+
+class Agent:
+    """Says `word` to whoever connects to port 3333."""
+
+    def __init__(self, host):
+        self.word, self.asked = "100%", set()
+        listening = host.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listening.bind((host.address(), 3333))
+        listening.listen(64)
+        self.server = background.call(asyncio.start_server(self._serve, sock=listening))
+        host.lab.on_close(lambda: background.loop.call_soon_threadsafe(self.server.close))
+
+    async def _serve(self, _reader, writer):
+        self.asked.add(writer.get_extra_info("peername")[0])
+        writer.write(f"{self.word}\n".encode())
+        writer.close()
+
+
+@pytest.fixture(scope="module")
+def farm():
+    """A service of two servers, each with an agent."""
+    with Lab(heartbeat_links=1, real_servers=2, clients=1, observers=0) as lab:
+        servers = [RealServer(h) for h in lab.real_servers]
+        agents = [Agent(h) for h in lab.real_servers]
+        text = conf.cluster(conf.service("web", WEB, 80, {s.name: s.address for s in servers}, check=conf.health(),
+                                         agent='{ type = "tcp", interval = "100ms" }'))
+        pair = Pair(lab, text).start()
+        pair.up()
+        yield pair, servers, agents
+
+
+def answers(pair, n):
+    return collections.Counter(fetch(pair.lab.clients[0], WEB) for _ in range(n))
+
+
+def shares(pair, name, share):
+    for node in pair.nodes:
+        until(lambda: node.server("web", name)["share"] == share, 5, f"{name} gets {share}% on {node.name}", describe=node.describe)
+
+
+def test_an_agent_lowers_the_weight_on_both_nodes(farm):
+    pair, servers, agents = farm
+    assert answers(pair, 40) == {"rs1": 20, "rs2": 20}
+    agents[0].word = "25%"
+    shares(pair, "rs1", 25)
+    assert agents[0].asked == {h.address() for h in pair.lab.nodes}
+    assert answers(pair, 50) == {"rs1": 10, "rs2": 40}
+    assert "100 x 25%" in pair.active.dyad("status", "web").stdout
+    assert "25%" in pair.passive.dyad("status", "web/rs1").stdout
+    pair.active.dyad("handover")
+    pair.settle()
+    assert answers(pair, 50) == {"rs1": 10, "rs2": 40}, "the other node knows it as well"
+    agents[0].word = "100%"
+    shares(pair, "rs1", 100)
+    assert answers(pair, 40) == {"rs1": 20, "rs2": 20}
+
+
+def test_an_agent_drains_and_never_overrules_a_check(farm):
+    pair, servers, agents = farm
+    agents[0].word = "drain"
+    shares(pair, "rs1", 0)
+    assert answers(pair, 10) == {"rs2": 10}
+    assert pair.active.server("web", "rs1")["health"] == "up"
+    agents[0].word = "ready up 100%"
+    shares(pair, "rs1", 100)
+    servers[0].health = "somethingWrong"
+    for node in pair.nodes:
+        until(lambda: node.server("web", "rs1")["health"] == "down", 5, "down", describe=node.describe)
+    assert answers(pair, 10) == {"rs2": 10}
+    servers[0].health = "allServicesOperative"
+    pair.up()
+
+
+def test_what_an_agent_said_survives_the_death_of_the_checks(farm):
+    pair, _, agents = farm
+    agents[1].word = "maint"
+    shares(pair, "rs2", 0)
+    node = pair.active
+    before = node.pids()["checker"]
+    node.kill("checker")
+    until(lambda: node.pids().get("checker") not in (None, before), 5, "a new checker")
+    assert answers(pair, 10) == {"rs1": 10}
+    agents[1].word = "ready"
+    shares(pair, "rs2", 100)

@@ -32,6 +32,7 @@ PURE = {
     "libbalance/src/probe/dialogue.hpp": (),
     "libbalance/src/probe/dicom_": (),
     "libbalance/src/probe/hl7_": (),
+    "libbalance/src/probe/agent_dialogue": (),
     "libcluster/src/failover/": (),
     "libcluster/src/wire/": (),
     "libcluster/src/replicate/": (),

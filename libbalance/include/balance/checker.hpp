@@ -59,11 +59,20 @@ struct check_trial {
     bool operator==(check_trial const&) const = default;
 };
 
-/// A real server's health changed, or was found out for the first time.
+/// What a server's feedback agent makes of it.
+struct agent_view {
+    std::uint16_t share = 100; ///< per cent of its weight; 0: no new connections
+    std::string said{};        ///< by the agent, or why it is silent: one line; empty without an agent
+
+    bool operator==(agent_view const&) const = default;
+};
+
+/// A real server's health changed, or was found out for the first time; or its agent said something else.
 struct health_event {
     server_key key;
     balance::health health = balance::health::unknown;
     check_result last; ///< the result that decided it
+    agent_view agent{};
 };
 
 /// What the checks know of a server, for status and for handing over to a successor.
@@ -73,6 +82,7 @@ struct health_snapshot {
     check_result last;
     milliseconds since_last{0}; ///< age of `last`
     milliseconds since_change{0};
+    agent_view agent{};
 
     bool operator==(health_snapshot const&) const = default;
 };

@@ -118,6 +118,19 @@ struct health_check {
     bool operator==(health_check const&) const = default;
 };
 
+/// A feedback agent on each real server, which says how much it can take.
+struct agent_check {
+    enum class kind : std::uint8_t { tcp, http };
+
+    kind type = kind::tcp;
+    std::uint16_t port = 3333;
+    std::string request = "/"; ///< http: path, always with a leading slash
+    milliseconds interval{4000};
+    milliseconds timeout{5000};
+
+    bool operator==(agent_check const&) const = default;
+};
+
 /// Termination of TLS beside the clear ports of a layer-7 service.
 struct tls_termination {
     std::vector<port_range> ports;
@@ -198,6 +211,7 @@ struct virtual_service {
     balance::scheduler_flags scheduler_flags;
     balance::persistence persistence;
     health_check check;
+    std::optional<agent_check> agent{};
     std::optional<tls_termination> tls;
     bool re_encrypt = false;
     balance::fallback fallback;
@@ -252,8 +266,9 @@ struct server_state {
     server_key key;
     balance::health health = balance::health::unknown;
     admin_state admin = admin_state::online;
+    std::uint16_t share = 100; ///< per cent of its weight that its agent allows; 0: no new connections
 
-    [[nodiscard]] bool usable() const noexcept { return health == balance::health::up && admin == admin_state::online; }
+    [[nodiscard]] bool usable() const noexcept { return health == balance::health::up && admin == admin_state::online && share > 0; }
     bool operator==(server_state const&) const = default;
 };
 

@@ -13,7 +13,7 @@ using namespace balance::test;
 using namespace std::chrono_literals;
 
 TEST_CASE("validate: direct routing and tunnels translate no port and no family") {
-    auto const dr = service("S", mode::dr, "192.0.2.100", {{80, 80}});
+    auto const dr = named_service("S", mode::dr, "192.0.2.100", {{80, 80}});
     CHECK(after([](auto& s) { s.servers[0].port = 80; }, dr).empty());
     CHECK(after([](auto& s) { s.servers[0].port = 81; }, dr) == paths{"service.S.server.a.port"});
     CHECK(after(
@@ -53,7 +53,7 @@ TEST_CASE("validate: direct routing and tunnels translate no port and no family"
 }
 
 TEST_CASE("validate: fallback") {
-    auto const dr = service("S", mode::dr, "192.0.2.100", {{80, 80}});
+    auto const dr = named_service("S", mode::dr, "192.0.2.100", {{80, 80}});
     auto const local = [](auto& s) { s.fallback.mode = fallback::kind::local; };
     CHECK(after(local, dr) == paths{"service.S.fallback"});
     CHECK(after(local).empty());
@@ -104,7 +104,7 @@ TEST_CASE("validate: persistence") {
     CHECK(with(mode::nat, {kind::last_successful, 1s, {}}) == paths{"service.Web.persistence.mode"});
     CHECK(with(mode::nat, {kind::none, 0s, {}}).empty());
 
-    auto six = service("S", mode::dr, "2001:db8::100", {{80, 80}});
+    auto six = named_service("S", mode::dr, "2001:db8::100", {{80, 80}});
     six.servers = {{"a", ip("2001:db8::1")}};
     six.persistence = {kind::source_ip, 1s, 0};
     CHECK(faults_of({six}) == paths{"service.S.persistence.granularity"});
@@ -129,7 +129,7 @@ TEST_CASE("validate: what belongs to the other layer") {
               s.mode = mode::snat;
               s.snat_source = ip("2001:db8::7");
           }) == paths{"service.Web.snat_source"});
-    auto const proxy = service("P", mode::tcp, "192.0.2.100", {{80, 80}});
+    auto const proxy = named_service("P", mode::tcp, "192.0.2.100", {{80, 80}});
     CHECK(after([](auto& s) { s.balance = "sed"; }, proxy) == paths{"service.P.balance"});
     CHECK(after([](auto& s) { s.balance = "uri"; }, proxy) == paths{"service.P.balance"});
     CHECK(after(
@@ -248,11 +248,11 @@ TEST_CASE("validate: what loads all the same is a warning") {
 }
 
 TEST_CASE("validate: not_served names what is not built") {
-    auto s = service("S", mode::http, "192.0.2.100", {{80, 80}});
+    auto s = named_service("S", mode::http, "192.0.2.100", {{80, 80}});
     s.tls = tls_termination{{{443, 443}}, "c"};
     s.re_encrypt = true;
     CHECK(not_served(s).empty());
-    CHECK(not_served(service("S", mode::dr, "192.0.2.1", {})).empty());
+    CHECK(not_served(named_service("S", mode::dr, "192.0.2.1", {})).empty());
     s.transparent = true;
     CHECK(not_served(s) == "transparent proxying is not built yet; this version keeps the service in the configuration only");
 }

@@ -11,7 +11,7 @@ namespace balance::test {
 
 inline address ip(char const* text) { return boost::asio::ip::make_address(text); }
 
-inline virtual_service service(std::string name, mode m, char const* where, std::vector<port_range> ports) {
+inline virtual_service named_service(std::string name, mode m, char const* where, std::vector<port_range> ports) {
     virtual_service s;
     s.name = std::move(name);
     s.mode = m;
@@ -21,7 +21,7 @@ inline virtual_service service(std::string name, mode m, char const* where, std:
     return s;
 }
 
-inline virtual_service web() { return service("Web", mode::nat, "192.0.2.100", {{80, 80}}); }
+inline virtual_service web_service() { return named_service("Web", mode::nat, "192.0.2.100", {{80, 80}}); }
 
 using paths = std::vector<std::string>;
 
@@ -39,7 +39,7 @@ inline paths faults_of(std::vector<virtual_service> services) {
 }
 
 template <class Change>
-paths after(Change change, virtual_service s = web()) {
+paths after(Change change, virtual_service s = web_service()) {
     change(s);
     return faults_of({s});
 }

@@ -269,3 +269,16 @@ TEST_CASE("cluster.toml: every key of the checks for DICOM, HL7, TLS and of http
     CHECK(check(R"(type = "http", expect = { status = "2xx" })").expect.status ==
           std::vector<balance::status_range>{{200, 299}});
 }
+
+TEST_CASE("cluster.toml: an agent, with the times of its layer where it says none") {
+    auto const agent = [](std::string const& text) {
+        return service("mode = \"tcp\"\nports = [80]\nagent = { " + text + " }",
+                       "[layer7]\ncheck_interval = \"7s\"\ncheck_timeout = \"8s\"\n")
+            .agent.value();
+    };
+    using kind = balance::agent_check::kind;
+    CHECK(agent(R"(type = "tcp")") == balance::agent_check{kind::tcp, 3333, "/", 7s, 8s});
+    CHECK(agent(R"(type = "http", port = 9000, request = "/load", interval = "1s", timeout = "500ms")") ==
+          balance::agent_check{kind::http, 9000, "/load", 1s, 500ms});
+    CHECK_FALSE(service("mode = \"tcp\"\nports = [80]").agent);
+}
