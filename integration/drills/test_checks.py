@@ -23,13 +23,13 @@ PASSWORD = "geheimnis-4711"
 class Archive:
     """storescp on port 104."""
 
-    def __init__(self, host):
+    def __init__(self, host, *options, **more):
         self.host, self.process, self.folder = host, None, tempfile.TemporaryDirectory()
         host.lab.on_close(self.stop)
-        self.start()
+        self.start(*options, **more)
 
-    def start(self, *options):
-        self.process = self.host.popen(["storescp", *options, "-od", self.folder.name, "104"])
+    def start(self, *options, port=104):
+        self.process = self.host.popen(["storescp", *options, "-od", self.folder.name, str(port)])
 
     def stop(self):
         if self.process:
@@ -68,15 +68,22 @@ class Hospital:
     def __init__(self, lab):
         host = lab.real_servers[0]
         self.web, self.archive, self.engine = RealServer(host), Archive(host), Engine(host)
+        self.files = tempfile.TemporaryDirectory()
+        key, certificate = f"{self.files.name}/key.pem", f"{self.files.name}/certificate.pem"
+        host.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-subj", "/CN=s1",
+                  "-days", "10"])
+        self.secure_archive = Archive(host, "+tls", key, certificate, "-ic", port=2762)
         servers = {"s1": host.address()}
         web = (f'{{ type = "http", request = "/health", headers = {{ "X-Probe" = "dyad" }}, user = "monitor", '
                f'password = "{PASSWORD}", expect = {{ status = "2xx", contains = "Operative" }} }}')
         self.pair = Pair(lab, conf.cluster(
             conf.service("web", WEB, 80, servers, check=web),
             conf.service("archive", ARCHIVE, 104, servers, check='{ type = "dicom", called_ae = "ARCHIVE" }'),
+            conf.service("secure", ARCHIVE, 2762, servers, check='{ type = "dicom", tls = true, min_days = 5, warn_days = 20 }'),
+            conf.service("ending", ARCHIVE, 2763, servers, check='{ type = "tls", port = 2762, min_days = 20 }'),
             conf.service("engine", ENGINE, 2575, servers, check=f"{{ type = \"hl7\", message = '{MESSAGE}' }}")))
         self.pair.start()
-        self.pair.up()
+        self.pair.up("web", "archive", "secure", "engine")
 
     def becomes(self, service, health, reason=""):
         for node in self.pair.nodes:
@@ -99,6 +106,13 @@ def test_an_archive_goes_down_and_comes_back(hospital):
     hospital.archive.stop()
     hospital.archive.start()
     hospital.becomes("archive", "up")
+
+
+def test_an_archive_over_tls_and_its_certificate(hospital):
+    hospital.becomes("secure", "up", "C-ECHO answered with status 0000; warning: the certificate ends in 9 days")
+    hospital.becomes("ending", "down", "the certificate ends in 9 days; min_days is 20")
+    tested = hospital.pair.active.dyad("test", "secure/s1").stdout
+    assert "TLS handshake" in tested and "certificate of /CN=s1 until 20" in tested, tested
 
 
 def test_an_interface_engine_that_does_not_accept_is_down(hospital):
