@@ -27,7 +27,7 @@ endfunction()
 dyad_library(
   balance
   DESCRIPTION "load balancing: IPVS, health checks, layer-7 relay"
-  ROOMS balance_core balance_firewall balance_ipvs balance_conntrack balance_probe balance_proxy balance_facade
+  ROOMS balance_core balance_firewall balance_ipvs balance_conntrack balance_probe balance_proxy balance_facade dyad_json
   PRIVATE PkgConfig::libnl PkgConfig::re2 OpenSSL::SSL)
 dyad_library(
   cluster

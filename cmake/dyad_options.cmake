@@ -55,6 +55,9 @@ add_library(dyad_asio OBJECT ${CMAKE_CURRENT_LIST_DIR}/asio.cpp)
 target_compile_definitions(dyad_asio PUBLIC BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_HAS_CO_AWAIT=1)
 target_include_directories(dyad_asio SYSTEM PUBLIC ${Boost_INCLUDE_DIRS})
 target_link_libraries(dyad_asio PUBLIC OpenSSL::SSL)
+# Boost.JSON compiled once (cmake/json.cpp); link it wherever <boost/json.hpp> is included.
+add_library(dyad_json OBJECT ${CMAKE_CURRENT_LIST_DIR}/json.cpp)
+target_include_directories(dyad_json SYSTEM PUBLIC ${Boost_INCLUDE_DIRS})
 if(DYAD_SANITIZE STREQUAL "thread")
   # ThreadSanitizer does not understand fences (g++ warns of them); Asio's scheduler synchronises with mutexes as well.
   target_compile_definitions(dyad_asio PUBLIC BOOST_ASIO_DISABLE_FENCED_BLOCK)

@@ -21,6 +21,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -47,13 +48,28 @@ caller peer_of(local::socket& socket) {
     return {credentials.uid, credentials.pid};
 }
 
+/// RFC 3986 §2.1. What is no escape stays as it is.
+std::string unescaped(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        unsigned code = 0;
+        bool const escape = text.front() == '%' && text.size() > 2;
+        auto const digits = text.substr(1, 2);
+        auto const read = escape ? std::from_chars(digits.data(), digits.data() + 2, code, 16).ptr : digits.data();
+        bool const whole = escape && read == digits.data() + 2;
+        out += whole ? static_cast<char>(code) : text.front();
+        text.remove_prefix(whole ? 3 : 1);
+    }
+    return out;
+}
+
 std::map<std::string, std::string> parse_query(std::string_view text) {
     std::map<std::string, std::string> query;
     while (!text.empty()) {
         auto const item = text.substr(0, text.find('&'));
         text.remove_prefix(std::min(text.size(), item.size() + 1));
         auto const equals = item.find('=');
-        query.emplace(item.substr(0, equals), equals == item.npos ? "" : item.substr(equals + 1));
+        query.emplace(item.substr(0, equals), equals == item.npos ? "" : unescaped(item.substr(equals + 1)));
     }
     return query;
 }

@@ -5,8 +5,11 @@
 #include "ipc/fields.hpp"
 #include "ipc/values.hpp"
 
+#include <balance/text.hpp>
+
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <utility>
@@ -16,6 +19,7 @@ namespace dyad {
 namespace {
 
 constexpr std::chrono::milliseconds tick_period{500};
+constexpr std::chrono::seconds longest_test{50}; ///< an operator's patience, and that of `dyad`, ends at a minute
 constexpr unsigned latency_ticks = 4; ///< times that only a latency changed are told every so many ticks
 
 boost::json::object health_message(balance::health_event const& e) {
@@ -47,6 +51,10 @@ void checker_process::on_cluster(boost::json::object const& message) {
     auto const type = ipc::fields(message).text("type");
     if (type == "configure") {
         configure(message);
+    } else if (type == "history") {
+        tell_history(message);
+    } else if (type == "test") {
+        test(message);
     } else {
         spdlog::error("the cluster process sent a message of unknown type \"{}\"", type);
     }
@@ -77,16 +85,52 @@ void checker_process::configure(boost::json::object const& message) {
     }
 }
 
+void checker_process::tell_history(boost::json::object const& message) {
+    ipc::fields from(message);
+    auto const id = from.number<std::uint64_t>("id");
+    balance::server_key const key{from.text("service"), from.text("server")};
+    links_.to_cluster({{"type", "history"}, {"id", id}, {"history", ipc::pack_all(checker_.history(key))}});
+}
+
+void checker_process::test(boost::json::object const& message) {
+    ipc::fields from(message);
+    auto const id = from.number<std::uint64_t>("id");
+    auto const service_name = from.text("service");
+    auto const server_name = from.text("server");
+    for (auto service : services_) {
+        for (auto const& server : service.servers) {
+            if (service.name != service_name || server.name != server_name) {
+                continue;
+            }
+            service.check.timeout = std::min<std::chrono::milliseconds>(service.check.timeout, longest_test);
+            auto head = boost::json::object{{"type", "tested"},
+                                            {"id", id},
+                                            {"check", balance::to_string(service.check.type)},
+                                            {"timeout_ms", service.check.timeout.count()}};
+            checker_.test(service, server, [this, head = std::move(head)](balance::check_trial const& trial) {
+                auto answer = ipc::pack(trial);
+                answer.insert(head.begin(), head.end());
+                links_.to_cluster(answer);
+            });
+            return;
+        }
+    }
+    links_.to_cluster({{"type", "tested"},
+                       {"id", id},
+                       {"error", "the health checks know no " + service_name + "/" + server_name + " yet; try again"}});
+}
+
 void checker_process::tell_what_differs(std::vector<balance::server_state> const& known) {
-    std::map<balance::server_key, balance::health> believed;
+    std::map<balance::server_key, balance::server_state> believed;
     for (auto const& state : known) {
-        believed[state.key] = state.health;
+        believed[state.key] = state;
     }
     for (auto const& entry : checker_.snapshot()) {
         auto const it = believed.find(entry.key);
-        auto const then = it == believed.end() ? balance::health::unknown : it->second;
-        if (entry.health != balance::health::unknown && entry.health != then) {
-            links_.to_cluster(health_message({entry.key, entry.health, entry.last}));
+        auto const then = it == believed.end() ? balance::server_state{} : it->second;
+        bool const other_health = entry.health != balance::health::unknown && entry.health != then.health;
+        if (other_health || entry.agent.share != then.share || !entry.agent.said.empty()) {
+            links_.to_cluster(health_message({entry.key, entry.health, entry.last, entry.agent}));
         }
     }
 }

@@ -26,6 +26,9 @@ private:
     void on_cluster(boost::json::object const& message);
     void configure(boost::json::object const& message);
     void tell_what_differs(std::vector<balance::server_state> const& known);
+    void tell_history(boost::json::object const& message);
+    /// Makes one check for an operator; the answer goes to whoever is the cluster process then.
+    void test(boost::json::object const& message);
     void tick();
 
     boost::asio::io_context io_{1};

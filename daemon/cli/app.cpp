@@ -25,6 +25,7 @@ constexpr auto footer = R"(Examples:
   dyad status                                   the pair, its links, every service and server
   dyad drain Web/web1                           no new clients for one server; `dyad online Web/web1` brings it back
   dyad halt --server 192.0.2.21                 a machine out of every service it serves
+  dyad test Web/web1                            its health check once, with all that was said
   dyad doctor                                   what usually goes wrong, looked for, with remedies
   dyad takeover                                 make this node the active one
 
@@ -163,6 +164,13 @@ private:
         e->add_flag("--audit", a_.audit,
                     "Only the audit trail: applies, rollbacks, drains, take-overs and the like, with what they changed and "
                     "who did it. It is kept over restarts");
+        command("test",
+                "Make the health check of a server once, now, and tell what was sent, what came back, how long each step took "
+                "and why that is up or down. Changes nothing: neither the server's health nor its next check. Exit code 0 "
+                "up, 1 down",
+                [this] { return test_server(env_, a_.target); })
+            ->add_option("SERVICE/SERVER", a_.target, "One server of one service")
+            ->required();
         auto* d = command(
             "doctor",
             "Look for what usually goes wrong, and say what to do about it: the kernel and its settings, the links, what "

@@ -142,6 +142,21 @@ balance::result<json::object> ask(std::filesystem::path const& run_dir, http::ve
 
 } // namespace
 
+std::string escaped(std::string_view value) {
+    std::string out;
+    for (char const c : value) {
+        auto const u = static_cast<unsigned char>(c);
+        bool const plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+                           c == '-' || c == '.' || c == '~';
+        if (plain) {
+            out += c;
+        } else {
+            out.append("%").append(1, "0123456789ABCDEF"[u >> 4]).append(1, "0123456789ABCDEF"[u & 15]);
+        }
+    }
+    return out;
+}
+
 balance::result<json::object> client::get(std::string const& target) const {
     return ask(run_dir_, http::verb::get, target, {});
 }

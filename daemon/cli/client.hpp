@@ -31,4 +31,7 @@ private:
     std::filesystem::path run_dir_;
 };
 
+/// A value of a query (RFC 3986 §2.1).
+[[nodiscard]] std::string escaped(std::string_view value);
+
 } // namespace dyad::cli

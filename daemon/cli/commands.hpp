@@ -28,6 +28,9 @@ exit_code events(environment& env, bool follow, bool audit);
 /// `service` is empty for all; without `all` what is fine is only counted.
 exit_code doctor(environment& env, std::string const& service, bool all);
 
+/// Makes the check of `target` (SERVICE/SERVER) once and tells all that happened; `refused` when it is down.
+exit_code test_server(environment& env, std::string const& target);
+
 // What changes it.
 exit_code plan(environment& env, directory const& where);
 /// `confirm_within` is empty, or a time like "60s" after which it goes back by itself.

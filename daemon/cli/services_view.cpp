@@ -15,16 +15,28 @@ table::cell state_of(json::object const& server) {
     if (!admin.empty() && admin != "online") {
         return {admin + (health == "up" ? "" : ", " + health), colour::yellow};
     }
+    if (health == "up" && server.contains("share") && number(server, "share") == 0) {
+        return {"up, agent drains", colour::yellow};
+    }
     return {health, health == "up" ? colour::green : health == "down" ? colour::red : colour::yellow};
 }
 
 std::string note_of(json::object const& server) {
     auto const reason = text(server, "reason");
+    if (server.contains("share") && number(server, "share") < 100 && text(server, "health") == "up") {
+        return text(server, "agent");
+    }
     if (reason.empty() || (text(server, "health") == "up" && text(server, "admin") != "halt")) {
         return {};
     }
     auto const since = number(server, "since_change_ms");
     return reason + (since > 0 ? " (for " + age_text(since) + ")" : "");
+}
+
+/// The configured weight, and how much of it the agent allows.
+std::string weight_of(json::object const& server) {
+    bool const lowered = server.contains("share") && number(server, "share") < 100;
+    return text(server, "weight") + (lowered ? " x " + text(server, "share") + "%" : "");
 }
 
 /// How many of a service's servers get new connections.
@@ -35,7 +47,9 @@ table::cell summary_of(json::object const& service) {
     std::size_t usable = 0;
     auto const& servers = array(service, "servers");
     for (auto const& s : servers) {
-        usable += text(item(s), "health") == "up" && text(item(s), "admin") == "online" ? 1U : 0U;
+        usable += text(item(s), "health") == "up" && text(item(s), "admin") == "online" && (!item(s).contains("share") || number(item(s), "share") > 0)
+                      ? 1U
+                      : 0U;
     }
     auto const words = std::to_string(usable) + '/' + std::to_string(servers.size()) + " up";
     return {words, usable == 0 ? colour::red : usable == servers.size() ? colour::green : colour::yellow};
@@ -107,7 +121,7 @@ std::string services_text(json::array const& services, bool colours) {
                    {},
                    {},
                    {},
-                   {text(server, "weight")},
+                   {weight_of(server)},
                    state_of(server),
                    {text(server, "active")},
                    {text(server, "inactive")},
@@ -160,7 +174,10 @@ std::string server_detail(json::object const& service, json::object const& serve
     auto const reason = text(server, "reason");
     t.row({{"address"},
            {text(server, "address") + (port == 0 ? ", port as the client's" : ", port " + std::to_string(port))}});
-    t.row({{"weight"}, {text(server, "weight")}});
+    t.row({{"weight"}, {weight_of(server)}});
+    if (auto const agent = text(server, "agent"); !agent.empty()) {
+        t.row({{"agent"}, {agent}});
+    }
     t.row({{"health"}, {text(server, "health") + " for " + age_text(number(server, "since_change_ms"))}});
     t.row({{"last check"}, {(reason.empty() ? "none yet" : reason) + (latency.empty() ? "" : ", " + latency + " ms")}});
     t.row({{"operator"}, {text(server, "admin")}});
@@ -173,6 +190,30 @@ std::string server_detail(json::object const& service, json::object const& serve
 }
 
 } // namespace
+
+std::string history_text(json::object const& history, bool colours) {
+    table t({{"CHECKS"},
+             {"TIMES", 40, true},
+             {"FIRST"},
+             {"LAST"},
+             {"LATENCY", 40, true},
+             {"LONGEST", 40, true},
+             {"REASON", 200},
+             {"RECEIVED", 80}});
+    for (auto const& v : array(history, "history")) {
+        auto const& run = item(v);
+        bool const up = flag(run, "success");
+        t.row({{up ? "good" : "failed", up ? colour::green : colour::red},
+               {text(run, "count")},
+               {age_text(number(run, "since_first_ms")) + " ago"},
+               {age_text(number(run, "since_last_ms")) + " ago"},
+               {text(run, "latency_ms") + " ms"},
+               {text(run, "longest_ms") + " ms"},
+               {text(run, "reason")},
+               {text(run, "received")}});
+    }
+    return t.empty() ? std::string() : "\n" + t.text(colours);
+}
 
 json::object detail_document(json::object const& status, std::string const& target) {
     auto const slash = target.find('/');

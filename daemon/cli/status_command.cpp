@@ -13,6 +13,8 @@
 
 namespace dyad::cli {
 
+namespace json = boost::json;
+
 namespace {
 
 /// Seconds since 1970, for the age of a configuration only.
@@ -21,10 +23,22 @@ std::int64_t wall_clock() {
         .count();
 }
 
+/// What the health checks remember of this server; a daemon that cannot say is no reason to show nothing.
+json::object history_of(client const& daemon, std::string const& target) {
+    auto const slash = target.find('/');
+    if (slash == std::string::npos) {
+        return {};
+    }
+    auto said = daemon.get("/v1/results?service=" + escaped(target.substr(0, slash)) +
+                           "&server=" + escaped(target.substr(slash + 1)));
+    return said ? std::move(*said) : json::object{{"error", said.error().detail}};
+}
+
 } // namespace
 
 exit_code status(environment& env, std::string const& target) {
-    auto const document = client(env.run_dir).get("/v1/status");
+    client const daemon(env.run_dir);
+    auto const document = daemon.get("/v1/status");
     if (!document) {
         return fail(env, document.error());
     }
@@ -33,11 +47,18 @@ exit_code status(environment& env, std::string const& target) {
                 << balance::in_quotes(target) << " in the running configuration; `dyad status` lists them\n";
         return exit_code::refused;
     }
+    auto const history = history_of(daemon, target);
     if (env.json) {
-        env.out << boost::json::serialize(target.empty() ? *document : detail_document(*document, target)) << '\n';
-    } else {
-        env.out << (target.empty() ? status_text(*document, env.colour, wall_clock())
-                                   : detail_text(*document, target, env.colour));
+        auto shown = target.empty() ? *document : detail_document(*document, target);
+        shown.insert(history.begin(), history.end());
+        env.out << json::serialize(shown) << '\n';
+        return exit_code::done;
+    }
+    env.out << (target.empty() ? status_text(*document, env.colour, wall_clock())
+                               : detail_text(*document, target, env.colour))
+            << history_text(history, env.colour);
+    if (auto const why = text(history, "error"); !why.empty()) {
+        env.out << "\nthe last checks are not known: " << why << '\n';
     }
     return exit_code::done;
 }

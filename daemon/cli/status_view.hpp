@@ -19,6 +19,9 @@ boost::json::object detail_document(boost::json::object const& status, std::stri
 /// What became of the requests, or with mode tcp the connections, of a layer-7 service.
 std::string exchanges_text(boost::json::object const& service);
 
+/// The last results of a server's check, from the document of GET /v1/results. Empty when there are none.
+std::string history_text(boost::json::object const& history, bool colours);
+
 /// Table of services and servers.
 std::string services_text(boost::json::array const& services, bool colours);
 

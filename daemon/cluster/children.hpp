@@ -30,8 +30,8 @@ public:
     children(boost::asio::any_io_executor executor, int guardian_fd, handlers h);
 
     void to_guardian(boost::json::object const& m) { guardian_.send(m); }
-    void to_checker(boost::json::object const& m) { checker_.send(m); }
-    /// False when there is none, or when it does not take the message.
+    // False when there is none, or when it does not take the message.
+    bool to_checker(boost::json::object const& m) { return checker_.send(m); }
     bool to_proxy(boost::json::object const& m) { return proxy_.send(m); }
 
     [[nodiscard]] bool has_proxy() const noexcept { return proxy_.is_open(); }

@@ -29,7 +29,8 @@ config::surroundings surroundings_of(std::filesystem::path const& directory) {
 core::core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self,
            std::vector<cluster::link_settings> named_links)
     : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), named_links_(std::move(named_links)), audit_(ctx_.state_dir), layer4_(io.get_executor()),
-      observer_(io.get_executor(), layer4_, [this] { update_layer4(); }), examiner_(io.get_executor()), hold_timer_(io), tick_(io),
+      observer_(io.get_executor(), layer4_, [this] { update_layer4(); }), examiner_(io.get_executor()),
+      questions_(io.get_executor(), [this](boost::json::object const& m) { return children_->to_checker(m); }), hold_timer_(io), tick_(io),
       confirm_timer_(io), pair_timer_(io),
       started_ms_(monotonic_ms()) {}
 
@@ -196,7 +197,11 @@ balance::result<> core::start_replication() {
 children::handlers core::child_handlers() {
     return {.guardian = [this](boost::json::object const& m) { from_guardian(m); },
             .guardian_gone = [this] { leave("the guardian is gone"); },
-            .checker_attached = [this] { tell_checker(); },
+            .checker_attached =
+                [this] {
+                    questions_.lost();
+                    tell_checker();
+                },
             .proxy_attached =
                 [this] {
                     tell_proxy();

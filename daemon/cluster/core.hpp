@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cluster/audit_file.hpp"
+#include "cluster/checker_questions.hpp"
 #include "cluster/children.hpp"
 #include "cluster/confirmation.hpp"
 #include "cluster/connection_relay.hpp"
@@ -19,6 +20,7 @@
 #include "cluster/status.hpp"
 #include "cluster/translation_relay.hpp"
 
+#include <balance/checker.hpp>
 #include <cluster/node.hpp>
 #include <cluster/replicator.hpp>
 
@@ -91,6 +93,11 @@ public:
     void history(history_reader::done done) { history_->read(std::move(done)); }
     balance::result<std::vector<balance::server_key>> set_admin(std::vector<balance::server_key> keys,
                                                                 balance::admin_state state, std::string const& who);
+    /// The last results of the server's health check, as the checker knows them. Errors as below.
+    void check_history(balance::server_key const& key, checker_questions::answer done);
+    /// Makes the server's health check once and tells all that happened. Errors: `not_found`, and those of
+    /// `checker_questions`.
+    void test_server(balance::server_key const& key, std::string const& who, checker_questions::answer done);
     void take_over(std::string const& who, cluster::node::answer done);
     void hand_over(std::string const& who, cluster::node::answer done);
     void set_maintenance(bool on, std::string const& who, cluster::node::answer done);
@@ -190,6 +197,8 @@ private:
     void from_guardian(boost::json::object const& m);
     void listen_result(boost::json::object const& m);
     void from_checker(boost::json::object const& m);
+    /// True when a server's share of its weight changed.
+    bool note_agent(balance::server_key const& key, balance::agent_view const& agent);
     void from_proxy(boost::json::object const& m);
     void node_event(cluster::node_event const& e);
     void state_changed(cluster::node_state now);
@@ -197,6 +206,9 @@ private:
     void peer_stream(std::string_view channel, std::string_view bytes);
     void peer_connected(bool connected);
 
+    /// Asks the checker about one server.
+    void ask_checker(char const* what, balance::server_key const& key, std::chrono::milliseconds patience,
+                     checker_questions::answer done);
     [[nodiscard]] std::string edited() const;
     /// Gathers what the status shows; `done` is called with what lives as long as the call.
     void survey(std::function<void(overview const&)> done);
@@ -223,6 +235,7 @@ private:
     layer4_observer observer_;
     examiner examiner_; ///< of what operators ask the doctor
     std::unique_ptr<children> children_;
+    checker_questions questions_;
     std::unique_ptr<cluster::node> node_;
     std::unique_ptr<cluster::replicator> replicator_;
     std::unique_ptr<connection_relay> relay_; ///< of layer-4 connections, in a pair

@@ -77,6 +77,7 @@ std::string compare(balance::virtual_service const& a, balance::virtual_service 
     c("network", a.network, b.network);
     c("persistence", a.persistence != b.persistence);
     c("check", a.check != b.check);
+    c("agent", a.agent != b.agent);
     c("tls", a.tls != b.tls);
     c("timeouts", a.timeouts != b.timeouts);
     c("http", a.http != b.http);

@@ -21,11 +21,15 @@ config::surroundings surroundings_within(cluster::generation const& g) {
     around.certificates.emplace();
     for (auto const& [name, bytes] : g.files) {
         if (name.starts_with(certificate_folder) && name.ends_with(certificate_suffix)) {
-            around.certificates->push_back(name.substr(
-                certificate_folder.size(), name.size() - certificate_folder.size() - certificate_suffix.size()));
+            around.certificates->push_back({name.substr(
+                certificate_folder.size(), name.size() - certificate_folder.size() - certificate_suffix.size())});
         }
     }
     return around;
+}
+
+bool has_password(balance::configuration const& c) {
+    return std::any_of(c.services.begin(), c.services.end(), [](auto const& s) { return !s.check.password.empty(); });
 }
 
 } // namespace
@@ -219,7 +223,7 @@ void core::write_operators_file(std::string const& name, std::string_view bytes)
     auto const file = ctx_.config_dir / name;
     std::error_code ec;
     fs::create_directories(file.parent_path(), ec);
-    bool const secret = name != cluster_file;
+    bool const secret = name != cluster_file || has_password(running_.cluster.services);
     if (auto written = replace_file(file, bytes, secret ? 0600 : 0644); !written) {
         events_.add("error", written.error().detail, {}, true);
     }

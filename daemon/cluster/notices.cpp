@@ -77,17 +77,39 @@ void core::from_checker(json::object const& m) {
         }
         return;
     }
+    if (type == "tested" || type == "history") {
+        questions_.answered(m);
+        return;
+    }
     auto const event = ipc::unpack<balance::health_event>(m);
     if (type != "health" || !event) {
         events_.add("error", "a message of the checker was not understood", {}, true);
         return;
     }
-    auto const& [key, health, last] = *event;
+    auto const& [key, health, last, agent] = *event;
+    bool const other_share = note_agent(key, agent);
     if (servers_.set_health(key, health, last.reason, last.latency.count(), monotonic_ms())) {
         auto const what = key.service + "/" + key.server + " is " + std::string(balance::to_string(health));
         events_.add("health", what + ": " + last.reason, {}, health == balance::health::down);
         states_changed();
+    } else if (other_share) {
+        states_changed();
     }
+}
+
+/// What an agent says every second is no event, but whether it lets clients in.
+bool core::note_agent(balance::server_key const& key, balance::agent_view const& agent) {
+    auto const* known = servers_.find(key);
+    bool const was_out = known != nullptr && known->state.share == 0;
+    if (!servers_.set_agent(key, agent.share, agent.said)) {
+        return false;
+    }
+    if (was_out != (agent.share == 0)) {
+        events_.add("health", key.service + "/" + key.server +
+                                  (was_out ? " gets new connections again" : " gets no new connections") + ": " +
+                                  (agent.said.empty() ? "no agent is asked any more" : agent.said));
+    }
+    return true;
 }
 
 void core::from_proxy(json::object const& m) {

@@ -75,6 +75,11 @@ std::uint64_t number_in(std::map<std::string, std::string> const& query, char co
     return value;
 }
 
+std::string word_in(std::map<std::string, std::string> const& query, char const* name) {
+    auto const found = query.find(name);
+    return found == query.end() ? std::string() : found->second;
+}
+
 /// The servers that a request names: one, all of a service, or a machine wherever it serves.
 balance::result<std::vector<balance::server_key>> named_servers(config::cluster_config const& running,
                                                                 json::object const& body) {
@@ -120,6 +125,8 @@ public:
             core_.status([done](json::object status) { done({200, std::move(status)}); });
         } else if (get && r.path == "/v1/events") {
             events(r, done);
+        } else if (get && r.path == "/v1/results") {
+            core_.check_history({word_in(r.query, "service"), word_in(r.query, "server")}, answered(done));
         } else if (!get && r.path == "/v1/plan") {
             plan(r, done);
         } else if (!get && r.path == "/v1/apply") {
@@ -162,6 +169,8 @@ public:
             core_.hand_over(r.who.text(), moved(done));
         } else if (!get && r.path == "/v1/maintenance") {
             maintenance(r, done);
+        } else if (!get && r.path == "/v1/test") {
+            core_.test_server({text_of(r.body, "service"), text_of(r.body, "server")}, r.who.text(), answered(done));
         } else if (!get && r.path == "/v1/doctor") {
             core_.examine(text_of(r.body, "service"), [done](balance::result<std::vector<balance::finding>> found) {
                 done(found ? response{200, {{"findings", to_json(*found)}}} : refusal(found.error()));
@@ -283,6 +292,13 @@ private:
             return;
         }
         core_.set_maintenance(on->get_bool(), r.who.text(), moved(done));
+    }
+
+    /// Answers with the checker's own document.
+    checker_questions::answer answered(respond const& done) {
+        return [done](balance::result<json::object> said) {
+            done(said ? response{200, std::move(*said)} : refusal(said.error()));
+        };
     }
 
     /// Answers with where the node stands now and how long it took.

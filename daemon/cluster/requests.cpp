@@ -11,6 +11,14 @@
 
 namespace dyad {
 
+namespace {
+
+/// The checker makes no test longer than 50 s.
+constexpr std::chrono::seconds test_patience{55};
+constexpr std::chrono::seconds history_patience{2};
+
+} // namespace
+
 balance::result<std::vector<balance::server_key>> core::set_admin(std::vector<balance::server_key> keys,
                                                                   balance::admin_state state, std::string const& who) {
     auto const before = servers_;
@@ -43,6 +51,28 @@ cluster::node::answer core::audited(std::string const& what, std::string const& 
         events_.audit("operator", what + (outcome ? " done" : " refused: " + outcome.error().detail), who);
         done(std::move(outcome));
     };
+}
+
+void core::check_history(balance::server_key const& key, checker_questions::answer done) {
+    ask_checker("history", key, history_patience, std::move(done));
+}
+
+void core::test_server(balance::server_key const& key, std::string const& who, checker_questions::answer done) {
+    if (servers_.find(key) != nullptr) {
+        events_.add("operator", "check of " + key.service + "/" + key.server + " asked for", who);
+    }
+    ask_checker("test", key, test_patience, std::move(done));
+}
+
+void core::ask_checker(char const* what, balance::server_key const& key, std::chrono::milliseconds patience,
+                       checker_questions::answer done) {
+    if (servers_.find(key) == nullptr) {
+        done(balance::make_error(balance::errc::not_found, "there is no server " +
+                                                               balance::in_quotes(key.service + "/" + key.server) +
+                                                               " in the running configuration; 'dyad status' lists them"));
+        return;
+    }
+    questions_.ask({{"type", what}, {"service", key.service}, {"server", key.server}}, patience, std::move(done));
 }
 
 void core::take_over(std::string const& who, cluster::node::answer done) {

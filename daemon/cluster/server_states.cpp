@@ -49,6 +49,15 @@ bool server_states::set_health(balance::server_key const& key, balance::health h
     return true;
 }
 
+bool server_states::set_agent(balance::server_key const& key, std::uint16_t share, std::string said) {
+    auto const found = entries_.find(key);
+    if (found == entries_.end()) {
+        return false;
+    }
+    found->second.agent = std::move(said);
+    return std::exchange(found->second.state.share, share) != share;
+}
+
 void server_states::set_result(balance::server_key const& key, std::string reason, std::int64_t latency_ms) {
     if (auto const found = entries_.find(key); found != entries_.end()) {
         found->second.reason = std::move(reason);

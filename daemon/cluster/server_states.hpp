@@ -24,6 +24,7 @@ public:
         std::string reason; ///< why the last check succeeded or failed
         std::int64_t latency_ms = 0;
         std::int64_t changed_at_ms = 0; ///< monotonic
+        std::string agent;              ///< what its agent says; empty: there is none
     };
 
     /// Keeps entries of servers that stay, forgets the health of those that went, adds the others as unknown.
@@ -32,6 +33,8 @@ public:
     /// True when the health changed. Unknown servers are ignored: the checks of a former configuration may be late.
     bool set_health(balance::server_key const& key, balance::health h, std::string reason, std::int64_t latency_ms,
                     std::int64_t now_ms);
+    /// What its agent says and allows. True when the share changed.
+    bool set_agent(balance::server_key const& key, std::uint16_t share, std::string said);
     void set_result(balance::server_key const& key, std::string reason, std::int64_t latency_ms);
 
     /// Sets the operator's word for every key and counts the document's stamp up.

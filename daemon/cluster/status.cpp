@@ -155,6 +155,8 @@ json::object server_json(balance::virtual_service const& service, balance::real_
             {"weight", server.weight},
             {"health", balance::to_string(known ? known->state.health : balance::health::unknown)},
             {"admin", balance::to_string(known ? known->state.admin : balance::admin_state::online)},
+            {"share", known ? known->state.share : 100},
+            {"agent", known ? known->agent : ""},
             {"reason", known ? known->reason : ""},
             {"latency_ms", known ? known->latency_ms : 0},
             {"since_change_ms", known ? o.now_ms - known->changed_at_ms : 0},

@@ -33,17 +33,20 @@ inline constexpr list layer7 = {"check_interval", "check_timeout", "rise", "fall
 inline constexpr list history = {"generations"};
 inline constexpr list floating_ip = {"network"};
 inline constexpr list check = {"type",   "port",    "request",  "host",    "method", "verify",
-                               "expect", "command", "interval", "timeout", "rise",   "fall"};
-inline constexpr list expect = {"equals", "contains", "regex", "status"};
+                               "expect", "command", "interval", "timeout", "rise",   "fall",
+                               "tls",    "calling_ae", "called_ae", "message", "headers", "user",
+                               "password", "min_days", "warn_days", "fast_interval", "down_interval", "connects"};
+inline constexpr list expect = {"equals", "contains", "regex", "status", "json"};
 inline constexpr list service = {"mode",       "address",       "network",     "ports",    "except_ports",
                                  "protocol",   "firewall_mark", "snat_source", "balance",  "persistence",
                                  "check",      "tls",           "re_encrypt",  "fallback", "transparent",
                                  "slow_start", "server",        "tunnel",      "one_packet", "scheduler_flags",
-                                 "timeouts",   "http",          "route"};
+                                 "timeouts",   "http",          "route",         "agent"};
 inline constexpr list http = {"redirect_to_https", "https_port",      "hsts",            "forwarded_for",
                               "max_body",          "request_headers", "response_headers"};
 inline constexpr list route = {"host", "path", "servers"};
 inline constexpr list timeouts = {"connect", "queue", "idle", "head", "body", "answer", "keep_alive"};
+inline constexpr list agent = {"type", "port", "request", "interval", "timeout"};
 inline constexpr list tunnel = {"type", "port", "checksum"};
 inline constexpr list persistence = {"mode", "timeout", "granularity", "cookie"};
 inline constexpr list tls = {"ports", "certificate", "profile", "clients"};
@@ -72,6 +75,7 @@ inline constexpr table_schema http{"cluster.toml", "http", keys::http};
 inline constexpr table_schema route{"cluster.toml", "[service.NAME.route.NAME]", keys::route};
 inline constexpr table_schema timeouts{"cluster.toml", "timeouts", keys::timeouts};
 inline constexpr table_schema tunnel{"cluster.toml", "tunnel", keys::tunnel};
+inline constexpr table_schema agent{"cluster.toml", "agent", keys::agent};
 inline constexpr table_schema tls{"cluster.toml", "tls", keys::tls};
 inline constexpr table_schema tls_clients{"cluster.toml", "clients", keys::tls_clients};
 inline constexpr table_schema server{"cluster.toml", "[service.NAME.server.NAME]", keys::server};
@@ -82,7 +86,7 @@ inline constexpr std::array all_tables{
     tables::node,        tables::pair,  tables::link,  tables::network, tables::ports,   tables::firewall,    tables::cluster,
     tables::heartbeat,   tables::layer4, tables::layer7, tables::history, tables::floating_ip, tables::check, tables::expect,
     tables::service,     tables::persistence, tables::http, tables::route, tables::timeouts, tables::tunnel, tables::tls,
-    tables::tls_clients, tables::server};
+    tables::tls_clients, tables::server, tables::agent};
 
 /// Newest `format` that is understood.
 inline constexpr int newest_format = 1;

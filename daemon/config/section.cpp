@@ -225,6 +225,11 @@ std::vector<std::string> section::text_or_list(std::string_view key) const {
     return text_list(key);
 }
 
+std::span<entry const> section::own_table(std::string_view key, std::string_view example) const {
+    auto const* e = typed(key, value::kind::table, "a table like " + std::string(example));
+    return e == nullptr ? std::span<entry const>() : std::span<entry const>(e->content.entries);
+}
+
 std::optional<section> section::table(std::string_view key, table_schema const& schema) const {
     auto const* e = find(key);
     if (e == nullptr) {

@@ -9,6 +9,7 @@
 #include <config/schema.hpp>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -66,6 +67,11 @@ public:
     std::vector<std::string> text_list(std::string_view key) const;
     /// A text alone, or a list of them.
     std::vector<std::string> text_or_list(std::string_view key) const;
+
+    /// A table whose keys are the operator's own, like { "X-Probe" = "1" }. Something else: none, and a fault.
+    [[nodiscard]] std::span<entry const> own_table(std::string_view key, std::string_view example) const;
+    /// A fault at a value within that of `key`.
+    void wrong_within(std::string_view key, place at, std::string message) const { faults_->add(path_to(key), at, message); }
 
     /// A text that one of balance's parsers understands.
     template <class T>

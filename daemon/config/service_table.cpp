@@ -147,6 +147,34 @@ std::optional<balance::tls_termination> read_tls(section const& s) {
     return out;
 }
 
+balance::result<balance::agent_check::kind> parse_agent_kind(std::string_view word) {
+    using kind = balance::agent_check::kind;
+    if (word == "tcp" || word == "http") {
+        return word == "tcp" ? kind::tcp : kind::http;
+    }
+    return balance::make_error(balance::errc::invalid_configuration, in_quotes(word) + " is no kind of agent; it must be tcp or http");
+}
+
+std::optional<balance::agent_check> read_agent(section const& s, layer_defaults const& defaults) {
+    auto const t = s.table("agent", tables::agent);
+    if (!t) {
+        return std::nullopt;
+    }
+    balance::agent_check out;
+    if (!t->has("type")) {
+        t->missing("type", "type = \"tcp\"");
+    }
+    out.type = t->word("type", &parse_agent_kind).value_or(out.type);
+    out.port = t->port("port").value_or(out.port);
+    out.request = t->text("request").value_or(out.request);
+    out.interval = t->duration("interval", 10ms, 24h).value_or(defaults.interval);
+    out.timeout = t->duration("timeout", 1ms, 1h).value_or(defaults.timeout);
+    if (t->has("request") && out.type != balance::agent_check::kind::http && !t->faults().touches(t->path_to("type"))) {
+        t->wrong("request", "request is for agents of type http only; leave it out");
+    }
+    return out;
+}
+
 balance::tunnel read_tunnel(section const& s) {
     balance::tunnel out;
     if (auto const t = s.table("tunnel", tables::tunnel)) {
@@ -222,6 +250,7 @@ balance::virtual_service read_service(std::string const& name, section const& s,
         out.persistence = read_persistence(*p);
     }
     out.check = read_service_check(s, context, defaults);
+    out.agent = read_agent(s, defaults);
     out.tls = read_tls(s);
     out.re_encrypt = s.flag("re_encrypt").value_or(false);
     out.fallback = read_fallback(s, out.mode);

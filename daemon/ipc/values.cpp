@@ -29,9 +29,13 @@ balance::check_result result_of(fields& from) {
     return {from.truth("success"), from.text("reason"), from.duration("latency_ms")};
 }
 
-json::object pack(balance::server_key const& key, balance::health h, balance::check_result const& last) {
+balance::agent_view agent_of(fields& from) { return {from.number<std::uint16_t>("share"), from.text("agent")}; }
+
+json::object pack(balance::server_key const& key, balance::health h, balance::check_result const& last,
+                  balance::agent_view const& agent) {
     return {{"service", key.service},  {"server", key.server},  {"health", balance::to_string(h)},
-            {"success", last.success}, {"reason", last.reason}, {"latency_ms", last.latency.count()}};
+            {"success", last.success}, {"reason", last.reason}, {"latency_ms", last.latency.count()},
+            {"share", agent.share},    {"agent", agent.said}};
 }
 
 } // namespace
@@ -58,7 +62,8 @@ json::object pack(balance::server_state const& s) {
     return {{"service", s.key.service},
             {"server", s.key.server},
             {"health", balance::to_string(s.health)},
-            {"admin", balance::to_string(s.admin)}};
+            {"admin", balance::to_string(s.admin)},
+            {"share", s.share}};
 }
 
 template <>
@@ -71,20 +76,21 @@ balance::result<balance::server_state> unpack(json::value const& v) {
     } else {
         s.admin = *admin;
     }
+    s.share = from.number<std::uint16_t>("share");
     return from.make(std::move(s));
 }
 
-json::object pack(balance::health_event const& e) { return pack(e.key, e.health, e.last); }
+json::object pack(balance::health_event const& e) { return pack(e.key, e.health, e.last, e.agent); }
 
 template <>
 balance::result<balance::health_event> unpack(json::value const& v) {
     fields from(v);
-    balance::health_event e{key_of(from), health_of(from), result_of(from)};
+    balance::health_event e{key_of(from), health_of(from), result_of(from), agent_of(from)};
     return from.make(std::move(e));
 }
 
 json::object pack(balance::health_snapshot const& s) {
-    auto packed = pack(s.key, s.health, s.last);
+    auto packed = pack(s.key, s.health, s.last, s.agent);
     packed["since_last_ms"] = s.since_last.count();
     packed["since_change_ms"] = s.since_change.count();
     return packed;
@@ -94,7 +100,7 @@ template <>
 balance::result<balance::health_snapshot> unpack(json::value const& v) {
     fields from(v);
     balance::health_snapshot s{key_of(from), health_of(from), result_of(from), from.duration("since_last_ms"),
-                               from.duration("since_change_ms")};
+                               from.duration("since_change_ms"), agent_of(from)};
     return from.make(std::move(s));
 }
 

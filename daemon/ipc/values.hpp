@@ -27,12 +27,18 @@ using mark = std::pair<std::string, std::uint32_t>;
 boost::json::object pack(balance::endpoint const& e);
 /// {"service","mark"}
 boost::json::object pack(mark const& m);
-/// {"service","server","health","admin"}
+/// {"service","server","health","admin","share"}
 boost::json::object pack(balance::server_state const& s);
-/// {"service","server","health","success","reason","latency_ms"}
+/// {"service","server","health","success","reason","latency_ms","share","agent"}
 boost::json::object pack(balance::health_event const& e);
 /// The same and {"since_last_ms","since_change_ms"}
 boost::json::object pack(balance::health_snapshot const& s);
+/// {"success","reason","latency_ms","received","count","longest_ms","since_first_ms","since_last_ms"}
+boost::json::object pack(balance::check_run const& r);
+/// {"name","took_us","sent","sent_bytes","received","received_bytes","note"}
+boost::json::object pack(balance::check_step const& s);
+/// {"target":{…},"success","reason","latency_ms","steps":[…]}
+boost::json::object pack(balance::check_trial const& t);
 /// {"service","client","server","sequence","remaining_ms"}
 boost::json::object pack(balance::persistence_entry const& e);
 /// {"connections","in_packets","out_packets","in_bytes","out_bytes"}

@@ -8,6 +8,8 @@
 #include "ipc/values.hpp"
 
 #include <boost/asio/post.hpp>
+#include <balance/share.hpp>
+
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -157,7 +159,7 @@ void proxy_process::apply_when_settled() {
 }
 
 void proxy_process::apply() {
-    auto const reachable =
+    auto reachable =
         config::restrict_to(desired_, [this](balance::endpoint const& e) { return listeners_.has(e); });
     auto const of_page = config::page_endpoints(desired_);
     auto wanted = config::endpoints_of(reachable);
@@ -168,7 +170,7 @@ void proxy_process::apply() {
     page_.serve({first_of_page, fresh.end()}, of_page);
     fresh.erase(first_of_page, fresh.end());
     proxy_.use_listeners(std::move(fresh));
-    proxy_.apply(reachable, states_);
+    proxy_.apply(balance::with_shares(std::move(reachable), states_), states_);
 }
 
 void proxy_process::send_entries(std::span<balance::persistence_entry const> entries) {

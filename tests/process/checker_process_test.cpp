@@ -104,6 +104,53 @@ TEST_CASE("a halted server is not checked") {
     CHECK(health_told_by(seat) == "up");
 }
 
+TEST_CASE("a test of a server tells its steps and leaves its health alone") {
+    auto server = std::make_unique<named_server>("anna");
+    worker_seat seat(dyad::run_checker_process);
+    seat.attach();
+    auto text = service(server->port());
+    text.replace(text.find("100ms"), 5, "1h");
+    seat.say_as_cluster(configuration(text, {state(balance::health::unknown)}));
+    CHECK(health_told_by(seat) == "up");
+    server.reset();
+    seat.say_as_cluster({{"type", "test"}, {"id", 7}, {"service", "a"}, {"server", "A"}});
+    auto const tested = seat.heard("tested");
+    REQUIRE(tested.has_value());
+    CHECK(tested->at("id") == 7);
+    CHECK(tested->at("success") == false);
+    CHECK(tested->at("reason") == "connection refused");
+    CHECK(tested->at("check") == "connect");
+    CHECK(tested->at("steps").as_array().at(0).at("name") == "connection");
+    seat.say_as_cluster({{"type", "test"}, {"id", 8}, {"service", "a"}, {"server", "B"}});
+    auto const unknown = seat.heard("tested");
+    REQUIRE(unknown.has_value());
+    CHECK(unknown->at("id") == 8);
+    CHECK(unknown->at("error").as_string().find("a/B") != json::string::npos);
+    // Nothing but results of before: the next one that attaches hears that it is up.
+    seat.attach();
+    seat.say_as_cluster(configuration(text, {state(balance::health::unknown)}));
+    CHECK(health_told_by(seat) == "up");
+}
+
+TEST_CASE("the last results of a server are told when they are asked for") {
+    auto server = std::make_unique<named_server>("anna");
+    worker_seat seat(dyad::run_checker_process);
+    seat.attach();
+    seat.say_as_cluster(configuration(service(server->port()), {state(balance::health::unknown)}));
+    CHECK(health_told_by(seat) == "up");
+    server.reset();
+    CHECK(health_told_by(seat) == "down");
+    seat.say_as_cluster({{"type", "history"}, {"id", 3}, {"service", "a"}, {"server", "A"}});
+    auto const told = seat.heard("history");
+    REQUIRE(told.has_value());
+    CHECK(told->at("id") == 3);
+    auto const& runs = told->at("history").as_array();
+    REQUIRE(runs.size() == 2);
+    CHECK(runs[0].at("reason") == "connection refused");
+    CHECK(runs[1].at("success") == true);
+    CHECK(runs[1].at("count").to_number<int>() >= 1);
+}
+
 TEST_CASE("what is no configuration changes nothing") {
     named_server const server("anna");
     worker_seat seat(dyad::run_checker_process);

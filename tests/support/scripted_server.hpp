@@ -141,12 +141,12 @@ private:
 inline scripted_server::behaviour greet_and_echo(std::string name) {
     return [greeting = std::move(name) + "\n"](tcp::socket& s) -> boost::asio::awaitable<void> {
         auto [ec, size] = co_await boost::asio::async_write(s, boost::asio::buffer(greeting), no_throw);
-        std::vector<char> bytes(65536);
+        std::vector<char> echoed(65536);
         while (!ec) {
-            std::tie(ec, size) = co_await s.async_read_some(boost::asio::buffer(bytes), no_throw);
+            std::tie(ec, size) = co_await s.async_read_some(boost::asio::buffer(echoed), no_throw);
             if (!ec)
                 std::tie(ec, size) =
-                    co_await boost::asio::async_write(s, boost::asio::buffer(bytes.data(), size), no_throw);
+                    co_await boost::asio::async_write(s, boost::asio::buffer(echoed.data(), size), no_throw);
         }
         s.close(ec);
     };

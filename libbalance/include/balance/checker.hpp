@@ -6,6 +6,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -19,15 +20,59 @@ struct check_result {
     bool success = false;
     std::string reason;          ///< "200 OK, body as expected", "connection refused": one line, at most 200 characters
     milliseconds latency{0};
+    /// The first bytes of what came back, as ASCII: what is not printable is written \r, \n or \x00. At most 60 bytes.
+    std::string received{};
 
     bool operator==(check_result const&) const = default;
 };
 
-/// A real server's health changed, or was found out for the first time.
+/// Results in a row that are alike in success and reason.
+struct check_run {
+    check_result last;
+    std::uint64_t count = 0;
+    milliseconds longest{0};     ///< latency of them all
+    milliseconds since_first{0}; ///< age
+    milliseconds since_last{0};
+
+    bool operator==(check_run const&) const = default;
+};
+
+/// One phase of a check.
+struct check_step {
+    std::string name; ///< what was waited for: "connection", "TLS handshake", "answer"
+    std::chrono::microseconds took{0};
+    std::string sent{}; ///< the first 1024 bytes, written as in `check_result::received`; without secrets
+    std::size_t sent_bytes = 0; ///< of all that was sent
+    std::string received{};
+    std::size_t received_bytes = 0;
+    std::string note{}; ///< what else was found out: the certificate, an answer in words
+
+    bool operator==(check_step const&) const = default;
+};
+
+/// A check that an operator asked for, with all that happened.
+struct check_trial {
+    endpoint target; ///< port 0: none (ping)
+    check_result result;
+    std::vector<check_step> steps; ///< at most 32; none for `on` and `off`
+
+    bool operator==(check_trial const&) const = default;
+};
+
+/// What a server's feedback agent makes of it.
+struct agent_view {
+    std::uint16_t share = 100; ///< per cent of its weight; 0: no new connections
+    std::string said{};        ///< by the agent, or why it is silent: one line; empty without an agent
+
+    bool operator==(agent_view const&) const = default;
+};
+
+/// A real server's health changed, or was found out for the first time; or its agent said something else.
 struct health_event {
     server_key key;
     balance::health health = balance::health::unknown;
     check_result last; ///< the result that decided it
+    agent_view agent{};
 };
 
 /// What the checks know of a server, for status and for handing over to a successor.
@@ -37,6 +82,7 @@ struct health_snapshot {
     check_result last;
     milliseconds since_last{0}; ///< age of `last`
     milliseconds since_change{0};
+    agent_view agent{};
 
     bool operator==(health_snapshot const&) const = default;
 };
@@ -69,6 +115,14 @@ public:
     void on_event(std::function<void(health_event const&)> callback);
 
     [[nodiscard]] std::vector<health_snapshot> snapshot() const;
+
+    /// The last results of a server's check, at most 16 runs, the newest first; they begin anew with another check. Empty:
+    /// there are none, or there is no such server.
+    [[nodiscard]] std::vector<check_run> history(server_key const& key) const;
+
+    /// Makes the service's check of this server once, at once, beside whatever else is checked: no health changes, and
+    /// neither need to be known to `apply`. `done` is called once, never from within, and not at all after `stop`.
+    void test(virtual_service const& service, real_server const& server, std::function<void(check_trial)> done);
 
     /// Cancels everything; kills running external checks.
     void stop();

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace balance {
@@ -64,34 +65,70 @@ struct persistence {
     bool operator==(persistence const&) const = default;
 };
 
+/// HTTP statuses `first` to `last`, both included.
+struct status_range {
+    std::uint16_t first = 0;
+    std::uint16_t last = 0;
+
+    bool operator==(status_range const&) const = default;
+};
+
 /// What the answer to a health check must be. Absent members do not matter.
 struct expectation {
     std::optional<std::string> equals;   ///< whole body, trailing white space trimmed
     std::optional<std::string> contains; ///< anywhere in the body
     std::optional<std::string> regex;    ///< RE2 syntax, anywhere in the body
-    std::optional<std::uint16_t> status; ///< HTTP status; 2xx and 3xx when absent
+    std::vector<status_range> status{};  ///< any of these; 2xx and 3xx when empty
+    /// The body is JSON, and holds these values at these places: JSON pointer (RFC 6901) -> text, number, true, false or
+    /// null, as JSON.
+    std::vector<std::pair<std::string, std::string>> json{};
 
     bool operator==(expectation const&) const = default;
 };
 
 /// How a real server's health is found out. Durations are the effective ones (the defaults are filled in by the reader).
 struct health_check {
-    enum class kind : std::uint8_t { connect, ping, http, https, external, on, off };
+    enum class kind : std::uint8_t { connect, ping, http, https, tls, dicom, hl7, external, on, off };
 
     kind type = kind::connect;
     std::uint16_t port = 0;          ///< 0: the server's port; else the service's first port
     std::string request = "/";       ///< http(s): path, always with a leading slash
-    std::string host;                ///< http(s): Host header and SNI; the server's address when empty
+    std::string host;                ///< http(s): Host header; TLS: SNI. The server's address when empty
     std::string method = "GET";      ///< http(s): GET or HEAD
-    bool verify = false;             ///< https: verify the certificate against the system's store
+    std::vector<std::pair<std::string, std::string>> headers; ///< http(s): further fields of the request
+    std::string user;                ///< http(s): of basic authentication; empty: none
+    std::string password;            ///< secret: never shown, never logged
+    bool tls = false;                ///< dicom, hl7: over TLS
+    std::uint16_t min_days = 0;      ///< TLS: for so long the certificate must be valid yet; 0: however long
+    std::uint16_t warn_days = 0;     ///< TLS: the result warns of a certificate that ends earlier; 0: never
+    bool verify = false;             ///< TLS: verify the certificate against the system's store
     expectation expect;              ///< http(s)
+    std::string calling_ae = "DYAD";    ///< dicom: our application entity title
+    std::string called_ae = "ANY-SCP";  ///< dicom: the server's
+    std::string message;             ///< hl7: what is sent; its lines are segments
     std::string command;             ///< external: absolute path of the program
     milliseconds interval{4000};     ///< from one start to the next
+    milliseconds fast_interval{0};   ///< while results contradict the state; 0: `interval`
+    milliseconds down_interval{0};   ///< while the server is down; 0: `interval`
+    std::uint16_t connects = 0;      ///< only connect so many times between two whole checks
     milliseconds timeout{5000};      ///< for the whole check
     std::uint16_t rise = 2;          ///< successes in a row that bring a server up
     std::uint16_t fall = 2;          ///< failures in a row that take it down
 
     bool operator==(health_check const&) const = default;
+};
+
+/// A feedback agent on each real server, which says how much it can take.
+struct agent_check {
+    enum class kind : std::uint8_t { tcp, http };
+
+    kind type = kind::tcp;
+    std::uint16_t port = 3333;
+    std::string request = "/"; ///< http: path, always with a leading slash
+    milliseconds interval{4000};
+    milliseconds timeout{5000};
+
+    bool operator==(agent_check const&) const = default;
 };
 
 /// Termination of TLS beside the clear ports of a layer-7 service.
@@ -252,6 +289,7 @@ struct virtual_service {
     balance::scheduler_flags scheduler_flags;
     balance::persistence persistence;
     health_check check;
+    std::optional<agent_check> agent{};
     std::optional<tls_termination> tls;
     bool re_encrypt = false;
     balance::fallback fallback;
@@ -308,8 +346,9 @@ struct server_state {
     server_key key;
     balance::health health = balance::health::unknown;
     admin_state admin = admin_state::online;
+    std::uint16_t share = 100; ///< per cent of its weight that its agent allows; 0: no new connections
 
-    [[nodiscard]] bool usable() const noexcept { return health == balance::health::up && admin == admin_state::online; }
+    [[nodiscard]] bool usable() const noexcept { return health == balance::health::up && admin == admin_state::online && share > 0; }
     bool operator==(server_state const&) const = default;
 };
 

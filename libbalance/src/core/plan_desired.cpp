@@ -3,6 +3,7 @@
 
 #include "core/validate_rules.hpp"
 
+#include <balance/share.hpp>
 #include <balance/text.hpp>
 #include <balance/validate.hpp>
 
@@ -162,6 +163,9 @@ std::string_view idle_reason(server_state const* state) {
     if (state->admin == admin_state::drain) {
         return "drained";
     }
+    if (state->share == 0) {
+        return "taken out by its agent";
+    }
     switch (state->health) {
     case health::up:
         return {};
@@ -180,14 +184,14 @@ desired_destination destination_of(virtual_service const& s, real_server const& 
     bool const translates = s.mode == mode::nat || s.mode == mode::snat;
     auto const port = translates && v.port != 0 ? v.port : key.local.port;
     auto const lower = std::min(v.min_connections, v.max_connections); // the kernel refuses lower > upper
-    out.config = {{v.address, port}, method_of(s.mode), out.why.empty() ? v.weight : 0U, v.max_connections, lower,
+    out.config = {{v.address, port}, method_of(s.mode), out.why.empty() ? shared_weight(v.weight, state->share) : 0U, v.max_connections, lower,
                   s.tunnel};
     return out;
 }
 
 /// Is a server known to be out of service? One that is not checked yet may be up.
 bool is_out(server_state const* state) {
-    return state != nullptr && (state->health == health::down || state->admin != admin_state::online);
+    return state != nullptr && (state->health == health::down || state->admin != admin_state::online || state->share == 0);
 }
 
 /// Where clients go when no server is left. The page is on the service's own address, where the kernel keeps it local.

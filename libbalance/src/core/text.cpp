@@ -27,10 +27,13 @@ constexpr words<persistence::kind, 4> persistence_words{{{"none", persistence::k
                                                          {"source_ip", persistence::kind::source_ip},
                                                          {"http_cookie", persistence::kind::http_cookie},
                                                          {"last_successful", persistence::kind::last_successful}}};
-constexpr words<health_check::kind, 7> check_words{{{"connect", health_check::kind::connect},
+constexpr words<health_check::kind, 10> check_words{{{"connect", health_check::kind::connect},
                                                     {"ping", health_check::kind::ping},
                                                     {"http", health_check::kind::http},
                                                     {"https", health_check::kind::https},
+                                                    {"tls", health_check::kind::tls},
+                                                    {"dicom", health_check::kind::dicom},
+                                                    {"hl7", health_check::kind::hl7},
                                                     {"external", health_check::kind::external},
                                                     {"on", health_check::kind::on},
                                                     {"off", health_check::kind::off}}};

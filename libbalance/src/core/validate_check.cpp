@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/hl7_message.hpp"
+#include "core/http_message.hpp"
 #include "core/validate_rules.hpp"
 
 #include <balance/text.hpp>
 
 #include <algorithm>
+#include <array>
+#include <tuple>
 
 namespace balance::rules {
 namespace {
@@ -11,12 +15,35 @@ namespace {
 using kind = health_check::kind;
 
 bool is_http(kind k) { return k == kind::http || k == kind::https; }
-bool needs_port(kind k) { return k == kind::connect || is_http(k); }
+bool needs_port(kind k) { return k != kind::ping && k != kind::external && k != kind::on && k != kind::off; }
+bool may_use_tls(kind k) { return k == kind::dicom || k == kind::hl7; }
+bool speaks_tls(health_check const& c) {
+    return c.type == kind::https || c.type == kind::tls || (may_use_tls(c.type) && c.tls);
+}
 
 /// Control characters and spaces would end the request line or a header early.
 bool has_space(std::string_view text) {
     return std::any_of(text.begin(), text.end(),
                        [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; });
+}
+
+bool has_control(std::string_view text) {
+    return std::any_of(text.begin(), text.end(),
+                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+std::string same_word(std::string_view text) {
+    std::string out(text);
+    std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return out;
+}
+
+/// "host is for http and https checks only; leave it out of a check of type ping"
+void only_for(bool given, bool right, char const* key, char const* types, health_check const& c, report& r) {
+    if (given && !right) {
+        r.wrong({"check", key}, std::string(key) + " is for " + types + " checks only; leave it out of a check of type " +
+                                    std::string(to_string(c.type)));
+    }
 }
 
 void check_port(virtual_service const& s, report& r) {
@@ -41,41 +68,143 @@ void check_port(virtual_service const& s, report& r) {
     }
 }
 
-void check_http_check(health_check const& c, report& r) {
-    auto const word = std::string(to_string(c.type));
-    if (!is_http(c.type)) {
-        if (c.expect != expectation{}) {
-            r.wrong({"check", "expect"},
-                    "expect is for http and https checks only; leave it out of a check of type " + word);
-        }
-        if (!c.host.empty()) {
-            r.wrong({"check", "host"},
-                    "host is for http and https checks only; leave it out of a check of type " + word);
-        }
-    } else {
-        if (c.request.empty() || c.request.front() != '/' || has_space(c.request)) {
-            r.wrong({"check", "request"},
-                    "request " + in_quotes(c.request) +
-                        " is no path; it must begin with / and have no spaces (write them as %20)");
-        }
-        if (has_space(c.host)) {
-            r.wrong({"check", "host"}, "host " + in_quotes(c.host) + " is no host name; it must have no spaces");
-        }
-        if (c.method != "GET" && c.method != "HEAD") {
-            r.wrong({"check", "method"}, "method is " + in_quotes(c.method) + "; it must be GET or HEAD");
-        }
-        auto const& e = c.expect;
-        if (c.method == "HEAD" && (e.equals || e.contains || e.regex)) {
-            r.wrong({"check", "expect"},
-                    "an answer to HEAD has no body to compare; use method GET, or expect a status only");
-        }
-        if (e.status && (*e.status < 100 || *e.status > 599)) {
-            r.wrong({"check", "expect", "status"},
-                    "status is " + std::to_string(*e.status) + "; it must be 100 to 599");
+void check_headers(health_check const& c, report& r) {
+    constexpr std::array own{"connection", "content-length", "transfer-encoding", "host", "upgrade"};
+    for (auto const& [name, value] : c.headers) {
+        auto const word = same_word(name);
+        if (!core::http::is_token(name)) {
+            r.wrong({"check", "headers"}, in_quotes(name) + " is no header's name; use letters, digits and -");
+        } else if (std::find(own.begin(), own.end(), word) != own.end()) {
+            r.wrong({"check", "headers"}, "header " + in_quotes(name) + " is the check's own; leave it out" +
+                                              (word == "host" ? ", and say host = \"...\"" : ""));
+        } else if (word == "authorization" && !c.user.empty()) {
+            r.wrong({"check", "headers"}, "header \"Authorization\" is there beside user; keep one of the two");
+        } else if (has_control(value)) {
+            r.wrong({"check", "headers"}, "the value of header " + in_quotes(name) + " holds a control character; leave it out");
         }
     }
-    if (c.verify && c.type != kind::https) {
-        r.wrong({"check", "verify"}, "verify is for https checks only; leave it out of a check of type " + word);
+    if (c.user.find(':') != std::string::npos || has_control(c.user)) { // RFC 7617 §2
+        r.wrong({"check", "user"}, "user must have neither colons nor control characters");
+    }
+    if (has_control(c.password)) {
+        r.wrong({"check", "password"}, "password holds a control character; leave it out");
+    }
+    if (c.user.empty() && !c.password.empty()) {
+        r.wrong({"check", "password"}, "password is there without user; say user = \"...\"");
+    }
+}
+
+void check_expectation(health_check const& c, report& r) {
+    auto const& e = c.expect;
+    if (c.method == "HEAD" && (e.equals || e.contains || e.regex || !e.json.empty())) {
+        r.wrong({"check", "expect"},
+                "an answer to HEAD has no body to compare; use method GET, or expect a status only");
+    }
+    for (auto const& [first, last] : e.status) {
+        if (first < 100 || last > 599 || first > last) {
+            r.wrong({"check", "expect", "status"}, "status is " + std::to_string(first < 100 ? first : last) +
+                                                       "; it must be 100 to 599, or a class like \"2xx\"");
+        }
+    }
+    for (auto const& [pointer, value] : e.json) {
+        if (!pointer.empty() && pointer.front() != '/') {
+            r.wrong({"check", "expect", "json"},
+                    in_quotes(pointer) + " is no JSON pointer; it begins with a slash, like \"/status\"");
+        }
+    }
+}
+
+void check_http_check(health_check const& c, report& r) {
+    bool const http = is_http(c.type);
+    only_for(c.expect != expectation{}, http, "expect", "http and https", c, r);
+    only_for(!c.headers.empty(), http, "headers", "http and https", c, r);
+    only_for(!c.user.empty(), http, "user", "http and https", c, r);
+    only_for(!c.password.empty(), http, "password", "http and https", c, r);
+    if (!http) {
+        return;
+    }
+    if (c.request.empty() || c.request.front() != '/' || has_space(c.request)) {
+        r.wrong({"check", "request"},
+                "request " + in_quotes(c.request) +
+                    " is no path; it must begin with / and have no spaces (write them as %20)");
+    }
+    if (c.method != "GET" && c.method != "HEAD") {
+        r.wrong({"check", "method"}, "method is " + in_quotes(c.method) + "; it must be GET or HEAD");
+    }
+    check_headers(c, r);
+    check_expectation(c, r);
+}
+
+void check_tls_of_check(health_check const& c, report& r) {
+    bool const tls = speaks_tls(c);
+    auto const needs_tls = [&](bool given, char const* key, char const* types) {
+        if (given && !tls && may_use_tls(c.type)) {
+            r.wrong({"check", key}, std::string(key) + " is about TLS, which this check does not use; say tls = true");
+        } else {
+            only_for(given, tls, key, types, c, r);
+        }
+    };
+    if (!is_http(c.type)) {
+        needs_tls(!c.host.empty(), "host", "http and https");
+    }
+    if (has_space(c.host)) {
+        r.wrong({"check", "host"}, "host " + in_quotes(c.host) + " is no host name; it must have no spaces");
+    }
+    needs_tls(c.verify, "verify", "https and tls");
+    needs_tls(c.min_days != 0, "min_days", "https and tls");
+    needs_tls(c.warn_days != 0, "warn_days", "https and tls");
+    only_for(c.tls, may_use_tls(c.type), "tls", "dicom and hl7", c, r);
+}
+
+/// PS3.5 §6.2, value representation AE: at most 16 characters of the basic set, neither a backslash nor all of them spaces.
+bool is_title(std::string_view text) {
+    bool const printable =
+        std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f && c != '\\'; });
+    return printable && text.size() <= 16 && text.find_first_not_of(' ') != text.npos;
+}
+
+void check_dicom(health_check const& c, report& r) {
+    health_check const usual;
+    for (auto const& [key, title, is_usual] :
+         {std::tuple{"calling_ae", &c.calling_ae, c.calling_ae == usual.calling_ae},
+          std::tuple{"called_ae", &c.called_ae, c.called_ae == usual.called_ae}}) {
+        only_for(!is_usual, c.type == kind::dicom, key, "dicom", c, r);
+        if (c.type == kind::dicom && !is_title(*title)) {
+            r.wrong({"check", key}, in_quotes(*title) + " is no application entity title; it must have 1 to 16 ASCII "
+                                                        "characters without a backslash");
+        }
+    }
+}
+
+void check_hl7(health_check const& c, report& r) {
+    only_for(!c.message.empty(), c.type == kind::hl7, "message", "hl7", c, r);
+    if (c.type != kind::hl7) {
+        return;
+    }
+    if (auto const why = core::hl7::fault_of(core::hl7::as_message(c.message)); !why.empty()) {
+        r.wrong({"check", "message"}, "an hl7 check needs the message that it sends: " + why);
+    }
+}
+
+void check_rhythm(health_check const& c, report& r) {
+    if (c.interval.count() < 1) {
+        r.wrong({"check", "interval"}, "the check's interval must be longer than 0");
+    }
+    if (c.timeout.count() < 1) {
+        r.wrong({"check", "timeout"}, "the check's timeout must be longer than 0");
+    }
+    if (c.fast_interval > c.interval) {
+        r.wrong({"check", "fast_interval"}, "fast_interval is longer than interval; make it shorter, or leave it out");
+    }
+    if (c.down_interval.count() != 0 && c.down_interval < c.interval) {
+        r.wrong({"check", "down_interval"}, "down_interval is shorter than interval; make it longer, or leave it out");
+    }
+    only_for(c.connects != 0, needs_port(c.type) && c.type != kind::connect, "connects", "http, https, tls, dicom and hl7", c, r);
+    if (c.rise == 0) {
+        r.wrong({"check", "rise"}, "rise is 0; it must be 1 or more successes in a row");
+    }
+    if (c.fall == 0) {
+        r.wrong({"check", "fall"}, "fall is 0; it must be 1 or more failures in a row");
     }
 }
 
@@ -85,6 +214,9 @@ void check_health_check(virtual_service const& s, report r) {
     auto const& c = s.check;
     check_port(s, r);
     check_http_check(c, r);
+    check_tls_of_check(c, r);
+    check_dicom(c, r);
+    check_hl7(c, r);
     if (c.type == kind::external && (c.command.empty() || c.command.front() != '/' || has_space(c.command))) {
         r.wrong({"check", "command"},
                 "an external check needs command = \"/absolute/path\" of a program, without arguments: it "
@@ -93,17 +225,10 @@ void check_health_check(virtual_service const& s, report r) {
     if (c.type != kind::external && !c.command.empty()) {
         r.wrong({"check", "command"}, "command is for external checks only; leave it out, or say type = \"external\"");
     }
-    if (c.interval.count() < 1) {
-        r.wrong({"check", "interval"}, "the check's interval must be longer than 0");
-    }
-    if (c.timeout.count() < 1) {
-        r.wrong({"check", "timeout"}, "the check's timeout must be longer than 0");
-    }
-    if (c.rise == 0) {
-        r.wrong({"check", "rise"}, "rise is 0; it must be 1 or more successes in a row");
-    }
-    if (c.fall == 0) {
-        r.wrong({"check", "fall"}, "fall is 0; it must be 1 or more failures in a row");
+    check_rhythm(c, r);
+    if (s.agent && (s.agent->request.empty() || s.agent->request.front() != '/' || has_space(s.agent->request))) {
+        r.wrong({"agent", "request"}, "request " + in_quotes(s.agent->request) +
+                                          " is no path; it must begin with / and have no spaces (write them as %20)");
     }
 }
 

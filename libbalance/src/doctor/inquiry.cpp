@@ -16,7 +16,8 @@ bool has_tcp(virtual_service const& s) { return s.protocol == protocol::tcp || s
 /// The port to which the service's check connects; 0: to none.
 std::uint16_t checked_port(virtual_service const& s, std::vector<port_range> const& ports) {
     using kind = health_check::kind;
-    if (s.check.type != kind::connect && s.check.type != kind::http && s.check.type != kind::https) {
+    auto const type = s.check.type;
+    if (type == kind::ping || type == kind::external || type == kind::on || type == kind::off) {
         return 0;
     }
     return s.check.port != 0 || ports.empty() ? s.check.port : ports.front().first;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <balance/balancer.hpp>
+#include <balance/share.hpp>
 #include <balance/validate.hpp>
 
 #include <boost/asio/post.hpp>
@@ -55,8 +56,10 @@ struct balancer::impl {
 
 void balancer::impl::take_in(health_event const& event) {
     for (auto& s : states)
-        if (s.key == event.key)
+        if (s.key == event.key) {
             s.health = event.health;
+            s.share = event.agent.share;
+        }
     enforce_later();
     if (auto const call = callback)
         call(event);
@@ -87,7 +90,7 @@ result<> balancer::impl::enforce() {
         std::any_of(current.services.begin(), current.services.end(), [](auto const& s) { return !is_layer4(s.mode); }))
         relay.emplace();
     if (relay)
-        relay->apply(current, states);
+        relay->apply(with_shares(current, states), states);
     kernel_trouble.clear();
     if (!kernel)
         return {};

@@ -21,6 +21,7 @@ connect_probe::connect_probe(boost::asio::any_io_executor const& executor, endpo
 
 void connect_probe::start(done report) {
     report_ = std::move(report);
+    log().step("connection");
     socket_.async_connect(tcp::endpoint(target_.address, target_.port),
                           [self = shared_from_this()](boost::system::error_code ec) { self->connected(ec); });
 }

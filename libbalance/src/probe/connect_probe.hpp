@@ -21,7 +21,6 @@ public:
 
     void start(done report) override;
     void abort() override;
-    [[nodiscard]] std::string waiting_for() const override { return "connection"; }
 
 private:
     void connected(boost::system::error_code ec);

@@ -47,7 +47,13 @@ external_probe::~external_probe() { external_probe::abandon(); }
 
 void external_probe::start(done report) {
     report_ = std::move(report);
-    auto const trouble = launch(order_->check.command, arguments_for(*order_), program_);
+    log().step("end of the program");
+    auto const arguments = arguments_for(*order_);
+    std::string line = order_->check.command;
+    for (auto const& a : arguments)
+        line += " " + a;
+    log().note(line);
+    auto const trouble = launch(order_->check.command, arguments, program_);
     if (trouble.empty()) {
         output_.assign(program_.output);
         pidfd_.assign(program_.pidfd);
@@ -64,6 +70,7 @@ void external_probe::start(done report) {
 
 void external_probe::abort() {
     report_ = nullptr;
+    log().received(said_);
     end_group(program_);
 }
 
@@ -116,6 +123,7 @@ void external_probe::ended(ending const& e) {
     boost::system::error_code ignored;
     output_.close(ignored);
     pidfd_.close(ignored);
+    log().received(said_);
     auto const report = std::exchange(report_, nullptr);
     release();
     if (report)

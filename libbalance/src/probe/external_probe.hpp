@@ -26,7 +26,6 @@ public:
 
     void start(done report) override;
     void abort() override;
-    [[nodiscard]] std::string waiting_for() const override { return "end of the program"; }
 
     /// Kills and reaps without an event loop, waiting a moment for the kernel to finish it.
     void abandon() override;

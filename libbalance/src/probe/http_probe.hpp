@@ -2,18 +2,12 @@
 #pragma once
 
 #include "core/http_head.hpp"
-#include "probe/order.hpp"
+#include "probe/connection.hpp"
 #include "probe/probe.hpp"
-#include "probe/tls_contexts.hpp"
 #include "probe/verdict.hpp"
-
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/stream.hpp>
 
 #include <array>
 #include <memory>
-#include <optional>
 #include <string>
 
 namespace balance::probe {
@@ -27,24 +21,16 @@ public:
 
     void start(done report) override;
     void abort() override;
-    [[nodiscard]] std::string waiting_for() const override { return stage_; }
 
 private:
-    using socket = boost::asio::ip::tcp::socket;
-    using tls_stream = boost::asio::ssl::stream<socket&>;
-
     boost::asio::awaitable<check_result> converse();
-    boost::asio::awaitable<std::optional<check_result>> handshake();
-    template <class Stream>
-    boost::asio::awaitable<check_result> exchange(Stream& stream);
 
-    socket socket_;
+    connection stream_;
     std::shared_ptr<order const> order_;
     std::shared_ptr<verdict const> verdict_;
-    std::optional<tls_stream> tls_;
     core::http_response answer_;
     std::string request_;
-    std::string stage_ = "connection";
+    bool silent_ = true; ///< nothing has come yet
     std::array<char, 8192> buffer_{};
     done report_;
 };

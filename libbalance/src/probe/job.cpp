@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/job.hpp"
 
+#include "probe/connect_probe.hpp"
 #include "probe/reason.hpp"
 
 #include <algorithm>
@@ -75,7 +76,9 @@ void job::begin() {
 
 void job::run() {
     started_ = clock::now();
-    running_ = make_();
+    plain_ = connects_left_ > 0 && settled() && tracker_.state() == health::up;
+    connects_left_ = plain_ ? connects_left_ - 1 : order_->check.connects;
+    running_ = plain_ ? std::make_shared<connect_probe>(env_.executor(), order_->target) : make_();
     timer_.expires_at(started_ + order_->check.timeout);
     timer_.async_wait([self = shared_from_this()](boost::system::error_code ec) {
         if (!ec && self->running_)
@@ -88,29 +91,46 @@ void job::run() {
 }
 
 void job::out_of_time() {
-    std::string const awaited = running_->waiting_for();
+    std::string const awaited = running_->log().waiting_for();
     running_->abort();
     finished(failure("no " + awaited + " within " + span_of_time(order_->check.timeout)));
 }
 
 void job::finished(check_result result) {
+    result.received = running_->log().beginning();
     running_ = nullptr;
     auto const now = clock::now();
     result.latency = std::chrono::round<milliseconds>(now - started_);
+    bool const changed = note(std::move(result), now);
     std::uniform_real_distribution<double> spread(1 - jitter_share, 1 + jitter_share);
-    auto const interval = std::chrono::duration_cast<clock::duration>(order_->check.interval * spread(jitter_));
+    auto const interval = std::chrono::duration_cast<clock::duration>(pause() * spread(jitter_));
     wait_until(std::max(now, started_ + interval));
-    note(std::move(result));
+    if (auto const on_change = on_change_; changed && on_change)
+        on_change();
 }
 
-void job::note(check_result result) {
-    last_ = std::move(result);
-    last_at_ = clock::now();
-    if (!tracker_.report(last_.success))
-        return;
-    changed_at_ = last_at_;
-    if (auto const on_change = on_change_)
-        on_change();
+/// A connection that succeeds says less than the whole check before it, whose result therefore stays.
+bool job::note(check_result result, clock::time_point now) {
+    last_at_ = now;
+    if (!plain_ || !result.success) {
+        last_ = std::move(result);
+        past_.note(now, last_);
+    }
+    bool const changed = tracker_.report(last_.success);
+    if (changed)
+        changed_at_ = now;
+    return changed;
+}
+
+bool job::settled() const noexcept { return tracker_.state() != health::unknown && tracker_.contradictions() == 0; }
+
+milliseconds job::pause() const noexcept {
+    auto const& c = order_->check;
+    if (!settled() && c.fast_interval.count() > 0)
+        return c.fast_interval;
+    if (settled() && tracker_.state() == health::down && c.down_interval.count() > 0)
+        return c.down_interval;
+    return c.interval;
 }
 
 } // namespace balance::probe

@@ -3,6 +3,7 @@
 
 #include "core/tracker.hpp"
 #include "probe/environment.hpp"
+#include "probe/history.hpp"
 #include "probe/probe.hpp"
 
 #include <boost/asio/steady_timer.hpp>
@@ -32,6 +33,7 @@ public:
     [[nodiscard]] order const& what() const noexcept { return *order_; }
     [[nodiscard]] balance::health state() const noexcept { return tracker_.state(); }
     [[nodiscard]] check_result const& last() const noexcept { return last_; }
+    [[nodiscard]] history const& past() const noexcept { return past_; }
     [[nodiscard]] clock::time_point last_at() const noexcept { return last_at_; }
     [[nodiscard]] clock::time_point changed_at() const noexcept { return changed_at_; }
 
@@ -41,7 +43,12 @@ private:
     void run();
     void out_of_time();
     void finished(check_result result);
-    void note(check_result result);
+    /// True when the health changed.
+    bool note(check_result result, clock::time_point now);
+    /// Nothing is about to change.
+    [[nodiscard]] bool settled() const noexcept;
+    /// From one start to the next.
+    [[nodiscard]] milliseconds pause() const noexcept;
 
     environment& env_;
     std::shared_ptr<order const> order_;
@@ -52,9 +59,12 @@ private:
     std::shared_ptr<probe> running_;
     std::function<void()> on_change_;
     check_result last_;
+    history past_;
     clock::time_point started_;
     clock::time_point last_at_;
     clock::time_point changed_at_;
+    unsigned connects_left_ = 0; ///< until the next whole check
+    bool plain_ = false;         ///< the present run only connects
     bool stopped_ = false;
 };
 

@@ -48,9 +48,19 @@ std::string key_of(order const& o) {
     joined all;
     all.text(o.target.address.to_string()).value(o.target.port);
     all.text(o.virtual_service.address.to_string()).value(o.virtual_service.port);
-    all.value(static_cast<int>(c.type)).text(c.request).text(c.host).text(c.method).value(int{c.verify});
+    all.value(static_cast<int>(c.type)).text(c.request).text(c.host).text(c.method).value(int{c.verify}).value(int{c.tls});
+    all.text(c.calling_ae).text(c.called_ae);
     all.maybe(c.expect.equals).maybe(c.expect.contains).maybe(c.expect.regex);
-    all.value(c.expect.status ? int{*c.expect.status} : -1);
+    all.value(c.expect.status.size());
+    for (auto const& range : c.expect.status)
+        all.value(range.first).value(range.last);
+    for (auto const* list : {&c.expect.json, &c.headers}) {
+        all.value(list->size());
+        for (auto const& [name, value] : *list)
+            all.text(name).text(value);
+    }
+    all.text(c.user).text(c.password).value(c.min_days).value(c.warn_days).text(c.message);
+    all.value(c.fast_interval.count()).value(c.down_interval.count()).value(c.connects);
     all.text(c.command).value(c.interval.count()).value(c.timeout.count()).value(c.rise).value(c.fall);
     return all.take();
 }

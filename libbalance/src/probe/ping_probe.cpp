@@ -17,6 +17,7 @@ ping_probe::ping_probe(boost::asio::any_io_executor const& executor, std::shared
 
 void ping_probe::start(done report) {
     report_ = std::move(report);
+    log().step("echo reply");
     boost::asio::post(again_.get_executor(), [self = shared_from_this()] {
         if (!self->report_)
             return;
@@ -32,6 +33,7 @@ void ping_probe::start(done report) {
 
 void ping_probe::ask() {
     int const trouble = socket_->send(target_, cookie_, ++sequence_);
+    log().note("echo request " + std::to_string(sequence_) + (trouble == 0 ? " sent" : ": " + words_for(trouble)));
     // A full queue is the local machine's moment; an unreachable target is an answer.
     if (trouble != 0 && trouble != EAGAIN && trouble != ENOBUFS && trouble != EINTR)
         return finish(failure(words_for(trouble)));

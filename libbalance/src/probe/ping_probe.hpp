@@ -18,7 +18,6 @@ public:
 
     void start(done report) override;
     void abort() override;
-    [[nodiscard]] std::string waiting_for() const override { return "echo reply"; }
 
 private:
     void ask();

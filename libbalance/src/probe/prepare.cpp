@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/connect_probe.hpp"
+#include "probe/dialogue_probe.hpp"
+#include "probe/dicom_dialogue.hpp"
 #include "probe/environment.hpp"
 #include "probe/external_probe.hpp"
+#include "probe/hl7_dialogue.hpp"
 #include "probe/http_probe.hpp"
 #include "probe/ping_probe.hpp"
 #include "probe/probe.hpp"
+#include "probe/tls_probe.hpp"
 
 namespace balance::probe {
 namespace {
@@ -14,6 +18,15 @@ probe_maker prepare_http(environment& env, order const& o) {
     return [&env, shared = std::make_shared<order const>(o), judge] {
         tls_contexts* const tls = shared->check.type == health_check::kind::https ? &env.tls() : nullptr;
         return std::make_shared<http_probe>(env.executor(), shared, judge, tls, env.settings().max_body);
+    };
+}
+
+/// `make_dialogue(check)` makes what speaks, for each check anew.
+template <class Make>
+probe_maker prepare_dialogue(environment& env, order const& o, Make make_dialogue) {
+    return [&env, shared = std::make_shared<order const>(o), make_dialogue] {
+        tls_contexts* const tls = shared->check.tls ? &env.tls() : nullptr;
+        return std::make_shared<dialogue_probe>(env.executor(), shared, make_dialogue(shared->check), tls);
     };
 }
 
@@ -39,6 +52,16 @@ probe_maker prepare(environment& env, order const& o) {
     case kind::http:
     case kind::https:
         return prepare_http(env, o);
+    case kind::tls:
+        return [&env, shared = std::make_shared<order const>(o)] {
+            return std::make_shared<tls_probe>(env.executor(), shared, env.tls());
+        };
+    case kind::dicom:
+        return prepare_dialogue(env, o, [](health_check const& c) {
+            return std::make_unique<dicom_dialogue>(c.calling_ae, c.called_ae);
+        });
+    case kind::hl7:
+        return prepare_dialogue(env, o, [](health_check const& c) { return std::make_unique<hl7_dialogue>(c.message); });
     case kind::external:
         return prepare_external(env, o);
     case kind::on:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "probe/order.hpp"
+#include "probe/transcript.hpp"
 
 #include <balance/checker.hpp>
 
@@ -34,8 +35,12 @@ public:
     /// The same when no event loop will run any more to clean up.
     virtual void abandon() { abort(); }
 
-    /// What it is waiting for, for the reason of a check that ran out of time: "no <connection> within 5 s".
-    [[nodiscard]] virtual std::string waiting_for() const = 0;
+    /// What it did until now. Its step names what is waited for, for the reason of a check that ran out of time:
+    /// "no <connection> within 5 s".
+    [[nodiscard]] transcript& log() noexcept { return log_; }
+
+private:
+    transcript log_;
 };
 
 /// Makes a fresh probe for each run of a check; holds what is prepared once (a compiled expression). Outlives neither

@@ -26,9 +26,9 @@ std::string one_line(std::string_view text) {
 
 } // namespace
 
-check_result success(std::string_view reason) { return {true, one_line(reason), milliseconds(0)}; }
+check_result success(std::string_view reason) { return {true, one_line(reason), milliseconds(0), {}}; }
 
-check_result failure(std::string_view reason) { return {false, one_line(reason), milliseconds(0)}; }
+check_result failure(std::string_view reason) { return {false, one_line(reason), milliseconds(0), {}}; }
 
 std::string words_for(boost::system::error_code const& ec) {
     std::string text = ec.message();
@@ -48,6 +48,26 @@ std::string excerpt(std::string_view text, std::size_t most) {
         out += u >= 0x20 && u < 0x7f ? c : '.';
     }
     out += text.size() > most ? "…\"" : "\"";
+    return out;
+}
+
+std::string escaped(std::string_view bytes, std::size_t most) {
+    std::string out;
+    for (char const c : bytes.substr(0, most)) {
+        auto const u = static_cast<unsigned char>(c);
+        if (c == '\r')
+            out += "\\r";
+        else if (c == '\n')
+            out += "\\n";
+        else if (c == '\t')
+            out += "\\t";
+        else if (c == '\\')
+            out += "\\\\";
+        else if (u >= 0x20 && u < 0x7f)
+            out += c;
+        else
+            out.append("\\x").append(1, "0123456789abcdef"[u >> 4]).append(1, "0123456789abcdef"[u & 15]);
+    }
     return out;
 }
 

@@ -23,6 +23,9 @@ namespace balance::probe {
 /// What a stranger sent, in quotes: at most `most` characters, what is not printable as dots, "…" where it goes on.
 [[nodiscard]] std::string excerpt(std::string_view text, std::size_t most = 60);
 
+/// The first `most` bytes as ASCII that can be read back: \r, \n, \t, \\ and \x00 for what is not printable.
+[[nodiscard]] std::string escaped(std::string_view bytes, std::size_t most);
+
 /// "5 s", "1500 ms".
 [[nodiscard]] std::string span_of_time(std::chrono::milliseconds d);
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/verdict.hpp"
 
+#include "probe/json_values.hpp"
 #include "probe/reason.hpp"
 
 #include <re2/re2.h>
 
+#include <algorithm>
 #include <string>
 
 namespace balance::probe {
@@ -22,6 +24,15 @@ std::string status_words(core::http_response const& answer) {
     if (!answer.reason().empty())
         text.append(" ").append(answer.reason().substr(0, 40));
     return text;
+}
+
+/// "204", "2xx", "200-204".
+std::string words_of(status_range const& r) {
+    if (r.first == r.last)
+        return std::to_string(r.first);
+    if (r.first % 100 == 0 && r.last == r.first + 99)
+        return std::to_string(r.first / 100) + "xx";
+    return std::to_string(r.first) + "-" + std::to_string(r.last);
 }
 
 /// Where a redirect leads explains a body that is not the expected one.
@@ -60,12 +71,14 @@ std::optional<check_result> verdict::judge(core::http_response const& answer) co
 }
 
 std::optional<check_result> verdict::judge_status(core::http_response const& answer) const {
-    if (expect_.status ? answer.status() == *expect_.status : answer.status() >= 200 && answer.status() < 400)
+    auto const is_in = [&](status_range const& r) { return answer.status() >= r.first && answer.status() <= r.last; };
+    auto const& wanted = expect_.status;
+    if (wanted.empty() ? is_in({200, 399}) : std::any_of(wanted.begin(), wanted.end(), is_in))
         return std::nullopt;
-    std::string text = "status " + status_words(answer);
-    if (expect_.status)
-        text += " instead of " + std::to_string(*expect_.status);
-    return failure(text);
+    std::string text;
+    for (auto const& range : wanted)
+        text += (text.empty() ? " instead of " : ", ") + words_of(range);
+    return failure("status " + status_words(answer) + text);
 }
 
 std::optional<check_result> verdict::judge_body(core::http_response const& answer) const {
@@ -74,7 +87,7 @@ std::optional<check_result> verdict::judge_body(core::http_response const& answe
     bool const cut = answer.state() == progress::truncated;
     if (regex_ && !regex_->ok())
         return failure("the regular expression " + excerpt(*expect_.regex) + " is not valid: " + regex_->error());
-    if (!ended && !cut && (expect_.equals || expect_.regex))
+    if (!ended && !cut && (expect_.equals || expect_.regex || !expect_.json.empty()))
         return std::nullopt; // what follows can change both
     if (expect_.equals) {
         if (cut)
@@ -92,6 +105,12 @@ std::optional<check_result> verdict::judge_body(core::http_response const& answe
     }
     if (regex_ && !re2::RE2::PartialMatch(re2::StringPiece(body.data(), body.size()), *regex_))
         return failure("body does not match " + excerpt(*expect_.regex) + read);
+    if (!expect_.json.empty()) {
+        if (cut)
+            return failure("body is longer than " + std::to_string(body.size()) + " bytes, too long to look for JSON in it");
+        if (auto const difference = json_difference(body, expect_.json); !difference.empty())
+            return failure(difference + redirected(answer));
+    }
     return success(status_words(answer) + ", body as expected");
 }
 

@@ -28,7 +28,9 @@ public:
 private:
     [[nodiscard]] std::optional<check_result> judge_status(core::http_response const& answer) const;
     [[nodiscard]] std::optional<check_result> judge_body(core::http_response const& answer) const;
-    [[nodiscard]] bool wants_body() const noexcept { return expect_.equals || expect_.contains || expect_.regex; }
+    [[nodiscard]] bool wants_body() const noexcept {
+        return expect_.equals || expect_.contains || expect_.regex || !expect_.json.empty();
+    }
 
     expectation expect_;
     std::unique_ptr<re2::RE2> regex_;

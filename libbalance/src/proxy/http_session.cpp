@@ -178,6 +178,7 @@ void http_session::take_request(std::string_view head) {
     asks_upgrade_ = http::asks_upgrade(r);
     repeatable_ = http::is_idempotent(r.method);
     gave_up_ = false;
+    repeated_ = false;
     client_stays_ = r.minor == 1 ? !r.close : r.keep_alive && !r.close;
     server_stays_ = r.minor == 1;
     who_.path = rules_->path ? core::hash_of(r.target.substr(0, r.target.find('?'))) : 0;
@@ -289,7 +290,8 @@ void http_session::connect_next() {
         if (target.port == 0)
             target.port = arrival_.port;
         auto const tls = choice_.fallback ? nullptr : arrival_.service->tls_to_servers();
-        link_ = worker_.links().take(*choice_.server, {target.port, tls != nullptr, repeatable_ ? 0 : number_});
+        if (!repeated_)
+            link_ = worker_.links().take(*choice_.server, {target.port, tls != nullptr, repeatable_ ? 0 : number_});
         if (link_) {
             use_link();
             return connected();
@@ -361,10 +363,11 @@ void http_session::connect_failed() {
 
 /// Its connection ended before anything of the answer came.
 void http_session::server_failed() {
-    bool const again = link_->used_before && repeatable_ && up_.can_rewind();
+    bool const again = !repeated_ && link_->used_before && repeatable_ && up_.can_rewind();
     leave_server(false);
     if (!again)
         return refuse(502);
+    repeated_ = true; // RFC 9110 9.2.2: once, and over a connection of its own
     up_.rewind();
     gave_up_ = false;
     --attempts_; // the server itself may be well

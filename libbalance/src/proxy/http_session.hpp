@@ -120,6 +120,7 @@ private:
     std::string_view cookie_; ///< name of the cookie for persistence, within `rules_`; empty: none
     unsigned client_minor_ = 1;
     bool repeatable_ = false;   ///< may be sent twice
+    bool repeated_ = false;     ///< was sent twice
     bool asks_upgrade_ = false;
     bool gave_up_ = false;      ///< the server takes no more of it
     bool client_stays_ = false; ///< the client's connection outlives the answer

@@ -123,6 +123,8 @@ result<std::shared_ptr<tls_context const>> tls_context::for_servers() {
     auto c = make(TLS_client_method());
     if (!c)
         return c.error();
+    // Many servers just close; what they sent before is not to be lost for that.
+    SSL_CTX_set_options(c->get(), SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_min_proto_version(c->get(), TLS1_2_VERSION);
     SSL_CTX_set_verify(c->get(), SSL_VERIFY_NONE, nullptr);
     return std::shared_ptr<tls_context const>(new tls_context(std::move(*c), false));

@@ -401,3 +401,31 @@ TEST_CASE("a persistent service by mark falls back by a rule, for IPVS would ign
     CHECK(t.rules.marks.empty());
     CHECK(t.rules.pages == std::vector<page_rule>{{"pacs", make_address("192.0.2.1"), {{80, 80}, {443, 443}}, 9081}});
 }
+
+TEST_CASE("an agent lowers a server's weight, to 0 at the least, and never brings one up") {
+    configuration c;
+    c.services = {service_at("web", "192.0.2.1", {{80, 80}})};
+    auto states = all_up(c);
+    auto const weight = [&](std::size_t i) { return desire(c, states).services.at(0).destinations.at(i).config.weight; };
+    states[0].share = 30;
+    CHECK(weight(0) == 30);
+    CHECK(weight(1) == 100);
+    c.services[0].servers[0].weight = 1;
+    CHECK(weight(0) == 1);
+    states[0].share = 0;
+    CHECK(weight(0) == 0);
+    CHECK(desire(c, states).services[0].destinations[0].why == "taken out by its agent");
+    states[0].health = health::down;
+    states[0].share = 100;
+    CHECK(weight(0) == 0);
+
+    // Where all agents say no, the fallback answers, as where all are drained.
+    c.services[0].fallback = {fallback::kind::server, {make_address("198.51.100.9"), 80}};
+    for (auto& s : states) {
+        s.health = health::up;
+        s.share = 0;
+    }
+    CHECK(desire(c, states).services.at(0).fallback_active);
+    states[1].share = 1;
+    CHECK_FALSE(desire(c, states).services.at(0).fallback_active);
+}

@@ -196,7 +196,7 @@ TEST_CASE("validate: checks") {
     CHECK(with([](auto& c) {
               c.type = kind::http;
               c.method = "HEAD";
-              c.expect.status = 200;
+              c.expect.status = {{200, 299}};
           }).empty());
     CHECK(with([](auto& c) {
               c.type = kind::http;
@@ -205,9 +205,9 @@ TEST_CASE("validate: checks") {
           }) == paths{"service.Web.check.expect"});
     CHECK(with([](auto& c) {
               c.type = kind::http;
-              c.expect.status = 600;
+              c.expect.status = {{600, 600}};
           }) == paths{"service.Web.check.expect.status"});
-    CHECK(with([](auto& c) { c.expect.status = 200; }) == paths{"service.Web.check.expect"});
+    CHECK(with([](auto& c) { c.expect.status = {{200, 200}}; }) == paths{"service.Web.check.expect"});
     CHECK(with([](auto& c) {
               c.type = kind::external;
               c.command = "/bin/true";
@@ -255,4 +255,103 @@ TEST_CASE("validate: not_served names what is not built") {
     CHECK(not_served(named_service("S", mode::dr, "192.0.2.1", {})).empty());
     s.transparent = true;
     CHECK(not_served(s) == "transparent proxying is not built yet; this version keeps the service in the configuration only");
+}
+
+TEST_CASE("validate: checks of DICOM, HL7 and TLS, and what goes with them") {
+    auto const with = [](auto change) { return after([&](auto& s) { change(s.check); }); };
+    using kind = health_check::kind;
+    auto const dicom = [&](auto change) {
+        return with([&](auto& c) {
+            c.type = kind::dicom;
+            change(c);
+        });
+    };
+    CHECK(dicom([](auto&) {}).empty());
+    CHECK(dicom([](auto& c) {
+              c.called_ae = "ARCHIVE 1/2.";
+              c.tls = c.verify = true;
+              c.host = "pacs.example";
+              c.min_days = 3;
+          }).empty());
+    for (auto const* title : {"", "    ", "SEVENTEEN LETTERS", "A\\B", "A\nB", "\xc3\x9c"}) {
+        CHECK(dicom([&](auto& c) { c.called_ae = title; }) == paths{"service.Web.check.called_ae"});
+        CHECK(dicom([&](auto& c) { c.calling_ae = title; }) == paths{"service.Web.check.calling_ae"});
+    }
+    CHECK(dicom([](auto& c) { c.verify = true; }) == paths{"service.Web.check.verify"});
+    CHECK(dicom([](auto& c) { c.host = "a"; }) == paths{"service.Web.check.host"});
+    CHECK(dicom([](auto& c) { c.warn_days = 3; }) == paths{"service.Web.check.warn_days"});
+    CHECK(dicom([](auto& c) { c.message = "MSH"; }) == paths{"service.Web.check.message"});
+    CHECK(with([](auto& c) { c.called_ae = "A"; }) == paths{"service.Web.check.called_ae"});
+    CHECK(with([](auto& c) { c.tls = true; }) == paths{"service.Web.check.tls"});
+    auto const hl7 = [&](std::string const& message) {
+        return with([&](auto& c) {
+            c.type = kind::hl7;
+            c.message = message;
+        });
+    };
+    CHECK(hl7("MSH|^~\\&|DYAD||||||ZZZ|1|P|2.5\nZZZ|1").empty());
+    for (auto const* message : {"", "PID|1", "MSH|^~\\&|DYAD||||||ZZZ||P|2.5", "MSH|^~\\&|DYAD|||||||1|P|2.5"})
+        CHECK(hl7(message) == paths{"service.Web.check.message"});
+    CHECK(with([](auto& c) {
+              c.type = kind::tls;
+              c.verify = true;
+              c.host = "a";
+              c.min_days = c.warn_days = 9;
+          }).empty());
+    CHECK(with([](auto& c) {
+              c.type = kind::tls;
+              c.tls = true;
+          }) == paths{"service.Web.check.tls"});
+}
+
+TEST_CASE("validate: headers, authentication, statuses and JSON of http checks") {
+    auto const with = [](auto change) {
+        return after([&](auto& s) {
+            s.check.type = health_check::kind::http;
+            change(s.check);
+        });
+    };
+    CHECK(with([](auto& c) {
+              c.headers = {{"X-Probe", "a b"}, {"Authorization", "Bearer x"}};
+              c.expect.status = {{200, 299}, {404, 404}};
+              c.expect.json = {{"/a", "1"}, {"", "2"}};
+          }).empty());
+    CHECK(with([](auto& c) {
+              c.user = "a";
+              c.password = "b:c";
+          }).empty());
+    for (auto const& [name, value] : {std::pair{"a b", "x"}, std::pair{"", "x"}, std::pair{"a", "x\r\nb: c"},
+                                      std::pair{"HOST", "x"}, std::pair{"Content-Length", "0"}})
+        CHECK(with([&](auto& c) { c.headers = {{name, value}}; }) == paths{"service.Web.check.headers"});
+    CHECK(with([](auto& c) {
+              c.headers = {{"authorization", "Bearer x"}};
+              c.user = "a";
+          }) == paths{"service.Web.check.headers"});
+    CHECK(with([](auto& c) { c.user = "a:b"; }) == paths{"service.Web.check.user"});
+    CHECK(with([](auto& c) { c.password = "b"; }) == paths{"service.Web.check.password"});
+    CHECK(with([](auto& c) { c.expect.status = {{300, 200}}; }) == paths{"service.Web.check.expect.status"});
+    CHECK(with([](auto& c) { c.expect.json = {{"a", "1"}}; }) == paths{"service.Web.check.expect.json"});
+    CHECK(with([](auto& c) {
+              c.method = "HEAD";
+              c.expect.json = {{"/a", "1"}};
+          }) == paths{"service.Web.check.expect"});
+    CHECK(with([](auto& c) {
+              c.type = health_check::kind::connect;
+              c.user = "a";
+          }) == paths{"service.Web.check.user"});
+}
+
+TEST_CASE("validate: the rhythm of checks") {
+    auto const with = [](auto change) { return after([&](auto& s) { change(s.check); }); };
+    CHECK(with([](auto& c) {
+              c.fast_interval = std::chrono::milliseconds(500);
+              c.down_interval = std::chrono::seconds(30);
+          }).empty());
+    CHECK(with([](auto& c) { c.fast_interval = std::chrono::seconds(30); }) == paths{"service.Web.check.fast_interval"});
+    CHECK(with([](auto& c) { c.down_interval = std::chrono::seconds(1); }) == paths{"service.Web.check.down_interval"});
+    CHECK(with([](auto& c) { c.connects = 1; }) == paths{"service.Web.check.connects"});
+    CHECK(with([](auto& c) {
+              c.type = health_check::kind::tls;
+              c.connects = 3;
+          }).empty());
 }

@@ -256,6 +256,8 @@ TEST_CASE("where a server is asked, and whether a program must listen there") {
     CHECK(asked() == port_asked{4100, false});
     s.check.port = 0; // the first is checked
     CHECK(asked() == port_asked{4100, true});
+    s.check.type = health_check::kind::dicom;
+    CHECK(asked() == port_asked{4100, true});
     s.check.type = health_check::kind::ping;
     CHECK(asked() == port_asked{4100, false});
     s.ports.clear();

@@ -298,3 +298,74 @@ TEST_CASE("a checker can be moved", "[checker]") {
     c.subject = std::move(moved);
     CHECK(only(c.subject).health == health::up);
 }
+
+TEST_CASE("a few connections between two whole checks, as long as all is well", "[checker]") {
+    watched_checker c;
+    std::size_t requests = 0;
+    std::string answer = http_answer("good");
+    scripted_server server(c.io, [&](tcp::socket& s) -> boost::asio::awaitable<void> {
+        std::string read;
+        auto into = boost::asio::dynamic_buffer(read);
+        auto const [ec, size] = co_await boost::asio::async_read_until(s, into, "\r\n\r\n", no_throw);
+        if (!ec) {
+            ++requests;
+            co_await boost::asio::async_write(s, boost::asio::buffer(answer), no_throw);
+        }
+        s.close();
+    });
+    auto check = check_of(health_check::kind::http);
+    check.connects = 3;
+    c.apply({checked_service(check, server.port())});
+    REQUIRE(run_until(c.io, [&] { return server.connections() == 13; }));
+    CHECK(requests >= 3);
+    CHECK(requests <= 4);
+    CHECK(only(c.subject).last.reason == "200 OK"); // of the last whole check
+    CHECK(c.subject.history({"web", "one"}).size() == 1);
+
+    // A failure is looked into by whole checks alone: no connection brings back who answers wrongly.
+    answer = http_answer("", "500 Oh");
+    REQUIRE(c.wait_for_events(2));
+    auto const before = server.connections() - requests;
+    auto const until = requests + 5;
+    REQUIRE(run_until(c.io, [&] { return requests >= until; }));
+    CHECK(server.connections() - requests <= before + 1); // the one that is under way
+    CHECK(only(c.subject).health == health::down);
+    CHECK(c.events.size() == 2);
+
+    // A connection that fails counts.
+    answer = http_answer("good");
+    REQUIRE(c.wait_for_events(3));
+    server.close();
+    REQUIRE(c.wait_for_events(4));
+    CHECK(c.events.back().last.reason == "connection refused");
+}
+
+TEST_CASE("the intervals while a state is changing and while a server is down", "[checker]") {
+    watched_checker c;
+    scripted_server server(c.io, reply(http_answer("", "500 Oh")));
+    auto check = check_of(health_check::kind::http);
+    check.interval = 1h;
+    check.fast_interval = 10ms;
+    check.rise = check.fall = 3;
+    SECTION("fast while results contradict the state, then slow again") {
+        c.apply({checked_service(check, server.port())}, {known(health::up)});
+        REQUIRE(c.wait_for_events(1));
+        CHECK(c.events[0].health == health::down);
+        settle(c);
+        settle(c);
+        CHECK(server.connections() == 3);
+    }
+    SECTION("another one while it is down") {
+        check.down_interval = 10ms; // shorter only here, to see it
+        check.fast_interval = 1h;
+        c.apply({checked_service(check, server.port())}, {known(health::down)});
+        CHECK(run_until(c.io, [&] { return server.connections() >= 4; }));
+        server.answer(reply(http_answer("good"))); // a contradiction: an hour from now on
+        REQUIRE(run_until(c.io, [&] { return only(c.subject).last.success; }));
+        auto const checks = server.connections();
+        settle(c);
+        settle(c);
+        CHECK(server.connections() == checks);
+        CHECK(only(c.subject).health == health::down);
+    }
+}

@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 
 using namespace balance;
 using namespace test;
@@ -36,7 +37,7 @@ expectation regex(std::string text) {
 
 expectation status(std::uint16_t code) {
     expectation e;
-    e.status = code;
+    e.status = {{code, code}};
     return e;
 }
 
@@ -253,4 +254,81 @@ TEST_CASE("servers that cannot speak TLS are down, and why", "[checker]") {
     CHECK_THAT(verdict_on(hang_up, https).reason,
                Catch::Equals("TLS handshake failed: the server closed the connection") ||
                    Catch::Equals("TLS handshake failed: connection reset by peer"));
+}
+
+TEST_CASE("headers and basic authentication", "[checker]") {
+    watched_checker c;
+    std::string request;
+    scripted_server server(c.io, reply(http_answer("good"), &request));
+    auto check = check_of(health_check::kind::http);
+    check.headers = {{"X-Probe", "dyad"}, {"user-agent", "mine"}, {"X-Api-Key", "geheim1"}};
+    check.user = "monitor";
+    check.password = "geheim2:x";
+    auto const s = checked_service(check, server.port());
+    c.apply({s});
+    CHECK(c.result().success);
+    CHECK(request == "GET / HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(server.port()) +
+                         "\r\nX-Probe: dyad\r\nuser-agent: mine\r\nX-Api-Key: geheim1\r\n"
+                         "Authorization: Basic bW9uaXRvcjpnZWhlaW0yOng=\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+    // What an operator gets to see has no secret in it.
+    std::optional<check_trial> tested;
+    c.subject.test(s, s.servers[0], [&](check_trial t) { tested = std::move(t); });
+    REQUIRE(run_until(c.io, [&] { return tested.has_value(); }));
+    auto const& shown = tested->steps.at(1).sent;
+    CHECK(shown.find("X-Probe: dyad") != shown.npos);
+    CHECK(shown.find("Authorization: Basic (hidden)") != shown.npos);
+    CHECK(shown.find("X-Api-Key: (hidden)") != shown.npos);
+    CHECK(shown.find("geheim") == shown.npos);
+    CHECK(shown.find("bW9u") == shown.npos);
+}
+
+TEST_CASE("classes and lists of statuses, and JSON", "[checker]") {
+    auto const among = [](std::vector<status_range> list) {
+        expectation e;
+        e.status = std::move(list);
+        return e;
+    };
+    auto const http = health_check::kind::http;
+    auto const gone = reply(http_answer("", "404 Not Found"));
+    CHECK(verdict_on(gone, http, 5s, among({{400, 499}})).success);
+    CHECK(verdict_on(gone, http, 5s, among({{200, 200}, {404, 404}})).success);
+    CHECK(verdict_on(gone, http, 5s, among({{200, 299}, {301, 301}, {405, 410}})).reason ==
+          "status 404 Not Found instead of 2xx, 301, 405-410");
+    expectation json;
+    json.json = {{"/status", "\"UP\""}};
+    CHECK(verdict_on(reply(http_answer(R"({"status":"UP"})")), http, 5s, json).success);
+    CHECK(verdict_on(reply(http_answer(R"({"status":"OUT"})")), http, 5s, json).reason == "\"/status\" is \"OUT\", not \"UP\"");
+    CHECK(verdict_on(reply(http_answer(std::string(70000, '1'))), http, 5s, json).reason ==
+          "body is longer than 65536 bytes, too long to look for JSON in it");
+}
+
+TEST_CASE("a tls check makes a handshake and looks at the certificate's end", "[checker]") {
+    boost::asio::ssl::context context(boost::asio::ssl::context::tls_server);
+    certificate const known("pacs.example"); // for an hour
+    known.use_in(context);
+    auto check = check_of(health_check::kind::tls);
+    auto const result = [&](scripted_server::behaviour b) {
+        watched_checker c;
+        scripted_server server(c.io, std::move(b));
+        c.apply({checked_service(check, server.port())});
+        return c.result();
+    };
+    auto const serve = reply_over_tls(context, "");
+    auto const fine = result(serve);
+    CHECK(fine.success);
+    CHECK(fine.reason.starts_with("TLSv1.3, TLS_"));
+    CHECK(fine.reason.find("certificate of /CN=pacs.example until 20") != std::string::npos);
+    CHECK(result(greet_and_echo("HTTP/1.1 400 Bad")).reason.starts_with("TLS handshake failed: "));
+    check.warn_days = 1;
+    auto const warned = result(serve);
+    CHECK(warned.success);
+    CHECK(warned.reason.ends_with("; warning: the certificate ends in 0 days"));
+    check.min_days = 1;
+    auto const ended = result(serve);
+    CHECK_FALSE(ended.success);
+    CHECK(ended.reason == "the certificate ends in 0 days; min_days is 1");
+    check.type = health_check::kind::https;
+    CHECK(result(reply_over_tls(context, http_answer("good"))).reason == "the certificate ends in 0 days; min_days is 1");
+    check.min_days = 0;
+    CHECK(result(reply_over_tls(context, http_answer("good"))).reason == "200 OK; warning: the certificate ends in 0 days");
 }

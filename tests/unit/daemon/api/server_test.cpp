@@ -68,6 +68,12 @@ TEST_CASE("a request comes through with its query, body and the caller's uid") {
     CHECK(got.find(R"("path":"/v1/status","wait":"5")") != std::string::npos);
     CHECK(got.find("\"uid\":" + std::to_string(::getuid())) != std::string::npos);
 
+    for (auto const& [sent, read] : {std::pair{"a%20b%2Fc", "a b/c"}, std::pair{"%c3%9c", "\xc3\x9c"},
+                                     std::pair{"100%", "100%"}, std::pair{"%4", "%4"}, std::pair{"%4x", "%4x"}}) {
+        auto const escaped = f.exchange("rw", std::string("GET /?wait=") + sent + " HTTP/1.1\r\n" + one_shot + "\r\n");
+        CHECK(escaped.find(std::string(R"("wait":")") + read + "\"") != std::string::npos);
+    }
+
     auto const posted = f.exchange("rw", "POST /v1/x HTTP/1.1\r\n" + one_shot + "Content-Length: 7\r\n\r\n{\"a\":1}");
     CHECK(posted.find(R"("body":{"a":1})") != std::string::npos);
 }

@@ -153,6 +153,28 @@ TEST_CASE("dyad status: table, document, one service, one server") {
     CHECK(unknown.err == "there is no server \"Viewer/v9\" in the running configuration; `dyad status` lists them\n");
 }
 
+TEST_CASE("dyad status: one server with the last results of its check") {
+    auto const document = slurp(source / "tests/golden/cli/status.json");
+    constexpr auto history = R"json({"history":[
+      {"success":false,"reason":"status 503 Oh","latency_ms":2,"received":"HTTP/1.1 503 Oh\\r\\n","count":12,"longest_ms":40,
+       "since_first_ms":48000,"since_last_ms":900},
+      {"success":true,"reason":"200 OK","latency_ms":1,"received":"","count":4711,"longest_ms":5,"since_first_ms":7200000,
+       "since_last_ms":52000}]})json";
+    scripted_daemon const d({{"GET /v1/status", {200, document}}, {"GET /v1/results?service=Viewer&server=v1", {200, history}}});
+    auto const words = dyad_in(d.run_dir(), {"status", "Viewer/v1"}).out;
+    CHECK(words.starts_with("SERVER"));
+    CHECK(words.ends_with("\nCHECKS  TIMES  FIRST     LAST        LATENCY  LONGEST  REASON         RECEIVED\n"
+                          "failed     12  48 s ago  900 ms ago     2 ms    40 ms  status 503 Oh  HTTP/1.1 503 Oh\\r\\n\n"
+                          "good     4711  2 h ago   52 s ago       1 ms     5 ms  200 OK\n"));
+    auto const json = dyad_in(d.run_dir(), {"status", "Viewer/v1", "--json"}).out;
+    CHECK(json.find(R"("history":[{"success":false,"reason":"status 503 Oh")") != std::string::npos);
+    // Without an answer the rest is shown all the same.
+    auto const other = dyad_in(d.run_dir(), {"status", "Archive/a1"});
+    CHECK(other.code == 0);
+    CHECK(other.out.find("the last checks are not known: ") != std::string::npos);
+    CHECK(d.asked().back() == "GET /v1/results?service=Archive&server=a1");
+}
+
 TEST_CASE("dyad: whoever may not use the socket reads on the readers' one, and is told when that is not enough") {
     scripted_daemon const d({{"GET /v1/status", {200, R"({"node":{"name":"lb1"}})"}}}, "dyad-ro.sock");
     namespace local = boost::asio::local;

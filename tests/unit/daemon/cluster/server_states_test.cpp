@@ -94,3 +94,20 @@ TEST_CASE("a document that is not understood changes nothing") {
         CHECK(states.find({"a", "one"})->state.admin == admin_state::online);
     }
 }
+
+TEST_CASE("what an agent allows is kept beside the health, and only a change of it is reported") {
+    dyad::server_states states;
+    states.set_services({service_with("a", {"one"})}, 0);
+    CHECK(states.find({"a", "one"})->state.share == 100);
+    CHECK(states.set_health({"a", "one"}, health::up, "200 OK", 1, 5));
+    CHECK(states.set_agent({"a", "one"}, 40, "agent says 40%"));
+    CHECK_FALSE(states.set_agent({"a", "one"}, 40, "agent says 40% # busy"));
+    CHECK(states.find({"a", "one"})->agent == "agent says 40% # busy");
+    CHECK(states.list().at(0).share == 40);
+    CHECK(states.list().at(0).usable());
+    CHECK(states.set_agent({"a", "one"}, 0, "drain"));
+    CHECK_FALSE(states.list().at(0).usable());
+    CHECK_FALSE(states.set_agent({"a", "two"}, 0, "drain"));
+    states.set_services({service_with("a", {"one"}), service_with("b", {})}, 20);
+    CHECK(states.find({"a", "one"})->state.share == 0);
+}

@@ -174,7 +174,7 @@ timeouts = { connect = "1s", queue = "2s", idle = "3s", head = "4s", body = "5s"
     want.request = "/health"; // the slash was left out
     want.host = "pacs.example";
     want.verify = true;
-    want.expect = {"a", "b", "c+", 204};
+    want.expect = {"a", "b", "c+", {{204, 204}}};
     CHECK(s.check == want);
     using profile = balance::tls_termination::profile;
     CHECK(s.tls == balance::tls_termination{{{443, 443}, {8443, 8444}}, {"server-cert", "other"}, profile::modern, "clinic", false});
@@ -268,4 +268,51 @@ TEST_CASE("cluster.toml: every floating address is named once, services first") 
 TEST_CASE("cluster.toml: how many generations are kept") {
     CHECK(parse_cluster("format = 1\n", "cluster.toml", {}).value->kept_generations == 50);
     CHECK(parse_cluster("format = 1\n[history]\ngenerations = 2\n", "cluster.toml", {}).value->kept_generations == 2);
+}
+
+TEST_CASE("cluster.toml: every key of the checks for DICOM, HL7, TLS and of http's further ones arrives") {
+    auto const check = [](std::string const& text) {
+        return service("mode = \"tcp\"\nports = [104]\ncheck = { " + text + " }").check;
+    };
+    auto const dicom =
+        check(R"(type = "dicom", calling_ae = "LB1", called_ae = "ARCHIVE", tls = true, verify = true, host = "pacs.example", min_days = 2, warn_days = 30)");
+    CHECK(dicom.type == balance::health_check::kind::dicom);
+    CHECK(dicom.calling_ae == "LB1");
+    CHECK(dicom.called_ae == "ARCHIVE");
+    CHECK(dicom.tls);
+    CHECK(dicom.verify);
+    CHECK(dicom.host == "pacs.example");
+    CHECK(dicom.min_days == 2);
+    CHECK(dicom.warn_days == 30);
+    CHECK(check(R"(type = "dicom")").called_ae == "ANY-SCP");
+    CHECK(check(R"(type = "hl7", message = "MSH|^~\\&|DYAD||||||ZZZ|1|P\nZZZ|1")").message ==
+          "MSH|^~\\&|DYAD||||||ZZZ|1|P\nZZZ|1");
+    CHECK(check(R"(type = "tls", min_days = 3)").min_days == 3);
+    auto const rhythm = check(R"(type = "tls", fast_interval = "1s", down_interval = "1m", connects = 4)");
+    CHECK(rhythm.fast_interval == 1s);
+    CHECK(rhythm.down_interval == 60s);
+    CHECK(rhythm.connects == 4);
+    auto const http =
+        check(R"(type = "http", headers = { "X-A" = "1", b = "2" }, user = "u", password = "p", expect = { status = [204, "3xx"], json = { "/a" = "q\"\\\n", "/b" = -7, "/c" = false } })");
+    CHECK(http.headers == std::vector<std::pair<std::string, std::string>>{{"X-A", "1"}, {"b", "2"}});
+    CHECK(http.user == "u");
+    CHECK(http.password == "p");
+    CHECK(http.expect.status == std::vector<balance::status_range>{{204, 204}, {300, 399}});
+    CHECK(http.expect.json == std::vector<std::pair<std::string, std::string>>{
+                                  {"/a", R"("q\"\\\u000a")"}, {"/b", "-7"}, {"/c", "false"}});
+    CHECK(check(R"(type = "http", expect = { status = "2xx" })").expect.status ==
+          std::vector<balance::status_range>{{200, 299}});
+}
+
+TEST_CASE("cluster.toml: an agent, with the times of its layer where it says none") {
+    auto const agent = [](std::string const& text) {
+        return service("mode = \"tcp\"\nports = [80]\nagent = { " + text + " }",
+                       "[layer7]\ncheck_interval = \"7s\"\ncheck_timeout = \"8s\"\n")
+            .agent.value();
+    };
+    using kind = balance::agent_check::kind;
+    CHECK(agent(R"(type = "tcp")") == balance::agent_check{kind::tcp, 3333, "/", 7s, 8s});
+    CHECK(agent(R"(type = "http", port = 9000, request = "/load", interval = "1s", timeout = "500ms")") ==
+          balance::agent_check{kind::http, 9000, "/load", 1s, 500ms});
+    CHECK_FALSE(service("mode = \"tcp\"\nports = [80]").agent);
 }

@@ -34,7 +34,7 @@ TEST_CASE("values arrive as they were sent") {
     CHECK(*travelled(e) == e);
     mark const m{"DB_MT", 0xffffffff};
     CHECK(*travelled(m) == m);
-    balance::server_state const s{{"EA", "EA 1"}, balance::health::up, balance::admin_state::drain};
+    balance::server_state const s{{"EA", "EA 1"}, balance::health::up, balance::admin_state::drain, 75};
     CHECK(*travelled(s) == s);
     balance::persistence_entry const p{"EA", ip("192.0.2.7"), "EA1", std::numeric_limits<std::uint64_t>::max(),
                                        balance::milliseconds(60000000)};
@@ -45,17 +45,19 @@ TEST_CASE("values arrive as they were sent") {
                                      balance::health::down,
                                      {false, "connection \"refused\"", balance::milliseconds(3)},
                                      balance::milliseconds(5),
-                                     balance::milliseconds(-1)};
+                                     balance::milliseconds(-1),
+                                     {30, "agent says \"30%\""}};
     CHECK(*travelled(h) == h);
 }
 
 TEST_CASE("a health event arrives as it was sent") {
-    balance::health_event const sent{{"EA", "EA1"}, balance::health::up, {true, "200 OK", balance::milliseconds(12)}};
+    balance::health_event const sent{{"EA", "EA1"}, balance::health::up, {true, "200 OK", balance::milliseconds(12)}, {0, "agent says \"drain\""}};
     auto const got = travelled(sent);
     REQUIRE(got.has_value());
     CHECK(got->key == sent.key);
     CHECK(got->health == sent.health);
     CHECK(got->last == sent.last);
+    CHECK(got->agent == sent.agent);
 }
 
 TEST_CASE("a sealed datagram arrives byte for byte") {

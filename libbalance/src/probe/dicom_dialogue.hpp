@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "probe/dialogue.hpp"
+#include "probe/dicom_codec.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace balance::probe {
+
+/// C-ECHO: asks for an association, for an echo, and to be released. Up is who answers the echo with status 0000 and lets
+/// go of the association.
+class dicom_dialogue final : public dialogue {
+public:
+    dicom_dialogue(std::string_view calling, std::string_view called);
+
+    [[nodiscard]] std::string to_send() override;
+    void received(std::string_view bytes) override;
+    void closed() override;
+    [[nodiscard]] std::optional<finding_out> outcome() const override { return outcome_; }
+    [[nodiscard]] std::string_view waiting_for() const noexcept override;
+
+private:
+    enum class stage : std::uint8_t { association, echo, release };
+
+    void take(dicom::pdu const& p);
+    void take_data(std::string_view body);
+    /// Ends the association, where there is one, at once.
+    void give_up(std::string why);
+    void end(bool success, std::string why);
+
+    dicom::pdu_reader pdus_;
+    dicom::response_reader response_;
+    stage stage_ = stage::association;
+    std::string output_;
+    std::optional<finding_out> outcome_;
+};
+
+} // namespace balance::probe
