@@ -13,6 +13,7 @@ constexpr std::chrono::hours soon{30 * 24};
 known_certificate examine(std::filesystem::path const& file, std::chrono::system_clock::time_point now) {
     known_certificate out{file.stem().string()};
     auto const text = read_file(file);
+    out.vouches = text && balance::holds_certificates(*text);
     auto const facts = text ? balance::read_certificate(*text) : balance::result<balance::certificate_facts>(text.error());
     if (!facts) {
         out.fault = facts.error().detail;

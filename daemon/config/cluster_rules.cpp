@@ -98,8 +98,10 @@ void check_certificates(value const& root, cluster_config const& c, std::vector<
         if (!s.tls || faults.touches(path)) {
             continue;
         }
-        for (auto const& name : s.tls->files()) {
-            bool const is_ca = name == s.tls->client_ca;
+        auto const files = s.tls->files();
+        for (std::size_t i = 0; i < files.size(); ++i) {
+            auto const& name = files[i];
+            bool const is_ca = i == s.tls->certificates.size();
             auto const at = is_ca ? key_path{"service", s.name, "tls", "clients"} : path;
             auto const found = std::find_if(known.begin(), known.end(), [&](known_certificate const& k) { return k.name == name; });
             if (found == known.end()) {
@@ -107,6 +109,8 @@ void check_certificates(value const& root, cluster_config const& c, std::vector<
                            "certificate " + in_quotes(name) + " is missing; put " +
                                (is_ca ? "the authorities' certificates" : "certificate, chain and private key") + " into certificates/" +
                                name + ".pem");
+            } else if (is_ca && !found->vouches) {
+                faults.add(at, locate(root, at), "certificate " + in_quotes(name) + ": it holds no certificate that could vouch for clients");
             } else if (!is_ca && !found->fault.empty()) {
                 faults.add(at, locate(root, at), "certificate " + in_quotes(name) + ": " + found->fault, found->usable);
             }

@@ -90,6 +90,7 @@ struct known_certificate {
     std::string name; ///< without ".pem"
     std::string fault{}; ///< what is wrong with it as a service's own, and what would be right; empty: nothing
     bool usable = true;  ///< all the same
+    bool vouches = true; ///< can be the certificates of those who vouch for clients
 };
 
 /// What else lies in the configuration directory, for checks across files.

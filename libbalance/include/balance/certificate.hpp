@@ -24,4 +24,7 @@ struct certificate_facts {
 /// any order. Errors: `invalid_configuration` with what is missing or does not belong together.
 [[gnu::visibility("default")]] result<certificate_facts> read_certificate(std::string const& pem);
 
+/// Does a PEM hold certificates, of whomever? That is all that those who vouch for clients need.
+[[gnu::visibility("default")]] bool holds_certificates(std::string const& pem);
+
 } // namespace balance

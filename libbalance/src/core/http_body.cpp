@@ -22,7 +22,7 @@ int hex_value(char c) noexcept {
 bool is_forbidden_trailer(std::string_view name) noexcept {
     for (std::string_view const f : {"content-length", "transfer-encoding", "host", "trailer", "connection", "upgrade", "te",
                                      "authorization", "set-cookie", "cookie", "content-encoding", "content-type",
-                                     "content-range", "expect", "location"})
+                                     "content-range", "expect", "location", "forwarded"})
         if (name == f)
             return true;
     return name.starts_with("x-forwarded-");
@@ -125,7 +125,7 @@ body_reader::stage body_reader::after_trailer_name(char c) noexcept {
     if (!is_token({&c, 1}))
         return stage::failed;
     if (name_size_ < name_.size())
-        name_[name_size_] = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+        name_[name_size_] = c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
     ++name_size_;
     return stage::trailer_name;
 }

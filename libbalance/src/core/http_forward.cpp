@@ -45,7 +45,7 @@ bool is_ours_to_say(field const& f, bool only_client) noexcept {
 /// Does a rule take the place of this field?
 bool is_replaced(field const& f, std::span<header_rule const> rules) noexcept {
     return std::any_of(rules.begin(), rules.end(), [&](header_rule const& r) {
-        return r.what != header_rule::kind::add && same(f.name, r.name);
+        return r.what != header_rule::kind::add && same_variable(f.name, r.name);
     });
 }
 
@@ -84,7 +84,7 @@ void put_own_cookie(writer& out, std::string_view name, std::uint64_t number, bo
         *digit = "0123456789abcdef"[number & 0xf];
     out << "Set-Cookie: " << name << "=" << std::string_view(digits.data(), digits.size())
         << (secure ? "; Path=/; Secure" : "; Path=/")
-        << "; HttpOnly; SameSite=Lax\r\nCache-Control: private\r\n"; // no cache may hand it to others
+        << "; HttpOnly; SameSite=Lax\r\n";
 }
 
 void put_hsts(writer& out, std::chrono::seconds age) noexcept {
@@ -205,18 +205,23 @@ void write(writer& out, response const& r, onward_response const& how) noexcept 
     char const status[3] = {static_cast<char>('0' + r.status / 100), static_cast<char>('0' + r.status / 10 % 10),
                             static_cast<char>('0' + r.status % 10)};
     out << "HTTP/1.1 " << std::string_view(status, 3) << " " << r.reason << crlf;
+    bool const hsts = how.hsts.count() > 0 && !is_replaced({"Strict-Transport-Security", {}}, how.rules);
     bool length_told = false;
     for (auto const& f : r.fields.all()) {
         bool const length = same(f.name, "content-length");
-        if (is_replaced(f, how.rules) || is_of_connection(r, f) || (no_body_at_all && same(f.name, "transfer-encoding")) || (length && (no_length || std::exchange(length_told, true))))
+        if (is_replaced(f, how.rules) || (hsts && same(f.name, "strict-transport-security")) || is_of_connection(r, f) || (no_body_at_all && same(f.name, "transfer-encoding")) || (length && (no_length || std::exchange(length_told, true))))
             continue;
         put(out, f.name, f.value);
     }
     if (!how.cookie.empty() && (r.status >= 200 || r.status == 101))
         put_own_cookie(out, how.cookie, how.cookie_number, how.secure);
-    if (how.hsts.count() > 0 && !is_replaced({"Strict-Transport-Security", {}}, how.rules))
-        put_hsts(out, how.hsts);
-    put_rules(out, how.rules);
+    if (!how.cookie.empty() && r.status >= 200 && !is_replaced({"Cache-Control", {}}, how.rules))
+        put(out, "Cache-Control", "private"); // no cache may hand the cookie to others
+    if (r.status >= 200 || r.status == 101) {
+        if (hsts)
+            put_hsts(out, how.hsts);
+        put_rules(out, how.rules);
+    }
     if (r.status == 101 && r.upgrade)
         put_upgrade(out, r.fields);
     else if (r.status >= 200 && how.close)

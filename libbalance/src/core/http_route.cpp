@@ -19,12 +19,32 @@ bool is_host_of(std::string_view pattern, std::string_view host) noexcept {
     return host.size() > suffix.size() && same(suffix, host.substr(host.size() - suffix.size()));
 }
 
+int hex_digit(char c) noexcept {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/// The character at the front of `path`, which it takes away: %41 is A, and what some servers cut off a segment (";x=1") is
+/// passed over.
+char next_of(std::string_view& path) noexcept {
+    if (path.front() == ';')
+        path.remove_prefix(std::min(path.find('/'), path.size()));
+    if (path.empty())
+        return '\0';
+    char c = path.front();
+    std::size_t size = 1;
+    if (c == '%' && path.size() >= 3 && hex_digit(path[1]) >= 0 && hex_digit(path[2]) >= 0) {
+        c = static_cast<char>(hex_digit(path[1]) * 16 + hex_digit(path[2]));
+        size = 3;
+    }
+    path.remove_prefix(size);
+    return c;
+}
+
 bool is_below(std::string_view prefix, std::string_view path) noexcept {
-    if (prefix.empty())
-        return true;
-    if (!path.starts_with(prefix))
-        return false;
-    return path.size() == prefix.size() || prefix.ends_with('/') || path[prefix.size()] == '/';
+    for (char const c : prefix)
+        if (path.empty() || next_of(path) != c)
+            return false;
+    return path.empty() || prefix.empty() || prefix.ends_with('/') || path.front() == '/' || path.front() == ';';
 }
 
 } // namespace
@@ -33,7 +53,8 @@ std::string_view host_of(std::string_view host) noexcept {
     auto const port = host.rfind(':');
     auto const bracket = host.rfind(']');
     bool const has_port = port != host.npos && (bracket == host.npos || port > bracket);
-    return has_port ? host.substr(0, port) : host;
+    auto const name = has_port ? host.substr(0, port) : host;
+    return name.ends_with('.') ? name.substr(0, name.size() - 1) : name;
 }
 
 bool has_one_reading(std::string_view target) noexcept {
@@ -41,11 +62,11 @@ bool has_one_reading(std::string_view target) noexcept {
     if (path.find('\\') != path.npos || path.find("//") != path.npos)
         return false;
     for (auto at = path.find('%'); at != path.npos; at = path.find('%', at + 1))
-        for (std::string_view const doubtful : {"2e", "2f", "5c"})
+        for (std::string_view const doubtful : {"2e", "2f", "3b", "5c"})
             if (same(path.substr(at + 1, 2), doubtful))
                 return false;
     for (std::size_t at = path.find("/."); at != path.npos; at = path.find("/.", at + 1)) {
-        auto const segment = path.substr(at + 1, path.find('/', at + 1) - at - 1);
+        auto const segment = path.substr(at + 1, path.find_first_of("/;", at + 1) - at - 1);
         if (segment == "." || segment == "..")
             return false;
     }

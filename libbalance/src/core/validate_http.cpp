@@ -28,8 +28,8 @@ void check_header_rules(std::vector<header_rule> const& rules, std::string_view 
             r.wrong({"http", key}, name + " cannot be the name of a header field; letters, digits and - can");
         } else if (taken) {
             r.wrong({"http", key}, name + " says where a message ends or how a connection goes on, and stays as it is; leave the rule out");
-        } else if (rule.what == header_rule::kind::remove && same(rule.name, "host")) {
-            r.wrong({"http", key}, "a request without Host is no request; say \"set Host: NAME\"");
+        } else if (rule.what != header_rule::kind::set && same(rule.name, "host") && key == "request_headers") {
+            r.wrong({"http", key}, "a request has one Host, no more and no less; say \"set Host: NAME\"");
         }
         if (!core::http::is_field_value(rule.value)) {
             r.wrong({"http", key}, "the value of " + name + " has a control character in it; leave it out");
@@ -52,6 +52,9 @@ void check_route(virtual_service const& s, http_route const& route, report& r) {
     }
     if (route.host.empty() && route.path.empty()) {
         r.wrong({"route", route.name}, "it fits every request; say host = \"pacs.example\" or path = \"/viewer\"");
+    }
+    if (s.persistence.mode == persistence::kind::http_cookie && !core::http::is_token(route.name)) {
+        r.wrong({"route", route.name}, "the route's name becomes part of a cookie's; letters, digits, - and _ can");
     }
     auto const host = std::string_view(route.host).substr(route.host.starts_with("*.") ? 2 : 0);
     if (!route.host.empty() && (host.empty() || host.find_first_of("*/ ") != host.npos || core::http::host_of(host) != host)) {

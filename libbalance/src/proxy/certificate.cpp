@@ -146,4 +146,8 @@ result<certificate_facts> read_certificate(std::string const& pem) {
                              layer7::time_of(X509_get0_notAfter(x509))};
 }
 
+bool holds_certificates(std::string const& pem) {
+    return layer7::for_each_certificate(pem, [](X509*) {}) > 0;
+}
+
 } // namespace balance

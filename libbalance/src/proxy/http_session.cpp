@@ -282,32 +282,48 @@ void http_session::connect_next() {
             return waited ? void() : enter(phase::connecting);
         if (!chosen.to)
             break;
-        choice_ = std::move(*chosen.to);
-        if (choice_.learnt)
-            worker_.learnt(*choice_.learnt);
-        tried_[attempts_++] = choice_.server.get();
-        auto target = choice_.server->target;
-        if (target.port == 0)
-            target.port = arrival_.port;
-        auto const tls = choice_.fallback ? nullptr : arrival_.service->tls_to_servers();
-        if (!repeated_)
-            link_ = worker_.links().take(*choice_.server, {target.port, tls != nullptr, repeatable_ ? 0 : number_});
-        if (link_) {
-            use_link();
-            return connected();
-        }
-        if (connect_to(target, tls.get()))
-            return enter(phase::connecting);
-        count(failure::unreachable);
-        leave_server(false);
+        if (go_to(std::move(*chosen.to)))
+            return;
     }
     refuse(503);
 }
 
-bool http_session::room(std::uint64_t ticket) {
+/// False when that came to nothing at once.
+bool http_session::go_to(choice c) {
+    choice_ = std::move(c);
+    if (choice_.learnt)
+        worker_.learnt(*choice_.learnt);
+    tried_[attempts_++] = choice_.server.get();
+    auto target = choice_.server->target;
+    if (target.port == 0)
+        target.port = arrival_.port;
+    auto const tls = choice_.fallback ? nullptr : arrival_.service->tls_to_servers();
+    if (!repeated_)
+        link_ = worker_.links().take(*choice_.server, {target.port, tls != nullptr, repeatable_ ? 0 : number_});
+    if (link_) {
+        use_link();
+        connected();
+        return true;
+    }
+    if (connect_to(target, tls.get())) {
+        enter(phase::connecting);
+        return true;
+    }
+    count(failure::unreachable);
+    leave_server(false);
+    return false;
+}
+
+bool http_session::room(std::uint64_t ticket, std::optional<choice> const& place) {
     if (phase_ != phase::connecting || ticket_ != ticket)
         return false;
-    connect_next();
+    bool const lives = place && place->life == place->server->life.load(std::memory_order_relaxed);
+    if (lives)
+        ticket_ = 0;
+    else if (place)
+        arrival_.service->leave(*place->server);
+    if (!lives || !go_to(*place))
+        connect_next();
     run();
     return true;
 }
@@ -429,6 +445,8 @@ void http_session::take_answer(std::string_view head) {
         share->times.add(now - asked_at_, now);
     }
     up_.forget();
+    if (up_.body.complete())
+        up_.release();
     if (upgraded) {
         up_.take_all();
         down_.take_all();
@@ -455,7 +473,7 @@ void http_session::send_answer() {
             return end_exchange();
         auto const got = down_.receive(link_->end);
         if (got == transfer::blocked)
-            return;
+            return down_.release();
         if (got == transfer::ended && down_.body.ends_with_connection())
             continue;
         if (got != transfer::done || !down_.take_body()) {
@@ -505,7 +523,9 @@ void http_session::move_tunnel(http_stream& from_to, relay_end& from, relay_end&
             return;
         }
         from_to.take_all();
-        if (got == transfer::blocked || turn_is_over())
+        if (got == transfer::blocked)
+            return from_to.release();
+        if (turn_is_over())
             return;
     }
 }

@@ -36,7 +36,7 @@ public:
     void check_life();
     void check_time(clock_time now);
     void resume() override;
-    bool room(std::uint64_t ticket) override;
+    bool room(std::uint64_t ticket, std::optional<choice> const& place) override;
 
 private:
     friend class session_list<http_session>;
@@ -70,6 +70,7 @@ private:
     void take_request(std::string_view head);
     void send_request();
     void connect_next();
+    [[nodiscard]] bool go_to(choice c);
     /// `tls`: null in clear.
     [[nodiscard]] bool connect_to(endpoint const& target, tls_context const* tls);
     void use_link();
@@ -106,7 +107,7 @@ private:
     std::shared_ptr<session_rules const> rules_;
     std::uint64_t ticket_ = 0; ///< while connecting: waits for room at a server
     choice choice_;
-    std::array<backend const*, 4> tried_{};
+    std::array<backend const*, most_attempts> tried_{};
     std::size_t attempts_ = 0;
 
     http_stream up_;   ///< client to server

@@ -155,24 +155,35 @@ proxy::impl::certified proxy::impl::to_clients(configuration const& c, virtual_s
     }
     auto& known = certificates[s.name];
     layer7::tls_wishes wishes{s.name, {}, s.tls->versions, {}, s.tls->client_required};
-    for (auto const& name : s.tls->files()) {
+    std::string missing;
+    auto const files = s.tls->files();
+    for (std::size_t i = 0; i < files.size(); ++i) {
         auto const found =
-            std::find_if(c.certificates.begin(), c.certificates.end(), [&](auto const& one) { return one.first == name; });
-        if (found == c.certificates.end())
-            return {known.context, "TLS: there is no certificate " + in_quotes(name) + "; put it into certificates/ and apply"};
-        if (name == s.tls->client_ca)
-            wishes.client_ca = found->second;
+            std::find_if(c.certificates.begin(), c.certificates.end(), [&](auto const& one) { return one.first == files[i]; });
+        auto const text = found == c.certificates.end() ? std::string() : found->second;
+        if (text.empty())
+            missing = "there is no certificate " + in_quotes(files[i]) + "; put it into certificates/ and apply";
+        if (i < s.tls->certificates.size())
+            wishes.pems.push_back(text);
         else
-            wishes.pems.push_back(found->second);
+            wishes.client_ca = text;
     }
     if (known.context && known.wishes == wishes)
         return {known.context, {}};
-    auto made = layer7::tls_context::for_clients(wishes);
-    if (!made)
-        return {known.context, "TLS: certificate " + in_quotes(s.tls->certificates.front()) + " cannot be used: " + made.error().detail +
-                                   (known.context ? "; the one before stays in use" : "; the TLS ports are closed")};
-    known = {std::move(wishes), *made};
-    return {known.context, {}};
+    auto made = missing.empty() ? layer7::tls_context::for_clients(wishes) : make_error(errc::invalid_configuration, missing);
+    if (made) {
+        known = {std::move(wishes), *made};
+        return {known.context, {}};
+    }
+    // Certificates before are better than none; but nobody comes in whom the new wishes would keep out.
+    bool const as_strict = known.wishes.client_ca == wishes.client_ca && known.wishes.client_required == wishes.client_required &&
+                           known.wishes.versions == wishes.versions;
+    if (!as_strict)
+        known = {};
+    auto const which = "certificate " + in_quotes(s.tls->certificates.front()) +
+                       (s.tls->client_ca.empty() ? "" : " with clients' " + in_quotes(s.tls->client_ca)) + " cannot be used: ";
+    return {known.context, "TLS: " + (missing.empty() ? which : std::string()) + made.error().detail +
+                               (known.context ? "; the one before stays in use" : "; the TLS ports are closed")};
 }
 
 void proxy::impl::drop_all_but(std::set<std::string> const& served) {

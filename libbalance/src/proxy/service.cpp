@@ -132,8 +132,7 @@ bool service::update(virtual_service const& s, core::algorithm a, state_lookup c
     rules_ = std::make_shared<session_rules const>(session_rules{s.timeouts, s.http, cookies_of(s), s.balance == "uri"});
     algorithm_ = a;
     warm_up(now);
-    for (auto const& w : std::exchange(queue_, {})) // each asks again, and waits again if nothing came of it
-        call(w);
+    serve_queue(now);
     return cut;
 }
 
@@ -165,8 +164,7 @@ void service::close() {
         ++m.server->life;
     if (fallback_)
         ++fallback_->life;
-    for (auto const& w : std::exchange(queue_, {}))
-        call(w);
+    serve_queue({});
 }
 
 /// A server that came back gets its weight little by little: its share grows linearly over the slow start.
@@ -193,22 +191,33 @@ picked service::pick(asker const& who, std::span<backend const* const> tried, cl
     std::lock_guard const lock(mutex_);
     if (closed_)
         return {};
+    if (auto found = find(who, tried, now))
+        return {std::move(found)};
+    if (!is_full())
+        return {take_fallback(tried)};
+    waiting w{next_ticket(), from, who};
+    std::copy_n(tried.begin(), std::min(tried.size(), w.tried.size()), w.tried.begin());
+    queue_.push_back(w);
+    return {std::nullopt, w.ticket};
+}
+
+/// One of the service's own servers, with room.
+std::optional<choice> service::find(asker const& who, std::span<backend const* const> tried, clock_time now) {
     if (warming_)
         warm_up(now);
     for (std::size_t i = 0; i < members_.size(); ++i)
         candidates_[i].excluded = !may_have(members_[i], who) || contains(tried, members_[i].server.get());
-    if (auto const known = persistent(who, now))
-        return {take(*known, who, now)};
-    if (auto const index = balanced(who))
-        return {take(*index, who, now)};
-    bool const full = std::any_of(candidates_.begin(), candidates_.end(), [](core::candidate const& c) {
+    auto index = persistent(who, now);
+    if (!index)
+        index = balanced(who);
+    return index ? std::optional(take(*index, who, now)) : std::nullopt;
+}
+
+/// Could one of those that are not excluded serve, if it had room?
+bool service::is_full() const {
+    return std::any_of(candidates_.begin(), candidates_.end(), [](core::candidate const& c) {
         return c.usable && !c.excluded && c.weight != 0 && !c.has_room();
     });
-    if (!full)
-        return {take_fallback(tried)};
-    auto const ticket = next_ticket();
-    queue_.push_back({ticket, from});
-    return {std::nullopt, ticket};
 }
 
 /// Does the request's route lead to this server? Routes may have changed since it was read.
@@ -218,27 +227,28 @@ bool service::may_have(member const& m, asker const& who) const {
     return (routes >> who.route & 1) != 0;
 }
 
-void service::call(waiting const& w) {
-    w.where.home->post([w, self = shared_from_this()] {
-        if (w.where.who->room(w.ticket))
-            return;
-        std::lock_guard const lock(self->mutex_);
-        self->call_next();
+void service::serve_queue(clock_time now) {
+    std::erase_if(queue_, [&](waiting const& w) {
+        auto found = closed_ ? std::nullopt : find(w.who, w.tried, now);
+        if (!found && !closed_ && is_full())
+            return false;
+        call(w, std::move(found));
+        return true;
     });
 }
 
-void service::call_next() {
-    if (queue_.empty())
-        return;
-    call(queue_.front());
-    queue_.pop_front();
+void service::call(waiting const& w, std::optional<choice> place) {
+    w.where.home->post([who = w.where.who, ticket = w.ticket, place = std::move(place), self = shared_from_this()] {
+        if (!who->room(ticket, place) && place)
+            self->leave(*place->server);
+    });
 }
 
 void service::stop_waiting(std::uint64_t ticket) {
     std::lock_guard const lock(mutex_);
     auto const at = std::lower_bound(queue_.begin(), queue_.end(), ticket,
                                      [](waiting const& w, std::uint64_t t) { return w.ticket < t; });
-    if (at != queue_.end() && at->ticket == ticket) // else it was called just now, and will pass that on
+    if (at != queue_.end() && at->ticket == ticket) // else it was called just now, and gives back what it gets
         queue_.erase(at);
 }
 
@@ -330,12 +340,22 @@ std::shared_ptr<tls_context const> service::tls_to_clients() const {
 
 void service::leave(backend const& server) {
     std::lock_guard const lock(mutex_);
-    for (std::size_t i = 0; i < members_.size(); ++i)
-        if (members_[i].server.get() == &server) {
-            --candidates_[i].active;
-            if (candidates_[i].usable && candidates_[i].has_room())
-                call_next();
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+        if (members_[i].server.get() != &server)
+            continue;
+        auto& c = candidates_[i];
+        --c.active;
+        if (queue_.empty() || !c.usable || c.weight == 0 || !c.has_room())
+            return;
+        auto const first = std::find_if(queue_.begin(), queue_.end(), [&](waiting const& w) {
+            return may_have(members_[i], w.who) && !contains(w.tried, &server);
+        });
+        if (first != queue_.end()) {
+            call(*first, take(i, first->who, clock_time::clock::now()));
+            queue_.erase(first);
         }
+        return;
+    }
 }
 
 void service::merge(persistence_entry const& e, clock_time now) {

@@ -12,6 +12,7 @@
 #include <balance/service.hpp>
 #include <balance/status.hpp>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <deque>
@@ -55,11 +56,22 @@ struct asker {
     session_rules const* rules = nullptr; ///< mode http: those that the route is one of
 };
 
-/// Waits for room at a server; told on the thread of its own loop.
+
+/// Where a new connection goes.
+struct choice {
+    std::shared_ptr<backend> server;
+    std::uint64_t life = 0;                  ///< of the server when it was chosen
+    bool fallback = false;                   ///< not counted as one of the service's servers
+    std::optional<persistence_entry> learnt; ///< what the peer should hear of
+    std::uint64_t new_cookie = 0; ///< what the client is to keep; 0: nothing, or it has it already
+};
+
+/// Waits for room at a server; called on the thread of its own loop.
 class room_seeker {
 public:
-    /// There may be room now. False when it no longer waits with this ticket, so that somebody else should be told.
-    virtual bool room(std::uint64_t ticket) = 0;
+    /// A place was kept for it, or without one: things have changed, it should ask again. False when it no longer waits
+    /// with this ticket; the place is somebody else's then.
+    virtual bool room(std::uint64_t ticket, std::optional<choice> const& place) = 0;
 
 protected:
     ~room_seeker() = default;
@@ -71,14 +83,8 @@ struct seat {
     event_loop* home = nullptr;
 };
 
-/// Where a new connection goes.
-struct choice {
-    std::shared_ptr<backend> server;
-    std::uint64_t life = 0;                  ///< of the server when it was chosen
-    bool fallback = false;                   ///< not counted as one of the service's servers
-    std::optional<persistence_entry> learnt; ///< what the peer should hear of
-    std::uint64_t new_cookie = 0; ///< what the client is to keep; 0: nothing, or it has it already
-};
+/// Servers that one client tries.
+inline constexpr std::size_t most_attempts = 4;
 
 /// What `pick` came to: somewhere to go, or a ticket to wait with, or neither.
 struct picked {
@@ -101,8 +107,8 @@ public:
     void close();
 
     /// A server for the client that is none of `tried`, or the fallback, or nothing. The caller gives it back with
-    /// `leave`. When all that could serve have their maximum of connections, `from` waits: it is told once there may be
-    /// room, and asks again then; if it gives up before, it says so with `stop_waiting`.
+    /// `leave`. When all that could serve have their maximum of connections, `from` waits in line: a place that becomes
+    /// free is kept for the first whom it suits. One that gives up before says so with `stop_waiting`.
     [[nodiscard]] picked pick(asker const& who, std::span<backend const* const> tried, clock_time now, seat from);
     void stop_waiting(std::uint64_t ticket);
     /// A chosen server took the connection. What the peer should hear of.
@@ -138,11 +144,15 @@ private:
     struct waiting {
         std::uint64_t ticket = 0;
         seat where;
+        asker who;
+        std::array<backend const*, most_attempts> tried{};
     };
 
-    /// Tells the first that waits, if any.
-    void call_next();
-    void call(waiting const& w);
+    [[nodiscard]] std::optional<choice> find(asker const& who, std::span<backend const* const> tried, clock_time now);
+    [[nodiscard]] bool is_full() const;
+    /// Gives the places that there are now to those who wait, in their order.
+    void serve_queue(clock_time now);
+    void call(waiting const& w, std::optional<choice> place);
     bool set_state(member& m, core::candidate& c, server_state const* state, clock_time now);
     [[nodiscard]] bool may_have(member const& m, asker const& who) const;
     void warm_up(clock_time now);

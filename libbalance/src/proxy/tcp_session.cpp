@@ -69,29 +69,36 @@ void tcp_session::connect_next() {
         }
         if (!chosen.to)
             break;
-        choice_ = std::move(*chosen.to);
-        if (choice_.learnt)
-            worker_.learnt(*choice_.learnt);
-        endpoint target = choice_.server->target;
-        if (target.port == 0)
-            target.port = arrival_.port;
-        attempt const outcome = connect_to(target);
-        if (outcome != attempt::starved || !starved_)
-            active_at_ = worker_.loop().now();
-        starved_ = outcome == attempt::starved;
-        if (starved_) { // tried again in a moment; no further client comes before this one
-            leave_server();
-            worker_.rest();
+        if (go_to(std::move(*chosen.to)))
             return;
-        }
-        tried_[attempts_++] = choice_.server.get();
-        if (outcome == attempt::begun)
-            return;
-        count(failure::unreachable);
-        leave_server();
     }
     count(failure::no_server);
     finish(true);
+}
+
+/// False when that came to nothing at once.
+bool tcp_session::go_to(choice c) {
+    choice_ = std::move(c);
+    if (choice_.learnt)
+        worker_.learnt(*choice_.learnt);
+    endpoint target = choice_.server->target;
+    if (target.port == 0)
+        target.port = arrival_.port;
+    attempt const outcome = connect_to(target);
+    if (outcome != attempt::starved || !starved_)
+        active_at_ = worker_.loop().now();
+    starved_ = outcome == attempt::starved;
+    if (starved_) { // tried again in a moment; no further client comes before this one
+        leave_server();
+        worker_.rest();
+        return true;
+    }
+    tried_[attempts_++] = choice_.server.get();
+    if (outcome == attempt::begun)
+        return true;
+    count(failure::unreachable);
+    leave_server();
+    return false;
 }
 
 tcp_session::attempt tcp_session::connect_to(endpoint const& target) {
@@ -111,10 +118,16 @@ tcp_session::attempt tcp_session::connect_to(endpoint const& target) {
     return attempt::failed;
 }
 
-bool tcp_session::room(std::uint64_t ticket) {
+bool tcp_session::room(std::uint64_t ticket, std::optional<choice> const& place) {
     if (phase_ != phase::connecting || ticket_ != ticket)
         return false;
-    connect_next();
+    bool const lives = place && place->life == place->server->life.load(std::memory_order_relaxed);
+    if (lives)
+        ticket_ = 0;
+    else if (place)
+        arrival_.service->leave(*place->server);
+    if (!lives || !go_to(*place))
+        connect_next();
     return true;
 }
 

@@ -37,7 +37,7 @@ public:
     void check_connect(clock_time now);
     void check_idle(clock_time now);
     void resume() override;
-    bool room(std::uint64_t ticket) override;
+    bool room(std::uint64_t ticket, std::optional<choice> const& place) override;
 
 private:
     friend class session_list<tcp_session>;
@@ -56,10 +56,10 @@ private:
     };
     enum class phase : std::uint8_t { idle, connecting, relaying };
     enum class attempt : std::uint8_t { begun, failed, starved };
-    static constexpr std::size_t most_attempts = 4; // the first and three more
 
     void ready(side& s, std::uint32_t events);
     void connect_next();
+    [[nodiscard]] bool go_to(choice c);
     [[nodiscard]] attempt connect_to(endpoint const& target);
     void connect_failed();
     void connected();

@@ -11,12 +11,13 @@ TEST_CASE("a host without its port") {
     CHECK(host_of("[fd00::1]:8080") == "[fd00::1]");
     CHECK(host_of("[fd00::1]") == "[fd00::1]");
     CHECK(host_of("") == "");
+    CHECK(host_of("pacs.example.:80") == "pacs.example");
 }
 
 TEST_CASE("targets that servers could read in two ways") {
     for (auto const* good : {"/", "/a", "/a/b/", "/a.b/.c/...", "/a?x=/../..//", "/%41/%c3%a4", "*", "/a/.b", "/a%2"})
         CHECK(has_one_reading(good));
-    for (auto const* bad : {"//", "/a//b", "/a/..", "/a/../b", "/./a", "/a/.", "/%2e%2e/a", "/a%2Fb", "/a%5cb", "/a\\b", "/%2E"})
+    for (auto const* bad : {"//", "/a//b", "/a/..", "/a/../b", "/./a", "/a/.", "/%2e%2e/a", "/a%2Fb", "/a%5cb", "/a\\b", "/%2E", "/a/..;/b", "/.;x", "/a%3bx"})
         CHECK_FALSE(has_one_reading(bad));
 }
 
@@ -39,4 +40,10 @@ TEST_CASE("the first route that fits") {
     CHECK(of("a.clinic.example", "/x") == "none");
     CHECK(of("clinic.example", "/x/y") == "none");
     CHECK(of("", "/") == "none");
+    CHECK(of("any", "/%76iewer/x") == "viewer");
+    CHECK(of("any", "/viewer;x=1/a") == "viewer");
+    CHECK(of("any", "/view;x=1er") == "none");
+    CHECK(of("a.clinic.example", "/x;y=1/z") == "below");
+    CHECK(of("images.example.", "/") == "images");
+    CHECK(of("any", "/viewe%7") == "none");
 }

@@ -41,6 +41,7 @@ TEST_CASE("header rules that would change what a message is") {
     CHECK(of_rule({kind::set, "Content-LENGTH", "5"}) == wrong);
     CHECK(of_rule({kind::remove, "transfer-encoding", ""}) == wrong);
     CHECK(of_rule({kind::remove, "Host", ""}) == wrong);
+    CHECK(of_rule({kind::add, "Host", "a"}) == wrong);
     CHECK(of_rule({kind::add, "X Y", "1"}) == wrong);
     CHECK(of_rule({kind::add, "X", "1\r\nY: 2"}) == wrong);
     CHECK(of_rule({kind::add, "X", std::string(5000, 'x')}) == wrong);
@@ -63,6 +64,11 @@ TEST_CASE("routes that lead nowhere or cannot be told apart") {
         s.persistence.mode = balance::persistence::kind::source_ip;
     };
     CHECK(after(with_table, http_web()) == paths{"service.Web.persistence.mode"});
+    auto const with_cookie = [](auto& s) {
+        s.http.routes = {{"my;viewer", "", "/a", {"a"}}};
+        s.persistence.mode = balance::persistence::kind::http_cookie;
+    };
+    CHECK(after(with_cookie, http_web()) == paths{"service.Web.route.my;viewer"});
     auto const many = [](auto& s) { s.http.routes.assign(64, {"r", "", "/a", {"a"}}); };
     CHECK(after(many, http_web()) == paths{"service.Web.route"});
 }

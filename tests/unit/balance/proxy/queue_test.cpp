@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <thread>
 
@@ -143,4 +144,80 @@ TEST_CASE("mode http: requests wait, and 503 ends their patience", "[queue][http
         CHECK(second.receive_all().starts_with("HTTP/1.1 503 "));
     }
     CHECK(p.status().waiting == 0);
+}
+
+TEST_CASE("who came first is served first, also after a change of the configuration", "[queue]") {
+    narrow_service t(2);
+    auto first = std::make_optional<tcp_client>(t.p.port);
+    CHECK(first->receive_line() == "one");
+    std::vector<std::unique_ptr<tcp_client>> line;
+    for (std::uint32_t i = 1; i <= 4; ++i) {
+        line.push_back(std::make_unique<tcp_client>(t.p.port));
+        REQUIRE(t.wait_for(i));
+    }
+    t.p.apply();
+    first.reset();
+    for (auto& next : line) {
+        CHECK(next->receive_line() == "one");
+        next.reset();
+    }
+}
+
+TEST_CASE("mode http: a client that asks again and again does not keep others waiting", "[queue][http]") {
+    recording_server server("one");
+    proxied_service p({.threads = 1});
+    p.service().mode = balance::mode::http;
+    p.add_server("one", server.port());
+    p.service().servers[0].max_connections = 1;
+    p.apply();
+    constexpr std::size_t all = 5000;
+    std::string many;
+    for (std::size_t i = 0; i < all; ++i)
+        many += "GET / HTTP/1.1\r\nHost: web\r\n\r\n";
+    tcp_client busy(p.port);
+    std::thread asking([&] { busy.send(many); });
+    std::thread reading([&] {
+        for (std::size_t i = 0; i < all; ++i)
+            busy.receive(std::string("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none").size());
+    });
+    REQUIRE(eventually([&] { return !server.asked().empty(); }));
+    tcp_client second(p.port);
+    second.send("GET /second HTTP/1.1\r\nHost: web\r\n\r\n");
+    CHECK(second.receive(15) == "HTTP/1.1 200 OK");
+    auto const before = server.asked().size();
+    asking.join();
+    reading.join();
+    CHECK(before < all);
+    CHECK(server.asked().size() == all + 1);
+}
+
+TEST_CASE("a place is kept for a client whom it suits", "[queue][http]") {
+    recording_server a("a");
+    recording_server b("b");
+    proxied_service p({.threads = 1});
+    p.service().mode = balance::mode::http;
+    p.add_server("a", a.port());
+    p.add_server("b", b.port());
+    for (auto& s : p.service().servers)
+        s.max_connections = 1;
+    p.service().http.routes = {{"a", "", "/a", {"a"}}, {"b", "", "/b", {"b"}}};
+    p.apply();
+    a.answer("");
+    b.answer("");
+    auto const ask = [&](std::string const& path) {
+        auto client = std::make_unique<tcp_client>(p.port);
+        client->send("GET " + path + " HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n");
+        return client;
+    };
+    auto const in_a = ask("/a");
+    auto const in_b = ask("/b");
+    REQUIRE(eventually([&] { return a.asked().size() + b.asked().size() == 2; }));
+    auto const wants_b = ask("/b");
+    REQUIRE(eventually([&] { return p.status().waiting == 1; }));
+    auto const wants_a = ask("/a");
+    REQUIRE(eventually([&] { return p.status().waiting == 2; }));
+    a.answer("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na");
+    in_a->reset();
+    CHECK(wants_a->receive_all().ends_with("a"));
+    CHECK(p.status().waiting == 1);
 }

@@ -335,7 +335,7 @@ TEST_CASE("clients may have to show a certificate of their own", "[tls]") {
     CHECK(served(nullptr));
     p.desired.certificates.back().second = "nothing";
     p.apply();
-    CHECK(p.status().not_served.find("no certificate that could vouch for clients; the one before stays in use") != std::string::npos);
+    CHECK(p.status().not_served.find("no certificate that could vouch for clients; the TLS ports are closed") != std::string::npos);
 }
 
 TEST_CASE("profiles say which versions of TLS are spoken", "[tls]") {

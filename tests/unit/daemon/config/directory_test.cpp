@@ -175,6 +175,19 @@ TEST_CASE("directory: a certificate that cannot be used is refused, with the pla
     CHECK(d.said() == lines{"cluster.toml:7:38: certificate \"web\": it holds no usable certificate: no start line"});
 }
 
+TEST_CASE("directory: those who vouch for clients need a certificate, and no key") {
+    directory const d;
+    std::string text = good_cluster;
+    text.replace(text.find("\"web\" }"), 7, "\"web\", clients = { ca = \"clinic\" } }");
+    write(d.path() / "cluster.toml", text);
+    write(d.path() / "certificates/clinic.pem", "nothing");
+    CHECK(d.said() == lines{"cluster.toml:7:45: certificate \"clinic\": it holds no certificate that could vouch for clients"});
+    std::ifstream in(DYAD_SOURCE_DIR "/tests/data/certificate.pem");
+    std::string const whole{std::istreambuf_iterator<char>(in), {}};
+    write(d.path() / "certificates/clinic.pem", whole.substr(0, whole.find("-----BEGIN PRIVATE")));
+    CHECK(d.said().empty());
+}
+
 TEST_CASE("certificates: what will soon be too old is said before") {
     directory const d;
     auto const fault_in = [&](std::chrono::system_clock::duration ahead) {
