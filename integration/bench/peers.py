@@ -21,8 +21,13 @@ def fetch(package, program):
     if not path.exists():
         archives = ROOT / "archives"
         (archives / "partial").mkdir(parents=True, exist_ok=True)
-        _run(["apt-get", "-qq", "-y", "-d", "--no-install-recommends", "-o", f"Dir::Cache::archives={archives}", "-o",
-              "APT::Sandbox::User=root", "install", package])
+        get = ["apt-get", "-qq", "-y", "-d", "--no-install-recommends", "-o", f"Dir::Cache::archives={archives}", "-o",
+               "APT::Sandbox::User=root", "install", package]
+        try:
+            _run(get)
+        except RuntimeError:   # the package lists may be old, or not be there
+            _run(["apt-get", "-qq", "update"])
+            _run(get)
         for archive in glob.glob(str(archives / "*.deb")):
             _run(["dpkg", "-x", archive, str(ROOT / "root")])
     libraries = ":".join(sorted({os.path.dirname(p) for p in glob.glob(str(ROOT / "root/usr/lib/*/*.so*"))}))
@@ -37,4 +42,4 @@ def fetch(package, program):
 def _run(argv):
     done = subprocess.run(argv, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(argv)}: {done.stdout.strip()[-400:]}\nThe package lists may be old: apt-get update, then again")
+        raise RuntimeError(f"{' '.join(argv)}: {done.stdout.strip()[-400:]}")
