@@ -30,7 +30,7 @@ core::core(boost::asio::io_context& io, cluster_process_context ctx, config::nod
            std::vector<cluster::link_settings> named_links)
     : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), named_links_(std::move(named_links)), audit_(ctx_.state_dir), layer4_(io.get_executor()),
       observer_(io.get_executor(), layer4_, [this] { update_layer4(); }), examiner_(io.get_executor()),
-      questions_(io.get_executor(), [this](boost::json::object const& m) { return children_->to_checker(m); }), hold_timer_(io), tick_(io),
+      questions_(io.get_executor(), [this](boost::json::object const& m) { return children_->to_checker(m); }), hold_timer_(io), chain_timer_(io), tick_(io),
       confirm_timer_(io), pair_timer_(io),
       started_ms_(monotonic_ms()) {}
 
@@ -169,6 +169,7 @@ balance::result<> core::start_node() {
             }
         });
     });
+    node_->on_planned_move([this](cluster::planned_move which) { before_planned_move(which); });
     return node_->start();
 }
 

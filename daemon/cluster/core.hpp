@@ -21,6 +21,7 @@
 #include "cluster/translation_relay.hpp"
 
 #include <balance/checker.hpp>
+#include <balance/daisy_chain.hpp>
 #include <cluster/node.hpp>
 #include <cluster/replicator.hpp>
 
@@ -193,6 +194,11 @@ private:
     void tell_guardian();
     void states_changed();
 
+    // cluster/moving.cpp: layer-7 connections in a planned move.
+    [[nodiscard]] balance::daisy_chain::settings chain_settings() const;
+    void follow_chain();
+    void before_planned_move(cluster::planned_move which);
+
     // cluster/notices.cpp: what the other processes, the node and the peer say.
     void from_guardian(boost::json::object const& m);
     void listen_result(boost::json::object const& m);
@@ -231,6 +237,8 @@ private:
     server_states servers_;
     confirmation confirmation_;
     persistence_copy tables_;
+    balance::daisy_chain chain_; ///< of layer-7 connections that stay with the other node
+    balance::daisy_chain::settings chained_; ///< what was asked of it last
     layer4_worker layer4_;
     layer4_observer observer_;
     examiner examiner_; ///< of what operators ask the doctor
@@ -244,6 +252,7 @@ private:
     cluster::node_state told_state_ = cluster::node_state::listening; ///< by the last event, ahead of the node's status
     bool serving_ = false; ///< clients' connections go through this node, or went until now
     boost::asio::steady_timer hold_timer_;
+    boost::asio::steady_timer chain_timer_;
     boost::asio::steady_timer tick_;
     boost::asio::steady_timer confirm_timer_;
     boost::asio::steady_timer pair_timer_;

@@ -137,6 +137,10 @@ std::vector<config_change> differences(config::cluster_config const& before, con
         out.push_back(
             {"address_lifetime", "change", std::to_string(after.address_lifetime.count()) + " s" + after_restart});
     }
+    if (before.handover_grace != after.handover_grace) {
+        out.push_back({"layer7", "change",
+                       "handover_grace: " + duration(before.handover_grace) + " -> " + duration(after.handover_grace)});
+    }
     if (before.kept_generations != after.kept_generations) {
         out.push_back({"history", "change",
                        "generations: " + std::to_string(before.kept_generations) + " -> " +

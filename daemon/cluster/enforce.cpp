@@ -77,6 +77,7 @@ void core::enforce() {
     tell_checker();
     update_layer4();
     follow_translations();
+    follow_chain();
 }
 
 void core::tell_guardian() {

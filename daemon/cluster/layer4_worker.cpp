@@ -90,6 +90,15 @@ void layer4_worker::end_watch(std::shared_ptr<balance::layer4_watch> watch) {
     boost::asio::post(thread_, [watch = std::move(watch)]() mutable { watch.reset(); });
 }
 
+void layer4_worker::prepare_chain(balance::daisy_chain& chain, balance::daisy_chain::settings s,
+                                  std::function<void(balance::result<>)> done) {
+    boost::asio::post(thread_, [this, &chain, s = std::move(s), done = std::move(done)]() mutable {
+        auto outcome = chain.prepare(s);
+        boost::asio::post(
+            home_, [done = std::move(done), outcome = std::move(outcome)]() mutable { done(std::move(outcome)); });
+    });
+}
+
 void layer4_worker::run_script(std::string path, std::function<void(balance::result<>)> done) {
     auto work = [this, path = std::move(path), done = std::move(done)]() mutable {
         auto outcome = balance::layer4::run_script(path, script_limit);

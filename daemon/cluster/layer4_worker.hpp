@@ -2,6 +2,7 @@
 #pragma once
 
 #include <balance/connection_sync.hpp>
+#include <balance/daisy_chain.hpp>
 #include <balance/layer4.hpp>
 #include <balance/layer4_watch.hpp>
 
@@ -42,6 +43,9 @@ public:
     void start_watch(watching done);
     /// Lets go of it there.
     void end_watch(std::shared_ptr<balance::layer4_watch> watch);
+    /// `balance::daisy_chain::prepare`; the chain outlives this worker.
+    void prepare_chain(balance::daisy_chain& chain, balance::daisy_chain::settings s,
+                       std::function<void(balance::result<>)> done);
     void run_script(std::string path, std::function<void(balance::result<>)> done);
 
 private:

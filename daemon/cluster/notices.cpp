@@ -134,6 +134,9 @@ void core::node_event(cluster::node_event const& e) {
         told_state_ = e.state;
         follow_translations();
     }
+    if (e.kind == "link" || e.kind == "peer") {
+        follow_chain();
+    }
     tell_guardian();
     update_fitness();
 }

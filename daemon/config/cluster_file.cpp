@@ -97,6 +97,18 @@ layer_defaults read_layer(section const& root, std::string_view key, table_schem
     return d;
 }
 
+void read_grace(section const& root, cluster_config& out) {
+    auto const s = root.table("layer7", tables::layer7);
+    auto const grace = s ? s->duration("handover_grace", 0s, 1h) : std::nullopt;
+    if (!grace) {
+        return;
+    }
+    out.handover_grace = std::chrono::duration_cast<std::chrono::seconds>(*grace);
+    if (out.handover_grace != *grace) {
+        s->wrong("handover_grace", "handover_grace is " + format_duration(*grace) + ", but must be whole seconds");
+    }
+}
+
 outcome<cluster_config> parse_cluster(std::string_view text, std::string const& file, surroundings const& around) {
     auto document = parse_document(text, file);
     if (!document.value) {
@@ -114,6 +126,7 @@ outcome<cluster_config> parse_cluster(std::string_view text, std::string const& 
             history->integer("generations", 2, 1000).value_or(static_cast<std::int64_t>(out.kept_generations)));
     }
     read_floating(root, out);
+    read_grace(root, out);
     auto checks = read_named_checks(root);
     service_context const context{read_layer(root, "layer4", tables::layer4),
                                   read_layer(root, "layer7", tables::layer7), &checks};

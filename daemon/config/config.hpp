@@ -74,6 +74,8 @@ struct cluster_config {
     cluster::timing timing;
     std::chrono::seconds address_lifetime{2};
     std::vector<balance::address> ping_nodes;
+    /// For so long layer-7 connections go on where they are after a planned move; 0: they do not.
+    std::chrono::seconds handover_grace{30};
     std::size_t kept_generations = 50; ///< of configurations; older ones are removed
     std::vector<floating_ip> floating;
     /// Services in the file's order, defaults filled in; marks are left to the applier.

@@ -29,7 +29,8 @@ inline constexpr list cluster = {"format",  "heartbeat",   "layer4", "layer7",
 inline constexpr list heartbeat = {"keepalive",     "warntime",      "deadtime",         "initdead",
                                    "auto_failback", "failback_hold", "address_lifetime", "ping_nodes"};
 inline constexpr list layer4 = {"check_interval", "check_timeout", "rise", "fall"};
-inline constexpr list layer7 = {"check_interval", "check_timeout", "rise", "fall", "slow_start", "timeouts"};
+inline constexpr list layer7 = {"check_interval", "check_timeout", "rise", "fall", "slow_start", "timeouts",
+                                "handover_grace"};
 inline constexpr list history = {"generations"};
 inline constexpr list floating_ip = {"network"};
 inline constexpr list check = {"type",   "port",    "request",  "host",    "method", "verify",

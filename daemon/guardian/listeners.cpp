@@ -60,6 +60,8 @@ balance::result<ipc::descriptor> open_listener(balance::endpoint const& local) {
              : set(socket.get(), IPPROTO_IP, IP_FREEBIND))) {
         return refused(local);
     }
+    // What is accepted inherits it and goes on when its address leaves in a planned move. Without the privilege it ends.
+    v6 ? set(socket.get(), IPPROTO_IPV6, IPV6_TRANSPARENT) : set(socket.get(), IPPROTO_IP, IP_TRANSPARENT);
     boost::asio::ip::tcp::endpoint const where(local.address, local.port);
     if (::bind(socket.get(), where.data(), static_cast<socklen_t>(where.size())) != 0 ||
         ::listen(socket.get(), backlog) != 0) {

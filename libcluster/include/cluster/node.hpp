@@ -103,6 +103,12 @@ struct node_event {
     bool important = false;
 };
 
+/// A change of the owner that both nodes live through and agree on.
+enum class planned_move : std::uint8_t {
+    giving, ///< this node gives the floating IPs away
+    taking  ///< this node gets them
+};
+
 /// A datagram sealed in advance for someone else to send.
 struct sealed_datagram {
     endpoint local;
@@ -127,6 +133,10 @@ public:
     void on_event(std::function<void(node_event const&)> callback);
     /// Called when epoch or maintenance must be kept over a restart.
     void on_persist(std::function<void(epoch, bool maintenance)> callback);
+
+    /// Called on the thread that changes addresses, right before they are taken off or put on in a planned move, which
+    /// waits for it: what must be ready when the first packets come elsewhere is done here, in little time.
+    void on_planned_move(std::function<void(planned_move)> callback);
 
     /// Opens sockets and starts the thread. Errors: `already_exists` (port taken), `not_permitted`, `not_found` (no
     /// link's interface exists), `invalid_configuration`; each with the remedy. Links that can't be used yet (an

@@ -92,11 +92,14 @@ struct send_heartbeat {
 /// Put the floating IPs on (no DAD, limited lifetime); answer with `addresses_acquired`.
 struct acquire_addresses {
     cluster::epoch epoch;
+    bool planned = false; ///< a living peer has given them
 };
 /// Renew the lifetime of the floating IPs. Asked for only while the node is active and awake.
 struct refresh_addresses {};
 /// Take the floating IPs off; answer with `addresses_released`.
-struct release_addresses {};
+struct release_addresses {
+    bool planned = false; ///< for a living peer that is to have them
+};
 /// Start the announcement schedule (gratuitous ARP, unsolicited NA) from its beginning.
 struct announce_addresses {};
 /// Send the goodbye and close the session; the last action of a machine.

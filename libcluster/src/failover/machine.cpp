@@ -71,7 +71,7 @@ void machine::claim(char const* reason) {
     persist_now();
     effect_ = effect::acquiring;
     next_refresh_ = now_ + settings_.refresh;
-    out_->push_back(acquire_addresses{epoch_});
+    out_->push_back(acquire_addresses{epoch_, alive_ && peer_.offered});
 }
 
 void machine::release(aftermath then, char const* reason) {
@@ -85,7 +85,7 @@ void machine::release(aftermath then, char const* reason) {
 void machine::ask_release() {
     effect_ = effect::releasing;
     asked_release_at_ = now_;
-    out_->push_back(release_addresses{});
+    out_->push_back(release_addresses{after_ == aftermath::offer && alive_});
 }
 
 /// The addresses are off.

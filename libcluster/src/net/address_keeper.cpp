@@ -41,7 +41,8 @@ address_keeper::address_keeper(settings s, mailbox<keeper_report>& reports)
 
 address_keeper::~address_keeper() { stop(); }
 
-result<> address_keeper::start(std::vector<floating_address> floating) {
+result<> address_keeper::start(std::vector<floating_address> floating, std::function<void(planned_move)> moves) {
+    moves_ = std::move(moves);
     auto channel = address_channel::open();
     if (!channel) {
         return channel.error();
@@ -84,12 +85,14 @@ void address_keeper::run() {
 void address_keeper::carry_out(order const& o) {
     switch (o.what) {
     case order::kind::acquire:
+        tell_planned(o, planned_move::taking);
         acquire_now(o.given);
         break;
     case order::kind::refresh:
         refresh_now(o.given);
         break;
     case order::kind::release:
+        tell_planned(o, planned_move::giving);
         release_now();
         break;
     case order::kind::set_floating:
@@ -99,6 +102,12 @@ void address_keeper::carry_out(order const& o) {
         release_now();
         stopping_ = true;
         break;
+    }
+}
+
+void address_keeper::tell_planned(order const& o, planned_move which) const {
+    if (o.planned && moves_) {
+        moves_(which);
     }
 }
 

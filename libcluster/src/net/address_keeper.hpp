@@ -12,6 +12,7 @@
 #include <cluster/node.hpp>
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -81,15 +82,15 @@ public:
     ~address_keeper();
 
     /// Reads the network's state, removes addresses of `floating` that were left over, and starts the thread. The first
-    /// reports are in the mailbox when it returns.
-    result<> start(std::vector<floating_address> floating);
+    /// reports are in the mailbox when it returns. `moves`: as in `node::on_planned_move`; may be empty.
+    result<> start(std::vector<floating_address> floating, std::function<void(planned_move)> moves = {});
     /// Takes the addresses off and ends the thread.
     void stop();
 
     // Orders, carried out one after the other.
-    void acquire() { orders_.post({order::kind::acquire, clock::now(), {}}); }
+    void acquire(bool planned = false) { orders_.post({order::kind::acquire, clock::now(), {}, planned}); }
     void refresh() { orders_.post({order::kind::refresh, clock::now(), {}}); }
-    void release() { orders_.post({order::kind::release, clock::now(), {}}); }
+    void release(bool planned = false) { orders_.post({order::kind::release, clock::now(), {}, planned}); }
     void set_floating(std::vector<floating_address> f) {
         orders_.post({order::kind::set_floating, clock::now(), std::move(f)});
     }
@@ -101,6 +102,7 @@ private:
         kind what = kind::refresh;
         clock::time_point given;
         std::vector<floating_address> floating;
+        bool planned = false;
     };
     struct entry {
         floating_address floating;
@@ -111,6 +113,7 @@ private:
 
     void run();
     void carry_out(order const& o);
+    void tell_planned(order const& o, planned_move which) const;
     void acquire_now(clock::time_point given);
     void refresh_now(clock::time_point given);
     void release_now();
@@ -134,6 +137,7 @@ private:
     std::optional<address_channel> channel_;
     std::optional<network_monitor> monitor_;
     std::vector<entry> entries_;
+    std::function<void(planned_move)> moves_;
     bool holding_ = false; ///< the addresses are wanted on this node
     clock::time_point authorised_{};
     wire::rate_limit put_backs_;

@@ -46,13 +46,13 @@ bool important(failover::notify const& n) {
 
 void driver::carry_out(failover::send_heartbeat const& a) { paths_.send_all(a.report, now_); }
 
-void driver::carry_out(failover::acquire_addresses const&) { keeper_.acquire(); }
+void driver::carry_out(failover::acquire_addresses const& a) { keeper_.acquire(a.planned); }
 
 void driver::carry_out(failover::refresh_addresses const&) { keeper_.refresh(); }
 
-void driver::carry_out(failover::release_addresses const&) {
+void driver::carry_out(failover::release_addresses const& a) {
     announcer_.stop();
-    keeper_.release();
+    keeper_.release(a.planned);
 }
 
 void driver::carry_out(failover::announce_addresses const&) { announcer_.start(now_); }

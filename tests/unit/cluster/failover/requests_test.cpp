@@ -29,7 +29,7 @@ node_report unfit(void (*spoil)(node_report&)) {
 TEST_CASE("hand-over: released first, then offered, then done when the peer is active") {
     subject x(node_id::primary);
     x.active();
-    CHECK(x.asks(10, request::handover) == lines{"active -> releasing", "release", "beat releasing 1/primary"});
+    CHECK(x.asks(10, request::handover) == lines{"active -> releasing", "release planned", "beat releasing 1/primary"});
     CHECK(x.at(11, addresses_released{true}) == lines{"releasing -> passive", "beat passive 1/primary offers"});
     CHECK(x.deadline() == 36); // said again soon
     CHECK(x.timer(36) == lines{"beat passive 1/primary offers"});
@@ -124,7 +124,7 @@ TEST_CASE("take-over: the peer is asked, offers, and the answer comes with the a
     CHECK(x.asks(10, request::takeover) == lines{"beat passive 5/primary asks-1"});
     CHECK(x.timer(35) == lines{"beat passive 5/primary asks-1"});
     CHECK(x.hears(36, offering({5, node_id::primary})) == lines{"passive -> acquiring", "persist 6/secondary",
-                                                                "acquire 6/secondary",
+                                                                "acquire 6/secondary planned",
                                                                 "beat acquiring 6/secondary asks-1"});
     CHECK(x.at(37, addresses_acquired{true}) ==
           lines{"acquiring -> active", "announce", "answer 7: done", "beat active 6/secondary"});
@@ -223,7 +223,7 @@ TEST_CASE("the peer's wish is granted or refused once") {
     SECTION("granted") {
         subject x(node_id::primary);
         x.active();
-        CHECK(x.hears(10, wish) == lines{"active -> releasing", "release", "beat releasing 1/primary answers-4-0"});
+        CHECK(x.hears(10, wish) == lines{"active -> releasing", "release planned", "beat releasing 1/primary answers-4-0"});
         CHECK(x.hears(11, wish).empty());
         CHECK(x.at(12, addresses_released{true}).back() == "beat passive 1/primary offers answers-4-0");
     }
@@ -235,7 +235,7 @@ TEST_CASE("the peer's wish is granted or refused once") {
         wish.ready = true;
         CHECK(x.hears(11, wish).empty()); // that number was judged
         wish.takeover_request = 5;
-        CHECK(x.hears(12, wish).at(1) == "release");
+        CHECK(x.hears(12, wish).at(1) == "release planned");
     }
     SECTION("refused: this node changes") {
         subject x(node_id::primary);
@@ -279,7 +279,7 @@ TEST_CASE("maintenance: at once on a passive node, after a hand-over on the owne
         subject x(node_id::primary);
         x.active();
         CHECK(x.asks(10, request::maintenance_on) ==
-              lines{"active -> releasing", "release", "beat releasing 1/primary"});
+              lines{"active -> releasing", "release planned", "beat releasing 1/primary"});
         x.at(11, addresses_released{true});
         x.hears(12, says(node_state::acquiring, {2, node_id::secondary}));
         CHECK(x.hears(13, says(node_state::active, {2, node_id::secondary})) ==
@@ -302,7 +302,7 @@ TEST_CASE("maintenance: at once on a passive node, after a hand-over on the owne
 TEST_CASE("leaving: hand over, then goodbye") {
     subject x(node_id::primary);
     x.active();
-    CHECK(x.asks(10, request::stop) == lines{"active -> releasing", "release", "beat releasing 1/primary"});
+    CHECK(x.asks(10, request::stop) == lines{"active -> releasing", "release planned", "beat releasing 1/primary"});
     CHECK(x.asks(11, request::stop, 8) == lines{"answer 8: " + words(refusal::leaving)});
     CHECK(x.at(12, addresses_released{true}) == lines{"releasing -> passive", "beat passive 1/primary offers"});
     SECTION("taken") {

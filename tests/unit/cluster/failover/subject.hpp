@@ -57,9 +57,11 @@ inline std::string text(notify const& n) {
 inline std::string text(action const& a) {
     struct {
         std::string operator()(send_heartbeat const& x) const { return "beat " + text(x.report); }
-        std::string operator()(acquire_addresses const& x) const { return "acquire " + text(x.epoch); }
+        std::string operator()(acquire_addresses const& x) const {
+            return "acquire " + text(x.epoch) + (x.planned ? " planned" : "");
+        }
         std::string operator()(refresh_addresses const&) const { return "refresh"; }
-        std::string operator()(release_addresses const&) const { return "release"; }
+        std::string operator()(release_addresses const& x) const { return x.planned ? "release planned" : "release"; }
         std::string operator()(announce_addresses const&) const { return "announce"; }
         std::string operator()(send_goodbye const&) const { return "goodbye"; }
         std::string operator()(persist const& x) const {

@@ -177,7 +177,7 @@ TEST_CASE("a secondary takes what it is offered, unless it offers itself") {
     subject x(node_id::secondary);
     x.passive(says(node_state::passive));
     CHECK(x.hears(1, offering({4, node_id::primary})) == lines{"persist 4/primary", "passive -> acquiring",
-                                                               "persist 5/secondary", "acquire 5/secondary",
+                                                               "persist 5/secondary", "acquire 5/secondary planned",
                                                                "beat acquiring 5/secondary"});
 }
 

@@ -52,6 +52,12 @@ network = "clients"
     CHECK(c.services.services.empty());
 }
 
+TEST_CASE("cluster.toml: how long connections outlive a planned move") {
+    CHECK(parsed("format = 1\n").handover_grace == 30s);
+    CHECK(parsed("format = 1\n[layer7]\nhandover_grace = \"0s\"\n").handover_grace == 0s);
+    CHECK(parsed("format = 1\n[layer7]\nhandover_grace = \"5m\"\n").handover_grace == 5min);
+}
+
 TEST_CASE("cluster.toml: timing that is left out has its default and follows a changed deadtime") {
     CHECK(parsed("format = 1\n").timing == cluster::timing{});
     CHECK(parsed("format = 1\n[heartbeat]\n").timing == cluster::timing{});

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <balance/daisy_chain.hpp>
+
+#include <string>
+#include <vector>
+
+/// The packet rules behind `daisy_chain`, as text for nft. Pure.
+namespace balance::firewall {
+
+/// On packets of the previous node's connections: they are for this node although it does not have their address.
+inline constexpr std::uint32_t given_mark = 0x0d1b'0000;
+
+/// One table: nftables passes packets on only in tables of one family.
+struct chain_table {
+    daisy_chain::side side = daisy_chain::side::none;
+    bool v6 = false;
+
+    bool operator==(chain_table const&) const = default;
+};
+
+/// As nft knows it.
+std::string_view name_of(chain_table t) noexcept;
+
+/// The tables that these settings need.
+std::vector<chain_table> tables_of(daisy_chain::settings const& s);
+
+/// Makes exactly these tables anew, in one transaction; those of `awake` at work, all others asleep.
+std::string chain_rules(daisy_chain::settings const& s, daisy_chain::side awake);
+
+} // namespace balance::firewall
