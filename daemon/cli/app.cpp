@@ -28,9 +28,11 @@ constexpr auto footer = R"(Examples:
   dyad test Web/web1                            its health check once, with all that was said
   dyad doctor                                   what usually goes wrong, looked for, with remedies
   dyad takeover                                 make this node the active one
+  dyad drill --rounds 5                         fail over on purpose, there and back, and see what clients see
+  dyad probe 192.0.2.100:80 --for 1m            from any machine: connect again and again, tell of gaps
 
 Exit codes: 0 done, 1 refused or failed (the reason is on stderr), 2 wrong usage, 3 no daemon answers.
-Every command but init, validate, keygen and realserver-script asks the dyadd of this machine. `dyad COMMAND --help` says more.)";
+Every command but init, validate, keygen, probe and realserver-script asks the dyadd of this machine. `dyad COMMAND --help` says more.)";
 
 /// What the options of one command fill in, and what it does then.
 struct arguments {
@@ -46,6 +48,10 @@ struct arguments {
     bool all = false;
     bool force = false;
     bool audit = false;
+    probe_options probe;
+    std::vector<std::string> targets;
+    int rounds = 1;
+    bool yes = false;
 
     [[nodiscard]] cli::directory dir() const {
         return directory.empty() ? cli::directory{} : cli::directory{directory};
@@ -69,6 +75,7 @@ public:
         add_operation();
         add_pairing();
         add_parting();
+        add_probing();
     }
 
     exit_code run(std::vector<std::string> words) {
@@ -226,6 +233,33 @@ private:
                 [this] { return promote(env_, a_.force); })
             ->add_flag("--force", a_.force,
                        "Also when the primary is alive and cannot be told; what it applies until then does not count");
+    }
+
+    void add_probe_options(CLI::App* c) {
+        c->add_option("--http", a_.probe.path, "Ask for this path, too, with HTTP GET; a status of 500 or more is a failure");
+        c->add_option("--every", a_.probe.every, "From the start of one attempt to the next, 1ms to 1m")->capture_default_str();
+        c->add_option("--timeout", a_.probe.timeout, "For an attempt, 1ms to 1m")->capture_default_str();
+    }
+
+    void add_probing() {
+        auto* p = command("probe",
+                          "Sit where a client sits: a new connection again and again, at fixed times. Tells how many failed and "
+                          "why, how long they took, and the longest time in which nobody was served. Needs no daemon. Exit code "
+                          "1 when an attempt failed",
+                          [this] { return probe(env_, a_.probe); });
+        p->add_option("ADDRESS:PORT", a_.probe.target, "Where to; [ADDRESS]:PORT with IPv6")->required();
+        p->add_option("--for", a_.probe.length, "How long, up to 24h; 0s: until it is interrupted")->capture_default_str();
+        add_probe_options(p);
+        auto* d = command("drill",
+                          "Fail over on purpose, there and back, and report what clients on this machine saw. The addresses end "
+                          "where they were. Exit code 1 when an attempt failed",
+                          [this] {
+                              return drill(env_, {a_.targets, a_.probe, a_.rounds, a_.yes});
+                          });
+        d->add_option("ADDRESS:PORT", a_.targets, "What to probe; a port of each TCP service that serves when left out, 16 at most");
+        d->add_option("--rounds", a_.rounds, "How often there and back")->check(CLI::Range(1, 1000))->capture_default_str();
+        d->add_flag("--yes", a_.yes, "Do not ask first");
+        add_probe_options(d);
     }
 
     void add_server_command(std::string const& name, std::string const& what) {

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cli/environment.hpp>
+#include <cli/prober.hpp>
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace dyad::cli {
 
@@ -54,5 +56,27 @@ exit_code unpair(environment& env, bool force);
 /// Makes this node the primary; `force`: also when the one it was cannot be told.
 exit_code promote(environment& env, bool force);
 exit_code run_firewall_script(environment& env);
+
+// What a client sees.
+/// As given on the command line; times like "20ms".
+struct probe_options {
+    std::string target; ///< ADDRESS:PORT
+    std::string path;   ///< of an HTTP request; empty: connections alone
+    std::string every = "20ms";
+    std::string timeout = "3s";
+    std::string length = "10s"; ///< "0s": until it is interrupted
+};
+/// Understood, or nothing and a sentence on stderr.
+std::optional<prober::settings> probe_settings(environment& env, probe_options const& o);
+/// Connects again and again and tells how that went; `refused` when an attempt failed.
+exit_code probe(environment& env, probe_options const& o);
+struct drill_options {
+    std::vector<std::string> targets; ///< none: a port of each TCP service
+    probe_options probing;
+    int rounds = 1;
+    bool yes = false; ///< nobody is asked
+};
+/// Moves the addresses there and back while probes sit on the services; `refused` when an attempt failed.
+exit_code drill(environment& env, drill_options const& o);
 
 } // namespace dyad::cli

@@ -169,7 +169,7 @@ balance::result<> core::start_node() {
             }
         });
     });
-    node_->on_planned_move([this](cluster::planned_move which) { before_planned_move(which); });
+    node_->on_move([this](cluster::address_move m) { before_move(m); });
     return node_->start();
 }
 
@@ -228,6 +228,7 @@ void core::tick() {
             tell_guardian();
             update_fitness();
             follow_translations();
+            follow_chain();
             go_back(); // where it is due: the timer stands still while the machine sleeps
             tick();
         }

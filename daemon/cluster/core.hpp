@@ -194,10 +194,13 @@ private:
     void tell_guardian();
     void states_changed();
 
-    // cluster/moving.cpp: layer-7 connections in a planned move.
+    // cluster/moving.cpp: layer-7 connections when the addresses move.
     [[nodiscard]] balance::daisy_chain::settings chain_settings() const;
     void follow_chain();
-    void before_planned_move(cluster::planned_move which);
+    void before_move(cluster::address_move m);
+    void end_grace();
+    void end_chain_without_peer();
+    void tell_chain(balance::result<> const& done);
 
     // cluster/notices.cpp: what the other processes, the node and the peer say.
     void from_guardian(boost::json::object const& m);
@@ -238,7 +241,6 @@ private:
     confirmation confirmation_;
     persistence_copy tables_;
     balance::daisy_chain chain_; ///< of layer-7 connections that stay with the other node
-    balance::daisy_chain::settings chained_; ///< what was asked of it last
     layer4_worker layer4_;
     layer4_observer observer_;
     examiner examiner_; ///< of what operators ask the doctor
@@ -280,6 +282,8 @@ private:
     std::string watch_error_;          ///< why changes by others are not told of
     std::string layer4_error_;         ///< the last one, so that each is told once
     bool listeners_ready_ = false;
+    bool chain_busy_ = false;
+    std::string chain_error_; ///< the last one, so that each is told once
     bool leaving_ = false;
     bool going_back_ = false;   ///< from a configuration that nobody confirmed
     std::string go_back_error_; ///< the last one, so that each is told once

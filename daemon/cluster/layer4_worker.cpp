@@ -91,7 +91,7 @@ void layer4_worker::end_watch(std::shared_ptr<balance::layer4_watch> watch) {
 }
 
 void layer4_worker::prepare_chain(balance::daisy_chain& chain, balance::daisy_chain::settings s,
-                                  std::function<void(balance::result<>)> done) {
+                                  std::function<void(balance::result<bool>)> done) {
     boost::asio::post(thread_, [this, &chain, s = std::move(s), done = std::move(done)]() mutable {
         auto outcome = chain.prepare(s);
         boost::asio::post(

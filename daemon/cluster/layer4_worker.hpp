@@ -45,7 +45,7 @@ public:
     void end_watch(std::shared_ptr<balance::layer4_watch> watch);
     /// `balance::daisy_chain::prepare`; the chain outlives this worker.
     void prepare_chain(balance::daisy_chain& chain, balance::daisy_chain::settings s,
-                       std::function<void(balance::result<>)> done);
+                       std::function<void(balance::result<bool>)> done);
     void run_script(std::string path, std::function<void(balance::result<>)> done);
 
 private:

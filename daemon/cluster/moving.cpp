@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layer-7 connections in a planned move: they stay with the node that accepted them, and the other passes them on.
+// Layer-7 connections when the addresses move: in a planned move they stay with the node that accepted them, and the
+// other passes them on.
 #include "cluster/core.hpp"
 #include "config/listening.hpp"
 
@@ -36,37 +37,61 @@ balance::daisy_chain::settings core::chain_settings() const {
     return out;
 }
 
+/// Repeated at every tick: what somebody removed is put back, what failed is tried again.
 void core::follow_chain() {
-    auto wanted = chain_settings();
-    if (leaving_ || wanted == chained_) {
+    if (leaving_ || std::exchange(chain_busy_, true)) {
         return;
     }
-    chained_ = wanted;
-    layer4_.prepare_chain(chain_, std::move(wanted), [this](balance::result<> const& done) {
-        if (!done) {
-            events_.add("error", "layer-7 connections do not survive a planned move: " + done.error().detail, {}, true);
+    layer4_.prepare_chain(chain_, chain_settings(), [this](balance::result<bool> const& done) {
+        chain_busy_ = false;
+        auto const error = done ? std::string() : done.error().detail;
+        if (error != std::exchange(chain_error_, error) && !error.empty()) {
+            events_.add("error", "layer-7 connections do not survive a planned move: " + error, {}, true);
+        }
+        if (done && *done) {
+            events_.add("layer7", "the packet rules for planned moves were changed by someone else; put back", {}, true);
         }
     });
 }
 
 /// On the node's thread, while the addresses wait.
-void core::before_planned_move(cluster::planned_move which) {
+void core::before_move(cluster::address_move m) {
+    using move = cluster::address_move;
     using side = balance::daisy_chain::side;
-    auto const woken = chain_.wake(which == cluster::planned_move::taking ? side::taken : side::given);
-    boost::asio::post(io_, [this, woken] {
-        if (!woken) {
-            events_.add("error", "layer-7 connections may not survive this move: " + woken.error().detail, {}, true);
-        }
+    auto const done = m == move::received ? chain_.wake(side::taken)
+                      : m == move::given  ? chain_.wake(side::given)
+                                          : chain_.rest();
+    boost::asio::post(io_, [this, done] {
+        tell_chain(done);
         chain_timer_.expires_after(running_.cluster.handover_grace);
         chain_timer_.async_wait([this](boost::system::error_code ec) {
-            if (ec) {
-                return;
-            }
-            if (auto const asleep = chain_.wake(side::none); !asleep) {
-                events_.add("error", asleep.error().detail, {}, true);
+            if (!ec && !leaving_) {
+                end_grace();
             }
         });
     });
+}
+
+/// What is left of connections on a node without the addresses hears nothing of its clients any more.
+void core::end_grace() {
+    tell_chain(chain_.rest(running_.cluster.handover_grace));
+    auto const state = node_->status().state;
+    if (paired() && state != cluster::node_state::active && state != cluster::node_state::acquiring) {
+        children_->to_proxy({{"type", "reset_clients"}});
+    }
+}
+
+/// The other node is gone: what came to it cannot be passed on, and nobody passes on what comes here.
+void core::end_chain_without_peer() {
+    if (paired() && !node_->status().peer_alive) {
+        tell_chain(chain_.rest());
+    }
+}
+
+void core::tell_chain(balance::result<> const& done) {
+    if (!done) {
+        events_.add("error", "layer-7 connections may not survive this move: " + done.error().detail, {}, true);
+    }
 }
 
 } // namespace dyad

@@ -134,6 +134,7 @@ void core::node_event(cluster::node_event const& e) {
         told_state_ = e.state;
         follow_translations();
     }
+    end_chain_without_peer();
     if (e.kind == "link" || e.kind == "peer") {
         follow_chain();
     }

@@ -79,6 +79,8 @@ void proxy_process::on_cluster(boost::json::object const& message) {
         set_states(message);
     } else if (type == "merge") {
         merge(message);
+    } else if (type == "reset_clients") {
+        proxy_.reset_clients();
     } else {
         spdlog::error("the cluster process sent a message of unknown type \"{}\"", type);
     }

@@ -2,6 +2,7 @@
 """Layer-7 connections in planned moves: they stay with the node that accepted them, for as long as `handover_grace`."""
 
 import http.client
+import pathlib
 import socket
 import threading
 import time
@@ -21,10 +22,26 @@ def with_grace(scene, seconds):
         node.write("cluster.toml", text)
 
 
+def forwarding(scene):
+    """As conf/sysctl.d has it: what a node does not take for its own it sends on."""
+    for node in scene.pair.nodes:
+        node.host.run(["sysctl", "-qw", "net.ipv4.ip_forward=1"])
+
+
 @pytest.fixture
 def moving():
     with Scene() as made:
         with_grace(made, GRACE)
+        forwarding(made)
+        yield made.start()
+
+
+@pytest.fixture
+def long_moving():
+    """With a grace that no test outlives."""
+    with Scene() as made:
+        with_grace(made, 60)
+        forwarding(made)
         yield made.start()
 
 
@@ -113,8 +130,18 @@ def test_a_slow_answer_comes_over_a_kept_connection(moving):
     connection.close()
 
 
+def links_carried(node):
+    """Packets that came over the heartbeat links."""
+    lines = pathlib.Path(f"/proc/{node.process.pid}/net/dev").read_text().splitlines()
+    return sum(int(line.split()[2]) for line in lines if line.strip().startswith("hb"))
+
+
+def established(node):
+    return node.host.run(["ss", "-Htn", "state", "established", "( sport = :104 or dport = :104 )"]).stdout.splitlines()
+
+
 def test_the_grace_ends(moving):
-    """After it rules sleep on both nodes, and what is left of the connections is cut, not left to hang."""
+    """After it rules sleep on both nodes, and what is left of the connections is cut on all sides, not left to hang."""
     old, new = moving.pair.active, moving.pair.passive
     echo = Echo(moving.client)
     start = time.monotonic()
@@ -123,6 +150,7 @@ def test_the_grace_ends(moving):
     assert "ConnectionReset" in echo.failure, echo.failure
     assert max(echo.answers) - start > GRACE - 1
     until(lambda: not awake(old) and not awake(new), 2, "the rules sleep", describe=moving.pair.describe)
+    until(lambda: not established(old), 2, "the old node has no connection left, to clients or servers", describe=moving.pair.describe)
     lives(Echo(moving.client), time.monotonic())
 
 
@@ -152,6 +180,72 @@ def test_a_bulk_upload_crosses_whole(moving):
     reader.join(15)
     stream.close()
     assert bytes(got) == piece * (size // len(piece))
+
+
+def test_nothing_goes_in_circles(long_moving):
+    """The new owner loses its service interface within the grace: the addresses go back, and no packet is sent to and fro."""
+    pair = long_moving.pair
+    old, new = pair.active, pair.passive
+    old.dyad("handover")
+    until(lambda: new.state == "active", 3, "the move is made", describe=pair.describe)
+    echo = Echo(long_moving.client)
+    before = links_carried(old) + links_carried(new)
+    new.host.ports["eth0"].unplug()
+    until(lambda: old.state == "active", 4, "the addresses are back", describe=pair.describe)
+    assert (awake(new), awake(old)) == (set(), set())
+    until(lambda: echo.failure, 6, "the connection of the node that is cut off ends")
+    assert links_carried(old) + links_carried(new) - before < 5000
+    lives(Echo(long_moving.client), time.monotonic())
+
+
+def test_a_node_that_takes_nothing_sends_nothing_back(long_moving):
+    """The previous owner lost its rules, and forwards: what comes to it ends there."""
+    pair = long_moving.pair
+    old, new = pair.active, pair.passive
+    echo = Echo(long_moving.client)
+    old.dyad("handover")
+    until(lambda: new.state == "active", 3, "the move is made", describe=pair.describe)
+    before = links_carried(old) + links_carried(new)
+    old.host.run(["nft", "flush", "ruleset"])
+    until(lambda: any("put back" in e["text"] and e["kind"] == "layer7" for e in old.events()), 4, "it is noticed and told")
+    assert awake(old) == {"dyad_given"}
+    lives(echo, time.monotonic())
+    assert links_carried(old) + links_carried(new) - before < 5000
+
+
+@pytest.mark.parametrize("how", ["cut", "stopped"])
+def test_the_previous_owner_dies_within_the_grace(long_moving, how):
+    """Its connections end at once: nobody waits for answers that cannot come."""
+    pair = long_moving.pair
+    old, new = pair.active, pair.passive
+    echo = Echo(long_moving.client)
+    old.dyad("handover")
+    until(lambda: new.state == "active", 3, "the move is made", describe=pair.describe)
+    lives(echo, time.monotonic())
+    if how == "cut":
+        for port in old.host.ports.values():
+            port.unplug()
+    else:
+        old.terminate()
+    until(lambda: echo.failure, 3, "the connection ends", describe=pair.describe)
+    assert awake(new) == set()
+
+
+def test_the_new_owner_dies_within_the_grace(long_moving):
+    """The previous owner takes the addresses back, its connections go on, those of the dead node are reset at once."""
+    pair = long_moving.pair
+    old, new = pair.active, pair.passive
+    stays = Echo(long_moving.client)
+    old.dyad("handover")
+    until(lambda: new.state == "active", 3, "the move is made", describe=pair.describe)
+    goes = Echo(long_moving.client)
+    for port in new.host.ports.values():
+        port.unplug()
+    until(lambda: old.state == "active", 3, "the addresses are back", describe=pair.describe)
+    moment = time.monotonic()
+    assert awake(old) == set()
+    lives(stays, moment)
+    until(lambda: goes.failure, 3, "the dead node's connection ends", describe=pair.describe)
 
 
 def test_an_unplanned_take_over_passes_nothing_on(moving):

@@ -36,23 +36,27 @@ public:
     };
     enum class side : std::uint8_t {
         none,
-        taken, ///< this node has taken the addresses
+        taken, ///< this node has the addresses from the other one
         given  ///< this node has given them away
     };
 
     daisy_chain();
-    ~daisy_chain(); ///< what it has loaded goes
+    ~daisy_chain(); ///< what it has loaded goes; blocks while nft runs
     daisy_chain(daisy_chain const&) = delete;
     daisy_chain& operator=(daisy_chain const&) = delete;
 
-    /// Loads the rules for these settings, in the state that `wake` has chosen; nothing is done when they are loaded
-    /// already. Blocks while nft runs; one thread at a time. Errors: `not_found` without nft, `not_permitted`,
-    /// `not_supported`, `timed_out`, `io_error`; nothing is loaded then.
-    result<> prepare(settings const& s);
+    /// Makes the rules for these settings be there, in the state that `wake` has chosen. True when somebody had removed
+    /// them, which is looked for when the settings are the last ones; what an earlier process left behind is removed
+    /// first. Blocks while nft runs, if it must; one thread at a time. Errors: `not_found` without nft, `not_permitted`,
+    /// `not_supported`, `timed_out`, `io_error`; the rules are as before then.
+    result<bool> prepare(settings const& s);
 
-    /// Wakes the rules of one side and puts the other's to sleep, as far as rules are loaded. From any thread; takes
-    /// some 100 µs, more while somebody else writes packet rules. Errors: `io_error`.
+    /// Wakes the rules of one side and puts the other's to sleep, as far as rules are loaded. Never may both nodes be
+    /// `taken`. From any thread; takes some 100 µs, more while somebody else writes packet rules. Errors: `io_error`.
     result<> wake(side s);
+
+    /// Puts all to sleep when the last `wake` is at least so long ago. Errors: `io_error`.
+    result<> rest(std::chrono::milliseconds after = {});
 
 private:
     struct impl;

@@ -72,6 +72,9 @@ public:
 
     [[nodiscard]] std::vector<service_status> status() const;
 
+    /// Resets the connections of all clients; new ones are accepted. For a node whose addresses are elsewhere now.
+    void reset_clients();
+
     /// Stops accepting; established connections go on until they end or `stop`.
     void drain();
     /// Resets all connections and ends the threads; nothing can be applied any more.

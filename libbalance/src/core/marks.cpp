@@ -33,10 +33,10 @@ void allocate_marks(configuration& c) {
         }
         auto mark = s.firewall_mark;
         if (mark == 0) {
-            while (next <= last_reserved_mark && taken.contains(next)) {
+            while (next < given_mark && taken.contains(next)) {
                 ++next;
             }
-            if (next > last_reserved_mark) {
+            if (next >= given_mark) {
                 return; // validate() has said so
             }
             mark = next++;

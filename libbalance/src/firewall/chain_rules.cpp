@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firewall/chain_rules.hpp"
 
+#include <balance/validate.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -13,7 +15,7 @@ using side = daisy_chain::side;
 
 constexpr std::array<chain_table, 4> all_tables{{{side::taken, false}, {side::taken, true}, {side::given, false}, {side::given, true}}};
 
-/// Of this node since the move; beyond that the oldest packets cross twice, and no harm comes of it.
+/// Connections that began here since the move. Packets of those beyond are passed on although nobody there knows them.
 constexpr std::size_t most_begun = 131'072;
 /// What may cross to the previous node, so that uploads through it leave room for heartbeats.
 constexpr unsigned most_megabytes_per_second = 50;
@@ -38,13 +40,19 @@ std::string elements(std::set<endpoint> const& endpoints, bool v6) {
     return out;
 }
 
+/// The copy leaves with a life of one hop: should the other node not take it for its own, it goes nowhere else, least of
+/// all back.
 std::string taken_chain(chain_table t, address const& peer) {
     auto const ip = std::string(family(t));
     auto const connection = ip + " saddr . tcp sport . " + ip + " daddr . tcp dport";
+    auto const life = ip + (t.v6 ? " hoplimit" : " ttl");
     return "\t\t" + ip + " daddr . tcp dport != @endpoints return\n" +
-           "\t\ttcp flags syn / fin,syn,rst,ack update @begun { " + connection + " } return\n" +
+           "\t\ttcp flags syn / fin,syn,rst,ack update @begun { " + connection + " }\n" +
+           "\t\ttcp flags syn / fin,syn,rst,ack return\n" + // also when there was no room
            "\t\t" + connection + " @begun return\n" +
-           "\t\tlimit rate over " + std::to_string(most_megabytes_per_second) + " mbytes/second return\n" +
+           "\t\t" + life + " < 2 return\n" +
+           "\t\tlimit rate over " + std::to_string(most_megabytes_per_second) + " mbytes/second burst 1 mbytes return\n" +
+           "\t\t" + life + " set 2\n" +
            "\t\tdup to " + peer.to_string() + "\n";
 }
 
@@ -73,8 +81,11 @@ std::string table_text(chain_table t, daisy_chain::settings const& s, bool aslee
                std::to_string(s.grace.count()) + "s\n\t}\n";
     }
     out += chain_head("arriving", "prerouting") + (taken ? taken_chain(t, t.v6 ? *s.v6 : *s.v4) : given_chain(t));
-    out += "\t}\n" + chain_head("answering", "output") + "\t\t" + ip +
-           " saddr . tcp sport @endpoints tcp flags rst / rst,ack drop\n\t}\n}\n";
+    out += "\t}\n" + chain_head("answering", "output");
+    if (taken) {
+        out += "\t\t" + ip + " daddr . tcp dport . " + ip + " saddr . tcp sport @begun return\n";
+    }
+    out += "\t\t" + ip + " saddr . tcp sport @endpoints tcp flags rst / rst,ack drop\n\t}\n}\n";
     return out;
 }
 

@@ -4,15 +4,13 @@
 #include <balance/daisy_chain.hpp>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// The packet rules behind `daisy_chain`, as text for nft. Pure.
 namespace balance::firewall {
 
-/// On packets of the previous node's connections: they are for this node although it does not have their address.
-inline constexpr std::uint32_t given_mark = 0x0d1b'0000;
-
-/// One table: nftables passes packets on only in tables of one family.
+/// One of our tables. There is one for each family: only in such a table can a rule send a packet to another machine.
 struct chain_table {
     daisy_chain::side side = daisy_chain::side::none;
     bool v6 = false;

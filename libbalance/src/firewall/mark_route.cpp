@@ -63,21 +63,22 @@ route_handle route_of(int family) {
 
 } // namespace
 
-result<> deliver_locally(std::uint32_t mark) {
+result<bool> deliver_locally(std::uint32_t mark) {
     auto const socket = open_socket();
     if (!socket) {
         return make_error(errc::io_error, "opening a route netlink socket failed");
     }
+    bool changed = false;
     for (int const family : {AF_INET, AF_INET6}) {
-        int failed = rtnl_route_add(socket.get(), route_of(family).get(), NLM_F_REPLACE);
-        if (failed == 0) {
-            failed = rtnl_rule_add(socket.get(), rule_of(family, mark).get(), NLM_F_EXCL);
-        }
-        if (failed != 0 && failed != -NLE_EXIST && family == AF_INET) { // IPv6 may be off
-            return route_error("routing packets of given connections to this node", failed);
+        for (int const answer : {rtnl_route_add(socket.get(), route_of(family).get(), NLM_F_EXCL),
+                                 rtnl_rule_add(socket.get(), rule_of(family, mark).get(), NLM_F_EXCL)}) {
+            if (answer != 0 && answer != -NLE_EXIST && family == AF_INET) { // IPv6 may be off
+                return route_error("routing packets of given connections to this node", answer);
+            }
+            changed = changed || answer == 0;
         }
     }
-    return {};
+    return changed;
 }
 
 void undo_deliver_locally(std::uint32_t mark) {

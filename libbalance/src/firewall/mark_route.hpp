@@ -8,9 +8,9 @@
 namespace balance::firewall {
 
 /// Packets with this mark are for this machine, whatever their destination: a routing rule and a table with one local
-/// route, for IPv4 and, where it is there, IPv6. Others' rules and routes are left alone; doing it twice is fine.
-/// Errors: `not_permitted`, `io_error`.
-result<> deliver_locally(std::uint32_t mark);
+/// route, for IPv4 and, where it is there, IPv6. Others' rules and routes are left alone. True when something had to be
+/// done for it. Errors: `not_permitted`, `io_error`.
+result<bool> deliver_locally(std::uint32_t mark);
 /// The opposite.
 void undo_deliver_locally(std::uint32_t mark);
 

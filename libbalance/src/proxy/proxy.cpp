@@ -311,6 +311,12 @@ std::vector<service_status> proxy::status() const {
     return all;
 }
 
+void proxy::reset_clients() {
+    std::lock_guard const lock(impl_->mutex);
+    for (auto const& w : impl_->crew.workers)
+        w->reset_clients();
+}
+
 void proxy::drain() {
     std::lock_guard const lock(impl_->mutex);
     impl_->draining = true;

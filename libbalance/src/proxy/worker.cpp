@@ -51,9 +51,7 @@ void worker::stop() {
     loop_.stop();
     thread_.join();
     loop_.discard_tasks(); // they hold sockets
-    connecting_.for_each([](tcp_session& s) { s.cut(); });
-    relaying_.for_each([](tcp_session& s) { s.cut(); });
-    exchanging_.for_each([](http_session& s) { s.cut(); });
+    cut_all();
     links_.close_all();
     acceptors_.clear();
 }
@@ -80,6 +78,16 @@ void worker::stop_accepting(std::shared_ptr<listening_socket> socket) {
         old_acceptors_.push_back(std::move(*it));
         acceptors_.erase(it);
     });
+}
+
+void worker::cut_all() {
+    connecting_.for_each([](tcp_session& s) { s.cut(); });
+    relaying_.for_each([](tcp_session& s) { s.cut(); });
+    exchanging_.for_each([](http_session& s) { s.cut(); });
+}
+
+void worker::reset_clients() {
+    loop_.post([this] { cut_all(); });
 }
 
 void worker::cut_the_dead() {

@@ -68,6 +68,7 @@ public:
     void accept_on(std::shared_ptr<listening_socket> socket, place where);
     void stop_accepting(std::shared_ptr<listening_socket> socket);
     void cut_the_dead(); ///< sessions whose server's life has ended
+    void reset_clients(); ///< all sessions
     [[nodiscard]] std::size_t load() const noexcept { return load_.load(std::memory_order_relaxed); }
 
     // For sessions, on its own thread.
@@ -102,6 +103,7 @@ private:
     void accept(acceptor& a);
     void settle(arrival a);
     void begin(arrival a);
+    void cut_all();
     bool listen(acceptor& a);
     void resume_accepting();
     void left();

@@ -103,10 +103,12 @@ struct node_event {
     bool important = false;
 };
 
-/// A change of the owner that both nodes live through and agree on.
-enum class planned_move : std::uint8_t {
-    giving, ///< this node gives the floating IPs away
-    taking  ///< this node gets them
+/// How the floating IPs come to this node or leave it.
+enum class address_move : std::uint8_t {
+    received, ///< a living peer has given them
+    claimed,  ///< nobody has given them: the peer is dead, or there is none
+    given,    ///< a living peer is to have them
+    dropped   ///< for any other reason
 };
 
 /// A datagram sealed in advance for someone else to send.
@@ -134,9 +136,9 @@ public:
     /// Called when epoch or maintenance must be kept over a restart.
     void on_persist(std::function<void(epoch, bool maintenance)> callback);
 
-    /// Called on the thread that changes addresses, right before they are taken off or put on in a planned move, which
-    /// waits for it: what must be ready when the first packets come elsewhere is done here, in little time.
-    void on_planned_move(std::function<void(planned_move)> callback);
+    /// Called on the thread that changes addresses, right before they are all put on or taken off, which waits for it:
+    /// what must be ready when the first packets come elsewhere is done here, in little time.
+    void on_move(std::function<void(address_move)> callback);
 
     /// Opens sockets and starts the thread. Errors: `already_exists` (port taken), `not_permitted`, `not_found` (no
     /// link's interface exists), `invalid_configuration`; each with the remedy. Links that can't be used yet (an

@@ -58,9 +58,7 @@ void node::on_persist(std::function<void(epoch, bool maintenance)> callback) {
     impl_->callbacks.persist = std::move(callback);
 }
 
-void node::on_planned_move(std::function<void(planned_move)> callback) {
-    impl_->callbacks.planned_move = std::move(callback);
-}
+void node::on_move(std::function<void(address_move)> callback) { impl_->callbacks.move = std::move(callback); }
 
 result<> node::start() {
     if (auto const checked = check(impl_->settings); !checked) {

@@ -92,7 +92,7 @@ struct send_heartbeat {
 /// Put the floating IPs on (no DAD, limited lifetime); answer with `addresses_acquired`.
 struct acquire_addresses {
     cluster::epoch epoch;
-    bool planned = false; ///< a living peer has given them
+    bool planned = false; ///< a living peer that clients still reach has given them
 };
 /// Renew the lifetime of the floating IPs. Asked for only while the node is active and awake.
 struct refresh_addresses {};

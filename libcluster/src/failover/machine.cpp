@@ -71,7 +71,7 @@ void machine::claim(char const* reason) {
     persist_now();
     effect_ = effect::acquiring;
     next_refresh_ = now_ + settings_.refresh;
-    out_->push_back(acquire_addresses{epoch_, alive_ && peer_.offered});
+    out_->push_back(acquire_addresses{epoch_, alive_ && peer_.offered && peer_.service_ok});
 }
 
 void machine::release(aftermath then, char const* reason) {

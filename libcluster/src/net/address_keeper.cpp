@@ -41,7 +41,7 @@ address_keeper::address_keeper(settings s, mailbox<keeper_report>& reports)
 
 address_keeper::~address_keeper() { stop(); }
 
-result<> address_keeper::start(std::vector<floating_address> floating, std::function<void(planned_move)> moves) {
+result<> address_keeper::start(std::vector<floating_address> floating, std::function<void(address_move)> moves) {
     moves_ = std::move(moves);
     auto channel = address_channel::open();
     if (!channel) {
@@ -85,39 +85,38 @@ void address_keeper::run() {
 void address_keeper::carry_out(order const& o) {
     switch (o.what) {
     case order::kind::acquire:
-        tell_planned(o, planned_move::taking);
-        acquire_now(o.given);
+        acquire_now(o);
         break;
     case order::kind::refresh:
         refresh_now(o.given);
         break;
     case order::kind::release:
-        tell_planned(o, planned_move::giving);
-        release_now();
+        release_now(o.planned);
         break;
     case order::kind::set_floating:
         replace_floating(o.floating);
         break;
     case order::kind::stop:
-        release_now();
+        release_now(false);
         stopping_ = true;
         break;
     }
 }
 
-void address_keeper::tell_planned(order const& o, planned_move which) const {
-    if (o.planned && moves_) {
-        moves_(which);
+void address_keeper::announce_move(address_move m) const {
+    if (moves_) {
+        moves_(m);
     }
 }
 
-void address_keeper::acquire_now(clock::time_point given) {
-    if (clock::now() - given > settings_.authority) {
+void address_keeper::acquire_now(order const& o) {
+    if (clock::now() - o.given > settings_.authority) {
         tell(kept::acquired{false}); // the decision is from before a sleep
         return;
     }
+    announce_move(o.planned ? address_move::received : address_move::claimed);
     holding_ = true;
-    authorised_ = given;
+    authorised_ = o.given;
     std::vector<entry*> all;
     for (auto& e : entries_) {
         all.push_back(&e);
@@ -141,7 +140,10 @@ void address_keeper::refresh_now(clock::time_point given) {
     put(all);
 }
 
-void address_keeper::release_now() {
+void address_keeper::release_now(bool planned) {
+    if (holding_) {
+        announce_move(planned ? address_move::given : address_move::dropped);
+    }
     holding_ = false;
     std::vector<placed_address> all;
     for (auto const& e : entries_) {

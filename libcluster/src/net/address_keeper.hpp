@@ -82,8 +82,8 @@ public:
     ~address_keeper();
 
     /// Reads the network's state, removes addresses of `floating` that were left over, and starts the thread. The first
-    /// reports are in the mailbox when it returns. `moves`: as in `node::on_planned_move`; may be empty.
-    result<> start(std::vector<floating_address> floating, std::function<void(planned_move)> moves = {});
+    /// reports are in the mailbox when it returns. `moves`: as in `node::on_move`; may be empty.
+    result<> start(std::vector<floating_address> floating, std::function<void(address_move)> moves = {});
     /// Takes the addresses off and ends the thread.
     void stop();
 
@@ -113,10 +113,10 @@ private:
 
     void run();
     void carry_out(order const& o);
-    void tell_planned(order const& o, planned_move which) const;
-    void acquire_now(clock::time_point given);
+    void announce_move(address_move m) const;
+    void acquire_now(order const& o);
     void refresh_now(clock::time_point given);
-    void release_now();
+    void release_now(bool planned);
     void replace_floating(std::vector<floating_address> floating);
     void observe();
     void reconcile();
@@ -137,7 +137,7 @@ private:
     std::optional<address_channel> channel_;
     std::optional<network_monitor> monitor_;
     std::vector<entry> entries_;
-    std::function<void(planned_move)> moves_;
+    std::function<void(address_move)> moves_;
     bool holding_ = false; ///< the addresses are wanted on this node
     clock::time_point authorised_{};
     wire::rate_limit put_backs_;

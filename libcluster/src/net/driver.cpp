@@ -82,7 +82,7 @@ result<> driver::start(callbacks c) {
         waiter_.watch(socket->descriptor());
         ping_sockets_.push_back(std::move(*socket));
     }
-    if (auto const kept = keeper_.start(settings_.floating, callbacks_.planned_move); !kept) {
+    if (auto const kept = keeper_.start(settings_.floating, callbacks_.move); !kept) {
         return kept;
     }
     thread_ = quiet_thread("dyad-heartbeat", [this] { run(); });

@@ -30,7 +30,7 @@ public:
     struct callbacks {
         std::function<void(node_event const&)> event;
         std::function<void(epoch, bool maintenance)> persist;
-        std::function<void(cluster::planned_move)> planned_move;
+        std::function<void(address_move)> move;
     };
 
     /// `s` was checked, its links are sorted by name.

@@ -31,23 +31,43 @@ daisy_chain::settings both_families() {
             std::chrono::seconds(45)};
 }
 
-/// What is said of each table in a switch: its name, and whether it is to sleep.
-std::vector<std::pair<std::string, bool>> said(std::vector<std::byte> const& bytes) {
-    std::vector<std::pair<std::string, bool>> out;
-    for (std::size_t at = 0; at + sizeof(nlmsghdr) <= bytes.size();) {
+constexpr int new_table = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE;
+constexpr int flush = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELSETELEM;
+
+/// Calls `use(header, message)` for each message; all have the sequence number 7.
+template <class Use>
+void each(std::vector<std::byte> const& bytes, Use use) {
+    for (std::size_t at = 0; at < bytes.size();) {
         nlmsghdr head{};
+        REQUIRE(at + sizeof head <= bytes.size());
         std::memcpy(&head, bytes.data() + at, sizeof head);
         REQUIRE(head.nlmsg_len >= sizeof head + sizeof(nfgenmsg));
         REQUIRE(at + head.nlmsg_len <= bytes.size());
-        if (head.nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE)) {
-            nfgenmsg family{};
-            std::memcpy(&family, bytes.data() + at + sizeof head, sizeof family);
-            auto const* const name = reinterpret_cast<char const*>(bytes.data() + at + sizeof head + sizeof family + sizeof(nlattr));
-            auto const flags = bytes[at + head.nlmsg_len - 1];
-            out.emplace_back((family.nfgen_family == 2 ? "ip " : "ip6 ") + std::string(name), flags == std::byte{1});
-        }
+        CHECK(head.nlmsg_seq == 7);
+        use(head, bytes.data() + at);
         at += NLMSG_ALIGN(head.nlmsg_len);
     }
+}
+
+std::vector<int> kinds(std::vector<std::byte> const& bytes) {
+    std::vector<int> out;
+    each(bytes, [&out](nlmsghdr const& head, auto const*) { out.push_back(head.nlmsg_type); });
+    return out;
+}
+
+/// What is said of each table in a switch: its name, and whether it is to sleep.
+std::vector<std::pair<std::string, bool>> said(std::vector<std::byte> const& bytes) {
+    std::vector<std::pair<std::string, bool>> out;
+    each(bytes, [&out](nlmsghdr const& head, std::byte const* message) {
+        if (head.nlmsg_type != new_table) {
+            return;
+        }
+        nfgenmsg family{};
+        std::memcpy(&family, message + sizeof head, sizeof family);
+        auto const* const name = reinterpret_cast<char const*>(message + sizeof head + sizeof family + sizeof(nlattr));
+        out.emplace_back((family.nfgen_family == 2 ? "ip " : "ip6 ") + std::string(name),
+                         message[head.nlmsg_len - 1] == std::byte{NFT_TABLE_F_DORMANT});
+    });
     return out;
 }
 
@@ -100,17 +120,20 @@ TEST_CASE("daisy chain: only the tables of one side are awake") {
 TEST_CASE("daisy chain: a switch names each table once, in one transaction") {
     auto const tables = firewall::tables_of(both_families());
     using list = std::vector<std::pair<std::string, bool>>;
-    CHECK(said(firewall::encode_switch(tables, side::given)) == list{{"ip dyad_taken", true},
-                                                                    {"ip6 dyad_taken", true},
-                                                                    {"ip dyad_given", false},
-                                                                    {"ip6 dyad_given", false}});
-    CHECK(said(firewall::encode_switch(tables, side::none)).size() == 4);
-    CHECK(said(firewall::encode_switch({}, side::taken)).empty());
-    auto const bytes = firewall::encode_switch(tables, side::taken);
-    nlmsghdr first{};
-    std::memcpy(&first, bytes.data(), sizeof first);
-    CHECK(first.nlmsg_type == NFNL_MSG_BATCH_BEGIN);
-    nlmsghdr last{};
-    std::memcpy(&last, bytes.data() + bytes.size() - sizeof(nlmsghdr) - sizeof(nfgenmsg), sizeof last);
-    CHECK(last.nlmsg_type == NFNL_MSG_BATCH_END);
+    CHECK(said(firewall::encode_switch(tables, side::given, 7)) == list{{"ip dyad_taken", true},
+                                                                       {"ip6 dyad_taken", true},
+                                                                       {"ip dyad_given", false},
+                                                                       {"ip6 dyad_given", false}});
+    CHECK(said(firewall::encode_switch(tables, side::none, 7)).size() == 4);
+    CHECK(said(firewall::encode_switch({}, side::taken, 7)).empty());
+    CHECK(kinds(firewall::encode_switch(tables, side::given, 7)) ==
+          std::vector<int>{NFNL_MSG_BATCH_BEGIN, new_table, new_table, new_table, new_table, NFNL_MSG_BATCH_END});
+    CHECK(firewall::acknowledged(tables, side::given) == 4);
+}
+
+TEST_CASE("daisy chain: a node that takes again forgets what began when it had the addresses before") {
+    auto const tables = firewall::tables_of(both_families());
+    CHECK(kinds(firewall::encode_switch(tables, side::taken, 7)) ==
+          std::vector<int>{NFNL_MSG_BATCH_BEGIN, flush, new_table, flush, new_table, new_table, new_table, NFNL_MSG_BATCH_END});
+    CHECK(firewall::acknowledged(tables, side::taken) == 6);
 }

@@ -181,6 +181,14 @@ TEST_CASE("a secondary takes what it is offered, unless it offers itself") {
                                                                "beat acquiring 5/secondary"});
 }
 
+TEST_CASE("a peer whose clients cannot reach it gives nothing that it could go on with") {
+    subject x(node_id::secondary);
+    x.passive(says(node_state::passive));
+    auto cut = offering({4, node_id::primary});
+    cut.service_ok = false;
+    CHECK(x.hears(1, cut).at(3) == "acquire 5/secondary");
+}
+
 TEST_CASE("addresses that cannot be put on are taken off again, offered, and tried again later and later") {
     subject x(node_id::secondary);
     x.beside_active();
