@@ -79,9 +79,28 @@ void checker_process::configure(boost::json::object const& message) {
         services_ = std::move(parsed.value->services.services);
         text_ = std::move(*text);
     }
+    take_secrets(message);
     checker_.apply(services_, *known);
     if (!std::exchange(introduced_, true)) {
         tell_what_differs(*known);
+    }
+}
+
+/// Of files that only the cluster process may read. A check whose secret is not there says so when it is made.
+void checker_process::take_secrets(boost::json::object const& message) {
+    auto const* const all = message.if_contains("secrets");
+    auto const secret = [all](std::string const& file) -> std::string {
+        auto const* const text = all != nullptr && all->is_object() ? all->get_object().if_contains(file) : nullptr;
+        return text != nullptr && text->is_string() ? std::string(text->get_string()) : std::string();
+    };
+    for (auto& service : services_) {
+        auto& check = service.check;
+        if (!check.password_file.empty()) {
+            check.password = secret(check.password_file);
+        }
+        if (!check.secret_file.empty()) {
+            check.secret = secret(check.secret_file);
+        }
     }
 }
 

@@ -25,6 +25,7 @@ public:
 private:
     void on_cluster(boost::json::object const& message);
     void configure(boost::json::object const& message);
+    void take_secrets(boost::json::object const& message);
     void tell_what_differs(std::vector<balance::server_state> const& known);
     void tell_history(boost::json::object const& message);
     /// Makes one check for an operator; the answer goes to whoever is the cluster process then.
