@@ -38,7 +38,13 @@ checker_process::checker_process(int guardian_fd, balance::checker::settings s)
                   results_.forget();
               },
               [this](boost::json::object const& m) { on_cluster(m); }, [](auto const&, auto&&) {}}) {
-    checker_.on_event([this](balance::health_event const& e) { links_.to_cluster(health_message(e)); });
+    checker_.on_event([this](balance::health_event const& e) {
+        links_.to_cluster(health_message(e));
+        for (auto& call : hooks_.of(e)) {
+            programs_.run(std::move(call));
+        }
+    });
+    programs_.on_trouble([this](std::string const& text) { links_.to_cluster({{"type", "hook"}, {"text", text}}); });
 }
 
 void checker_process::run() {
@@ -77,9 +83,11 @@ void checker_process::configure(boost::json::object const& message) {
             return;
         }
         services_ = std::move(parsed.value->services.services);
+        common_hook_ = std::move(parsed.value->on_change);
         text_ = std::move(*text);
     }
     take_secrets(message);
+    hooks_.configure(services_, common_hook_, *known);
     checker_.apply(services_, *known);
     if (!std::exchange(introduced_, true)) {
         tell_what_differs(*known);

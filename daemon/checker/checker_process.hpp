@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "checker/health_hooks.hpp"
 #include "checker/result_changes.hpp"
 #include "ipc/worker_links.hpp"
 
+#include <balance/change_hooks.hpp>
 #include <balance/checker.hpp>
 
 #include <boost/asio/io_context.hpp>
@@ -36,7 +38,10 @@ private:
     balance::checker checker_;
     boost::asio::steady_timer timer_{io_};
     ipc::worker_links links_;
+    balance::change_hooks programs_{io_.get_executor()};
+    health_hooks hooks_;
     std::vector<balance::virtual_service> services_;
+    std::string common_hook_;
     std::string text_; ///< that `services_` came from
     result_changes results_;
     unsigned ticks_ = 0;

@@ -301,6 +301,7 @@ struct virtual_service {
     balance::persistence persistence;
     health_check check;
     std::optional<agent_check> agent{};
+    std::string on_change{}; ///< absolute path of a program that is told of servers that come and go; empty: none
     std::optional<tls_termination> tls;
     bool re_encrypt = false;
     balance::fallback fallback;

@@ -204,6 +204,9 @@ void check_health_check(virtual_service const& s, report r) {
         r.wrong({"check", "command"}, "command is for external checks only; leave it out, or say type = \"external\"");
     }
     check_rhythm(c, r);
+    if (!s.on_change.empty() && (s.on_change.front() != '/' || has_space(s.on_change))) {
+        r.wrong({"on_change"}, "on_change is " + in_quotes(s.on_change) + "; it must be the absolute path of a program, without arguments");
+    }
     if (s.agent && (s.agent->request.empty() || s.agent->request.front() != '/' || has_space(s.agent->request))) {
         r.wrong({"agent", "request"}, "request " + in_quotes(s.agent->request) +
                                           " is no path; it must begin with / and have no spaces (write them as %20)");
