@@ -29,7 +29,8 @@ def root():
                                str(fresh / "root")], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if done.returncode != 0:
             raise RuntimeError(f"mmdebstrap: {done.stdout.strip()[-600:]}")
-        (fresh / "root").rename(made)
+        if not made.exists():   # another run may have been quicker
+            (fresh / "root").rename(made)
     finally:
         shutil.rmtree(fresh)
     return made

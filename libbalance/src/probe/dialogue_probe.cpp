@@ -2,6 +2,7 @@
 #include "probe/dialogue_probe.hpp"
 
 #include "core/check_traits.hpp"
+#include "probe/digest.hpp"
 #include "probe/reason.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -19,10 +20,15 @@ constexpr std::size_t shortest_hidden = 4; ///< what is shorter is in every text
 
 std::string without_secrets(std::string_view bytes, health_check const& c) {
     std::string out(bytes);
+    auto const hide = [&out](std::string const& secret) {
+        for (auto at = out.find(secret); at != out.npos; at = out.find(secret, at))
+            out.replace(at, secret.size(), "****");
+    };
     for (auto const* secret : {&c.password, &c.secret})
         if (secret->size() >= shortest_hidden)
-            for (auto at = out.find(*secret); at != out.npos; at = out.find(*secret, at))
-                out.replace(at, secret->size(), "****");
+            hide(*secret);
+    if (c.type == health_check::kind::smtp && !c.password.empty()) // as AUTH PLAIN writes it
+        hide(base64(std::string(1, '\0') + c.user + std::string(1, '\0') + c.password));
     return out;
 }
 

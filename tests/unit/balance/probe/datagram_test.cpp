@@ -99,6 +99,10 @@ TEST_CASE("what a server echoes of secrets is left out", "[protocols]") {
     c.password = "geheim";
     c.secret = "abc";
     CHECK(probe::without_secrets("-ERR geheim, geheimgeheim, abc", c) == "-ERR ****, ********, abc");
+    health_check mail = check_of(health_check::kind::smtp);
+    mail.user = "dyad";
+    mail.password = "secret";
+    CHECK(probe::without_secrets("502 what is AUTH PLAIN AGR5YWQAc2VjcmV0?", mail) == "502 what is AUTH PLAIN ****?");
     auto const shown = probe::result_of({false, "the answer is \"geheim\""}, nullptr, c);
     CHECK(shown.reason == "the answer is \"****\"");
     expectation wanted;
