@@ -32,7 +32,7 @@ health_check check_for(std::uint8_t choice) {
     if (more || c.type == kind::mysql || c.type == kind::postgresql || c.type == kind::radius)
         c.user = "user", c.password = "password", c.secret = "secret";
     c.query = c.type == kind::dns ? "a.example" : c.type == kind::redis && more ? "GET x" : "";
-    c.tcp = more;
+    c.tcp = more && balance::core::traits_of(c.type).tcp_instead;
     c.tls = choice / protocols.size() / 2 % 2 != 0 && balance::core::traits_of(c.type).tls != balance::core::check_traits::need::no;
     return c;
 }
