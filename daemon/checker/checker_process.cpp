@@ -38,7 +38,13 @@ checker_process::checker_process(int guardian_fd, balance::checker::settings s)
                   results_.forget();
               },
               [this](boost::json::object const& m) { on_cluster(m); }, [](auto const&, auto&&) {}}) {
-    checker_.on_event([this](balance::health_event const& e) { links_.to_cluster(health_message(e)); });
+    checker_.on_event([this](balance::health_event const& e) {
+        links_.to_cluster(health_message(e));
+        for (auto& call : hooks_.of(e)) {
+            programs_.run(std::move(call));
+        }
+    });
+    programs_.on_trouble([this](std::string const& text) { links_.to_cluster({{"type", "hook"}, {"text", text}}); });
 }
 
 void checker_process::run() {
@@ -77,11 +83,32 @@ void checker_process::configure(boost::json::object const& message) {
             return;
         }
         services_ = std::move(parsed.value->services.services);
+        common_hook_ = std::move(parsed.value->on_change);
         text_ = std::move(*text);
     }
+    take_secrets(message);
+    hooks_.configure(services_, common_hook_, *known);
     checker_.apply(services_, *known);
     if (!std::exchange(introduced_, true)) {
         tell_what_differs(*known);
+    }
+}
+
+/// Of files that only the cluster process may read. A check whose secret is not there says so when it is made.
+void checker_process::take_secrets(boost::json::object const& message) {
+    auto const* const all = message.if_contains("secrets");
+    auto const secret = [all](std::string const& file) -> std::string {
+        auto const* const text = all != nullptr && all->is_object() ? all->get_object().if_contains(file) : nullptr;
+        return text != nullptr && text->is_string() ? std::string(text->get_string()) : std::string();
+    };
+    for (auto& service : services_) {
+        auto& check = service.check;
+        if (!check.password_file.empty()) {
+            check.password = secret(check.password_file);
+        }
+        if (!check.secret_file.empty()) {
+            check.secret = secret(check.secret_file);
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "checker/health_hooks.hpp"
 #include "checker/result_changes.hpp"
 #include "ipc/worker_links.hpp"
 
+#include <balance/change_hooks.hpp>
 #include <balance/checker.hpp>
 
 #include <boost/asio/io_context.hpp>
@@ -25,6 +27,7 @@ public:
 private:
     void on_cluster(boost::json::object const& message);
     void configure(boost::json::object const& message);
+    void take_secrets(boost::json::object const& message);
     void tell_what_differs(std::vector<balance::server_state> const& known);
     void tell_history(boost::json::object const& message);
     /// Makes one check for an operator; the answer goes to whoever is the cluster process then.
@@ -35,7 +38,10 @@ private:
     balance::checker checker_;
     boost::asio::steady_timer timer_{io_};
     ipc::worker_links links_;
+    balance::change_hooks programs_{io_.get_executor()};
+    health_hooks hooks_;
     std::vector<balance::virtual_service> services_;
+    std::string common_hook_;
     std::string text_; ///< that `services_` came from
     result_changes results_;
     unsigned ticks_ = 0;

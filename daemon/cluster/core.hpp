@@ -191,6 +191,7 @@ private:
     void send_tables_to_peer();
     void set_floating_when_served();
     void tell_checker();
+    boost::json::object secrets_of_checks();
     void tell_guardian();
     void states_changed();
 
@@ -279,6 +280,7 @@ private:
     bool holding_ = false;             ///< packets of connections that nobody told us of
     bool layer4_follows_ = false;      ///< the layer-4 services of the newest configuration are not programmed yet
     bool listeners_follow_ = false;    ///< its listening sockets are not open yet
+    std::string secrets_fault_;        ///< why checks lack their secrets
     std::string watch_error_;          ///< why changes by others are not told of
     std::string layer4_error_;         ///< the last one, so that each is told once
     bool listeners_ready_ = false;

@@ -78,6 +78,7 @@ std::string compare(balance::virtual_service const& a, balance::virtual_service 
     c("persistence", a.persistence != b.persistence);
     c("check", a.check != b.check);
     c("agent", a.agent != b.agent);
+    c("on_change", a.on_change, b.on_change);
     c("tls", a.tls != b.tls);
     c("timeouts", a.timeouts != b.timeouts);
     c("http", a.http != b.http);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What runs becomes what is: floating IPs, IPVS, listening sockets, checks and relay follow the running configuration.
 // Every step is a whole desired state that its receiver diffs, so each may be repeated at any time.
+#include "cluster/check_secrets.hpp"
 #include "cluster/core.hpp"
 #include "cluster/monotonic.hpp"
 #include "config/listening.hpp"
@@ -150,7 +151,21 @@ void core::tell_checker() {
     }
     children_->to_checker({{"type", "configure"},
                            {"cluster_toml", file_of(running_.generation, cluster_file)},
+                           {"secrets", secrets_of_checks()},
                            {"known", ipc::pack_all(servers_.list())}});
+}
+
+/// Read anew whenever the checker is told: an operator may have put them there meanwhile.
+boost::json::object core::secrets_of_checks() {
+    auto read = read_secrets(ctx_.config_dir / "secrets", running_.cluster.services.services);
+    if (auto const& why = read.fault; why != std::exchange(secrets_fault_, why) && !why.empty()) {
+        events_.add("error", why, {}, true);
+    }
+    boost::json::object out;
+    for (auto const& [name, text] : read.texts) {
+        out[name] = text;
+    }
+    return out;
 }
 
 void core::states_changed() {

@@ -29,7 +29,9 @@ config::surroundings surroundings_within(cluster::generation const& g) {
 }
 
 bool has_password(balance::configuration const& c) {
-    return std::any_of(c.services.begin(), c.services.end(), [](auto const& s) { return !s.check.password.empty(); });
+    return std::any_of(c.services.begin(), c.services.end(), [](auto const& s) {
+        return !s.check.password.empty() || !s.check.secret.empty();
+    });
 }
 
 } // namespace

@@ -81,6 +81,10 @@ void core::from_checker(json::object const& m) {
         questions_.answered(m);
         return;
     }
+    if (type == "hook") {
+        events_.add("health", text_of(m, "text"), {}, true);
+        return;
+    }
     auto const event = ipc::unpack<balance::health_event>(m);
     if (type != "health" || !event) {
         events_.add("error", "a message of the checker was not understood", {}, true);

@@ -139,6 +139,12 @@ check_spec read_check(section const& s) {
     read_headers(s, c);
     c.user = s.text("user").value_or(c.user);
     c.password = s.text("password").value_or(c.password);
+    c.password_file = s.text("password_file").value_or(c.password_file);
+    c.secret = s.text("secret").value_or(c.secret);
+    c.secret_file = s.text("secret_file").value_or(c.secret_file);
+    c.query = s.text("query").value_or(c.query);
+    c.database = s.text("database").value_or(c.database);
+    c.tcp = s.flag("tcp").value_or(c.tcp);
     c.message = s.text("message").value_or(c.message);
     c.min_days = static_cast<std::uint16_t>(s.integer("min_days", 1, 3650).value_or(0));
     c.warn_days = static_cast<std::uint16_t>(s.integer("warn_days", 1, 3650).value_or(0));

@@ -125,6 +125,13 @@ outcome<cluster_config> parse_cluster(std::string_view text, std::string const& 
         out.kept_generations = static_cast<std::size_t>(
             history->integer("generations", 2, 1000).value_or(static_cast<std::int64_t>(out.kept_generations)));
     }
+    if (auto const all = root.table("checks", tables::checks)) {
+        out.on_change = all->text("on_change").value_or("");
+        if (!out.on_change.empty() && out.on_change.front() != '/') {
+            all->wrong("on_change", "on_change is " + in_quotes(out.on_change) +
+                                        "; it must be the absolute path of a program, without arguments");
+        }
+    }
     read_floating(root, out);
     read_grace(root, out);
     auto checks = read_named_checks(root);

@@ -78,6 +78,7 @@ struct cluster_config {
     std::chrono::seconds handover_grace{30};
     std::size_t kept_generations = 50; ///< of configurations; older ones are removed
     std::vector<floating_ip> floating;
+    std::string on_change; ///< absolute path of a program that is told of all servers that come and go; empty: none
     /// Services in the file's order, defaults filled in; marks are left to the applier.
     balance::configuration services;
 

@@ -25,24 +25,26 @@ inline constexpr list firewall = {"script", "auto_nat"};
 inline constexpr list ports = {"heartbeat", "replication", "fallback_page", "web"};
 
 inline constexpr list cluster = {"format",  "heartbeat",   "layer4", "layer7",
-                                 "history", "floating_ip", "check",  "service"};
+                                 "history", "floating_ip", "check",  "checks", "service"};
 inline constexpr list heartbeat = {"keepalive",     "warntime",      "deadtime",         "initdead",
                                    "auto_failback", "failback_hold", "address_lifetime", "ping_nodes"};
 inline constexpr list layer4 = {"check_interval", "check_timeout", "rise", "fall"};
 inline constexpr list layer7 = {"check_interval", "check_timeout", "rise", "fall", "slow_start", "timeouts",
                                 "handover_grace"};
 inline constexpr list history = {"generations"};
+inline constexpr list checks = {"on_change"};
 inline constexpr list floating_ip = {"network"};
 inline constexpr list check = {"type",   "port",    "request",  "host",    "method", "verify",
                                "expect", "command", "interval", "timeout", "rise",   "fall",
                                "tls",    "calling_ae", "called_ae", "message", "headers", "user",
-                               "password", "min_days", "warn_days", "fast_interval", "down_interval", "connects"};
+                               "password", "password_file", "secret", "secret_file", "query", "database", "tcp",
+                               "min_days", "warn_days", "fast_interval", "down_interval", "connects"};
 inline constexpr list expect = {"equals", "contains", "regex", "status", "json"};
 inline constexpr list service = {"mode",       "address",       "network",     "ports",    "except_ports",
                                  "protocol",   "firewall_mark", "snat_source", "balance",  "persistence",
                                  "check",      "tls",           "re_encrypt",  "fallback", "transparent",
                                  "slow_start", "server",        "tunnel",      "one_packet", "scheduler_flags",
-                                 "timeouts",   "http",          "route",         "agent"};
+                                 "timeouts",   "http",          "route",         "agent",   "on_change"};
 inline constexpr list http = {"redirect_to_https", "https_port",      "hsts",            "forwarded_for",
                               "max_body",          "request_headers", "response_headers"};
 inline constexpr list route = {"host", "path", "servers"};
@@ -68,6 +70,7 @@ inline constexpr table_schema layer4{"cluster.toml", "[layer4]", keys::layer4};
 inline constexpr table_schema layer7{"cluster.toml", "[layer7]", keys::layer7};
 inline constexpr table_schema history{"cluster.toml", "[history]", keys::history};
 inline constexpr table_schema floating_ip{"cluster.toml", "[floating_ip.\"ADDRESS\"]", keys::floating_ip};
+inline constexpr table_schema checks{"cluster.toml", "[checks]", keys::checks};
 inline constexpr table_schema check{"cluster.toml", "[check.NAME]", keys::check};
 inline constexpr table_schema expect{"cluster.toml", "expect", keys::expect};
 inline constexpr table_schema service{"cluster.toml", "[service.NAME]", keys::service};
@@ -85,7 +88,7 @@ inline constexpr table_schema server{"cluster.toml", "[service.NAME.server.NAME]
 /// Every table that the two files may have.
 inline constexpr std::array all_tables{
     tables::node,        tables::pair,  tables::link,  tables::network, tables::ports,   tables::firewall,    tables::cluster,
-    tables::heartbeat,   tables::layer4, tables::layer7, tables::history, tables::floating_ip, tables::check, tables::expect,
+    tables::heartbeat,   tables::layer4, tables::layer7, tables::history, tables::floating_ip, tables::checks, tables::check, tables::expect,
     tables::service,     tables::persistence, tables::http, tables::route, tables::timeouts, tables::tunnel, tables::tls,
     tables::tls_clients, tables::server, tables::agent};
 

@@ -255,6 +255,7 @@ balance::virtual_service read_service(std::string const& name, section const& s,
     out.re_encrypt = s.flag("re_encrypt").value_or(false);
     out.fallback = read_fallback(s, out.mode);
     out.transparent = s.flag("transparent").value_or(false);
+    out.on_change = s.text("on_change").value_or("");
     out.slow_start = s.duration("slow_start", 0s, 1h).value_or(layer4 ? 0ms : defaults.slow_start);
     out.timeouts = layer4 ? balance::timeouts{} : read_timeouts(s, defaults.timeouts);
     if (layer4 && s.has("timeouts")) {

@@ -5,6 +5,8 @@ Good and broken, on both nodes; what operators get to see of a check; and what f
 import asyncio
 import collections
 import json
+import os
+import pathlib
 import socket
 import tempfile
 
@@ -247,3 +249,32 @@ def test_what_an_agent_said_survives_the_death_of_the_checks(farm):
     assert answers(pair, 10) == {"rs1": 10}
     agents[1].word = "ready"
     shares(pair, "rs2", 100)
+
+
+def test_programs_are_told_of_servers_that_come_and_go(farm):
+    """On both nodes, as a user without privileges, in the order of the changes; one that hangs is killed with its children."""
+    pair, servers, _ = farm
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        hook = pathlib.Path(folder) / "hook"
+        hook.write_text(f"""#!/bin/sh
+echo "$# $1/$2 $3 $DYAD_HEALTH_BEFORE $DYAD_ADDRESS:$DYAD_PORT $(id -u) $DYAD_REASON" >> {folder}/$PPID
+[ "$3" = up ] || exit 7
+""")
+        hook.chmod(0o755)
+        pair.primary.apply(pair.primary.read("cluster.toml") + f'\n[checks]\non_change = "{hook}"\n')
+        pair.settle()
+        servers[1].health = "somethingWrong"
+        for node in pair.nodes:
+            until(lambda: node.server("web", "rs2")["health"] == "down", 5, "down", describe=node.describe)
+        servers[1].health = "allServicesOperative"
+        pair.up()
+        for node in pair.nodes:
+            file = pathlib.Path(folder) / str(node.pids()["checker"])
+            until(lambda: file.exists() and len(file.read_text().splitlines()) >= 2, 5, "the hook was run twice", describe=node.describe)
+            lines = file.read_text().splitlines()[-2:]
+            address = f"{servers[1].address}:80"
+            assert lines[0].startswith(f"3 web/rs2 down up {address} ") and "somethingWrong" in lines[0], lines
+            assert lines[1].startswith(f"3 web/rs2 up down {address} "), lines
+            assert lines[0].split()[5] != "0", lines
+            until(lambda: "ended with status 7" in json.dumps(node.events()), 5, "an event", describe=node.describe)

@@ -33,6 +33,7 @@ PURE = {
     "libbalance/src/probe/dicom_": (),
     "libbalance/src/probe/hl7_": (),
     "libbalance/src/probe/agent_dialogue": (),
+    "libbalance/src/probe/protocols/": (),
     "libcluster/src/failover/": (),
     "libcluster/src/wire/": (),
     "libcluster/src/replicate/": (),

@@ -88,7 +88,10 @@ struct expectation {
 
 /// How a real server's health is found out. Durations are the effective ones (the defaults are filled in by the reader).
 struct health_check {
-    enum class kind : std::uint8_t { connect, ping, http, https, tls, dicom, hl7, external, on, off };
+    enum class kind : std::uint8_t {
+        connect, ping, http, https, tls, dicom, hl7, smtp, imap, pop3, ftp, redis, ldap, dns, mysql, postgresql, radius, sip, ntp,
+        external, on, off
+    };
 
     kind type = kind::connect;
     std::uint16_t port = 0;          ///< 0: the server's port; else the service's first port
@@ -96,13 +99,21 @@ struct health_check {
     std::string host;                ///< http(s): Host header; TLS: SNI. The server's address when empty
     std::string method = "GET";      ///< http(s): GET or HEAD
     std::vector<std::pair<std::string, std::string>> headers; ///< http(s): further fields of the request
-    std::string user;                ///< http(s): of basic authentication; empty: none
+    std::string user;                ///< of basic authentication, of a login; ldap: a DN. Empty: none
     std::string password;            ///< secret: never shown, never logged
-    bool tls = false;                ///< dicom, hl7: over TLS
+    /// A file with the password, of each node's own. The library opens no files: whoever applies it sets `password`; a check
+    /// whose password is missing then fails and says so.
+    std::string password_file;
+    std::string secret;              ///< radius: what server and client share; as secret as `password`
+    std::string secret_file;         ///< as `password_file`
+    std::string query;               ///< dns: name and type; mysql, postgresql: SQL; ldap: DN; redis: command; sip: URI
+    std::string database;            ///< mysql, postgresql
+    bool tcp = false;                ///< dns, sip: over TCP instead of UDP
+    bool tls = false;                ///< where a protocol can do without: over TLS
     std::uint16_t min_days = 0;      ///< TLS: for so long the certificate must be valid yet; 0: however long
     std::uint16_t warn_days = 0;     ///< TLS: the result warns of a certificate that ends earlier; 0: never
     bool verify = false;             ///< TLS: verify the certificate against the system's store
-    expectation expect;              ///< http(s)
+    expectation expect;              ///< http(s), and what a query is answered with
     std::string calling_ae = "DYAD";    ///< dicom: our application entity title
     std::string called_ae = "ANY-SCP";  ///< dicom: the server's
     std::string message;             ///< hl7: what is sent; its lines are segments
@@ -290,6 +301,7 @@ struct virtual_service {
     balance::persistence persistence;
     health_check check;
     std::optional<agent_check> agent{};
+    std::string on_change{}; ///< absolute path of a program that is told of servers that come and go; empty: none
     std::optional<tls_termination> tls;
     bool re_encrypt = false;
     balance::fallback fallback;

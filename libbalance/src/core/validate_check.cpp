@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/check_traits.hpp"
 #include "core/hl7_message.hpp"
 #include "core/http_message.hpp"
 #include "core/validate_rules.hpp"
@@ -15,35 +16,16 @@ namespace {
 using kind = health_check::kind;
 
 bool is_http(kind k) { return k == kind::http || k == kind::https; }
-bool needs_port(kind k) { return k != kind::ping && k != kind::external && k != kind::on && k != kind::off; }
-bool may_use_tls(kind k) { return k == kind::dicom || k == kind::hl7; }
+bool needs_port(kind k) { return core::traits_of(k).port; }
+bool may_use_tls(kind k) { return core::traits_of(k).tls == core::check_traits::need::may; }
 bool speaks_tls(health_check const& c) {
-    return c.type == kind::https || c.type == kind::tls || (may_use_tls(c.type) && c.tls);
-}
-
-/// Control characters and spaces would end the request line or a header early.
-bool has_space(std::string_view text) {
-    return std::any_of(text.begin(), text.end(),
-                       [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f; });
-}
-
-bool has_control(std::string_view text) {
-    return std::any_of(text.begin(), text.end(),
-                       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+    return core::traits_of(c.type).tls == core::check_traits::need::must || (may_use_tls(c.type) && c.tls);
 }
 
 std::string same_word(std::string_view text) {
     std::string out(text);
     std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     return out;
-}
-
-/// "host is for http and https checks only; leave it out of a check of type ping"
-void only_for(bool given, bool right, char const* key, char const* types, health_check const& c, report& r) {
-    if (given && !right) {
-        r.wrong({"check", key}, std::string(key) + " is for " + types + " checks only; leave it out of a check of type " +
-                                    std::string(to_string(c.type)));
-    }
 }
 
 void check_port(virtual_service const& s, report& r) {
@@ -61,7 +43,7 @@ void check_port(virtual_service const& s, report& r) {
                 "example check = { type = \"" +
                     std::string(to_string(c.type)) + "\", port = 80 }");
     }
-    if ((s.protocol == protocol::udp || s.protocol == protocol::sctp) && c.port == 0) {
+    if ((s.protocol == protocol::udp || s.protocol == protocol::sctp) && c.port == 0 && !core::is_over_udp(c)) {
         r.warn({"check"},
                "the check speaks TCP to the port of a service of " + std::string(to_string(s.protocol)) + "; check = { type = \"ping\" }, or a port on which the "
                "server answers TCP, would find out more");
@@ -83,14 +65,8 @@ void check_headers(health_check const& c, report& r) {
             r.wrong({"check", "headers"}, "the value of header " + in_quotes(name) + " holds a control character; leave it out");
         }
     }
-    if (c.user.find(':') != std::string::npos || has_control(c.user)) { // RFC 7617 §2
+    if (c.user.find(':') != std::string::npos) { // RFC 7617 §2
         r.wrong({"check", "user"}, "user must have neither colons nor control characters");
-    }
-    if (has_control(c.password)) {
-        r.wrong({"check", "password"}, "password holds a control character; leave it out");
-    }
-    if (c.user.empty() && !c.password.empty()) {
-        r.wrong({"check", "password"}, "password is there without user; say user = \"...\"");
     }
 }
 
@@ -116,10 +92,7 @@ void check_expectation(health_check const& c, report& r) {
 
 void check_http_check(health_check const& c, report& r) {
     bool const http = is_http(c.type);
-    only_for(c.expect != expectation{}, http, "expect", "http and https", c, r);
     only_for(!c.headers.empty(), http, "headers", "http and https", c, r);
-    only_for(!c.user.empty(), http, "user", "http and https", c, r);
-    only_for(!c.password.empty(), http, "password", "http and https", c, r);
     if (!http) {
         return;
     }
@@ -153,7 +126,8 @@ void check_tls_of_check(health_check const& c, report& r) {
     needs_tls(c.verify, "verify", "https and tls");
     needs_tls(c.min_days != 0, "min_days", "https and tls");
     needs_tls(c.warn_days != 0, "warn_days", "https and tls");
-    only_for(c.tls, may_use_tls(c.type), "tls", "dicom and hl7", c, r);
+    auto const optional_tls = checks_that([](auto const& t) { return t.tls == core::check_traits::need::may; });
+    only_for(c.tls, may_use_tls(c.type), "tls", optional_tls, c, r);
 }
 
 /// PS3.5 §6.2, value representation AE: at most 16 characters of the basic set, neither a backslash nor all of them spaces.
@@ -199,7 +173,10 @@ void check_rhythm(health_check const& c, report& r) {
     if (c.down_interval.count() != 0 && c.down_interval < c.interval) {
         r.wrong({"check", "down_interval"}, "down_interval is shorter than interval; make it longer, or leave it out");
     }
-    only_for(c.connects != 0, needs_port(c.type) && c.type != kind::connect, "connects", "http, https, tls, dicom and hl7", c, r);
+    if (c.connects != 0 && (!needs_port(c.type) || c.type == kind::connect || core::is_over_udp(c))) {
+        r.wrong({"check", "connects"}, "connects is for checks that do more than connect by TCP; leave it out of a check of type " +
+                                           std::string(to_string(c.type)));
+    }
     if (c.rise == 0) {
         r.wrong({"check", "rise"}, "rise is 0; it must be 1 or more successes in a row");
     }
@@ -213,6 +190,7 @@ void check_rhythm(health_check const& c, report& r) {
 void check_health_check(virtual_service const& s, report r) {
     auto const& c = s.check;
     check_port(s, r);
+    check_protocol_keys(c, r);
     check_http_check(c, r);
     check_tls_of_check(c, r);
     check_dicom(c, r);
@@ -226,6 +204,9 @@ void check_health_check(virtual_service const& s, report r) {
         r.wrong({"check", "command"}, "command is for external checks only; leave it out, or say type = \"external\"");
     }
     check_rhythm(c, r);
+    if (!s.on_change.empty() && (s.on_change.front() != '/' || has_space(s.on_change))) {
+        r.wrong({"on_change"}, "on_change is " + in_quotes(s.on_change) + "; it must be the absolute path of a program, without arguments");
+    }
     if (s.agent && (s.agent->request.empty() || s.agent->request.front() != '/' || has_space(s.agent->request))) {
         r.wrong({"agent", "request"}, "request " + in_quotes(s.agent->request) +
                                           " is no path; it must begin with / and have no spaces (write them as %20)");

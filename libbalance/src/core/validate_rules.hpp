@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/check_traits.hpp"
+
 #include <balance/validate.hpp>
 
 #include <initializer_list>
@@ -58,6 +60,15 @@ void check_balancing(virtual_service const& s, report r);
 void check_http(virtual_service const& s, report r);
 /// How the health of its servers is found out.
 void check_health_check(virtual_service const& s, report r);
+/// What the checks that ask a server for something take: accounts, secrets, queries, expectations.
+void check_protocol_keys(health_check const& c, report& r);
+/// "host is for http and https checks only; leave it out of a check of type ping"
+void only_for(bool given, bool right, char const* key, std::string const& types, health_check const& c, report& r);
+/// "dns and sip": the types whose traits fulfil it.
+std::string checks_that(bool (*fulfil)(core::check_traits const&));
+/// Control characters and spaces would end a line or a word early.
+bool has_space(std::string_view text);
+bool has_control(std::string_view text);
 /// Its servers.
 void check_servers(virtual_service const& s, report r);
 /// What two services take from each other: names, marks, address and port, servers.

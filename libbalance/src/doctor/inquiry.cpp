@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "doctor/inquiry.hpp"
 
+#include "core/check_traits.hpp"
 #include "core/validate_rules.hpp"
 
 #include <algorithm>
@@ -17,7 +18,7 @@ bool has_tcp(virtual_service const& s) { return s.protocol == protocol::tcp || s
 std::uint16_t checked_port(virtual_service const& s, std::vector<port_range> const& ports) {
     using kind = health_check::kind;
     auto const type = s.check.type;
-    if (type == kind::ping || type == kind::external || type == kind::on || type == kind::off) {
+    if (type == kind::ping || type == kind::external || type == kind::on || type == kind::off || core::is_over_udp(s.check)) {
         return 0;
     }
     return s.check.port != 0 || ports.empty() ? s.check.port : ports.front().first;

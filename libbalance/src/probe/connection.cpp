@@ -20,8 +20,9 @@ constexpr auto as_tuple_of = asio::as_tuple(asio::use_awaitable);
 
 } // namespace
 
-connection::connection(asio::any_io_executor const& executor, std::shared_ptr<order const> o, tls_contexts* tls)
-    : socket_(executor), order_(std::move(o)) {
+connection::connection(asio::any_io_executor const& executor, std::shared_ptr<order const> o, tls_contexts* tls,
+                       bool late_tls)
+    : socket_(executor), order_(std::move(o)), late_tls_(late_tls) {
     if (tls != nullptr)
         tls_.emplace(socket_, tls->get(order_->check.verify));
 }
@@ -34,14 +35,15 @@ asio::awaitable<std::optional<check_result>> connection::open(transcript& log) {
         co_return failure(words_for(ec));
     if (is_self_connected(socket_))
         co_return failure(words_for(asio::error::connection_refused));
-    if (!tls_)
+    if (!tls_ || late_tls_)
         co_return std::nullopt;
-    auto refused = co_await handshake(log);
+    auto refused = co_await secure(log);
     co_return refused;
 }
 
-asio::awaitable<std::optional<check_result>> connection::handshake(transcript& log) {
+asio::awaitable<std::optional<check_result>> connection::secure(transcript& log) {
     log.step("TLS handshake");
+    in_tls_ = true;
     prepare_session(tls_->native_handle(), *order_);
     auto const [ec] = co_await tls_->async_handshake(asio::ssl::stream_base::client, as_tuple_of);
     if (ec)
@@ -59,7 +61,7 @@ asio::awaitable<std::optional<check_result>> connection::handshake(transcript& l
 
 asio::awaitable<connection::piece> connection::read(asio::mutable_buffer into) {
     piece out;
-    if (tls_)
+    if (in_tls_)
         std::tie(out.error, out.size) = co_await tls_->async_read_some(into, as_tuple_of);
     else
         std::tie(out.error, out.size) = co_await socket_.async_read_some(into, as_tuple_of);
@@ -71,7 +73,7 @@ asio::awaitable<connection::piece> connection::read(asio::mutable_buffer into) {
 asio::awaitable<boost::system::error_code> connection::write(std::string const& bytes) {
     boost::system::error_code error;
     std::size_t size = 0;
-    if (tls_)
+    if (in_tls_)
         std::tie(error, size) = co_await asio::async_write(*tls_, asio::buffer(bytes), as_tuple_of);
     else
         std::tie(error, size) = co_await asio::async_write(socket_, asio::buffer(bytes), as_tuple_of);

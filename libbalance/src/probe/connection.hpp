@@ -29,11 +29,14 @@ public:
         std::size_t size = 0;
     };
 
-    /// `tls` is null for a connection in clear.
-    connection(boost::asio::any_io_executor const& executor, std::shared_ptr<order const> o, tls_contexts* tls);
+    /// `tls` is null for a connection in clear. `late_tls`: it begins in clear, until `secure` is called.
+    connection(boost::asio::any_io_executor const& executor, std::shared_ptr<order const> o, tls_contexts* tls,
+               bool late_tls = false);
 
     /// Connects and makes the handshake, both a step of `log`; why it failed, or nothing.
     boost::asio::awaitable<std::optional<check_result>> open(transcript& log);
+    /// Makes the handshake now.
+    boost::asio::awaitable<std::optional<check_result>> secure(transcript& log);
     /// Some bytes. A TLS end without close_notify is an end of file: such servers are common.
     boost::asio::awaitable<piece> read(boost::asio::mutable_buffer into);
     boost::asio::awaitable<boost::system::error_code> write(std::string const& bytes);
@@ -48,11 +51,11 @@ public:
     void close();
 
 private:
-    boost::asio::awaitable<std::optional<check_result>> handshake(transcript& log);
-
     boost::asio::ip::tcp::socket socket_;
     std::shared_ptr<order const> order_;
     std::optional<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>> tls_;
+    bool late_tls_;
+    bool in_tls_ = false;
     std::string session_;
     std::string warning_;
 };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/http_probe.hpp"
 
+#include "probe/digest.hpp"
 #include "probe/reason.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -43,13 +43,6 @@ bool may_be_secret(std::string_view name) {
         if (word.find(part) != word.npos)
             return true;
     return false;
-}
-
-std::string base64(std::string const& text) {
-    std::string out(4 * ((text.size() + 2) / 3), '\0');
-    auto* const to = reinterpret_cast<unsigned char*>(out.data()); // EVP writes a null behind it, which std::string has
-    EVP_EncodeBlock(to, reinterpret_cast<unsigned char const*>(text.data()), static_cast<int>(text.size()));
-    return out;
 }
 
 /// `secrets`: no for what people get to see.

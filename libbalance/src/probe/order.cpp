@@ -59,6 +59,7 @@ std::string key_of(order const& o) {
         for (auto const& [name, value] : *list)
             all.text(name).text(value);
     }
+    all.text(c.password_file).text(c.secret).text(c.secret_file).text(c.query).text(c.database).value(int{c.tcp});
     all.text(c.user).text(c.password).value(c.min_days).value(c.warn_days).text(c.message);
     all.value(c.fast_interval.count()).value(c.down_interval.count()).value(c.connects);
     all.text(c.command).value(c.interval.count()).value(c.timeout.count()).value(c.rise).value(c.fall);

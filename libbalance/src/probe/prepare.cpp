@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/check_traits.hpp"
 #include "probe/connect_probe.hpp"
+#include "probe/datagram_probe.hpp"
 #include "probe/dialogue_probe.hpp"
 #include "probe/dicom_dialogue.hpp"
+#include "probe/digest.hpp"
 #include "probe/environment.hpp"
 #include "probe/external_probe.hpp"
 #include "probe/hl7_dialogue.hpp"
 #include "probe/http_probe.hpp"
 #include "probe/ping_probe.hpp"
 #include "probe/probe.hpp"
+#include "probe/protocols/make_dialogue.hpp"
+#include "probe/unread_secret.hpp"
 #include "probe/tls_probe.hpp"
 
 namespace balance::probe {
@@ -30,6 +35,18 @@ probe_maker prepare_dialogue(environment& env, order const& o, Make make_dialogu
     };
 }
 
+/// The protocols that ask a server for something, with what its operator expects of the answer.
+probe_maker prepare_asking(environment& env, order const& o) {
+    auto expected = o.check.expect == expectation{} ? nullptr : std::make_shared<verdict const>(o.check.expect);
+    return [&env, shared = std::make_shared<order const>(o), expected]() -> std::shared_ptr<probe> {
+        auto speaks = make_dialogue(shared->check, shared->target, random_bytes(dialogue_randomness));
+        if (core::is_over_udp(shared->check))
+            return std::make_shared<datagram_probe>(env.executor(), shared, std::move(speaks), expected);
+        tls_contexts* const tls = shared->check.tls ? &env.tls() : nullptr;
+        return std::make_shared<dialogue_probe>(env.executor(), shared, std::move(speaks), tls, expected);
+    };
+}
+
 probe_maker prepare_external(environment& env, order const& o) {
     return [&env, shared = std::make_shared<order const>(o)] {
         auto probe = std::make_shared<external_probe>(env.executor(), shared);
@@ -42,6 +59,8 @@ probe_maker prepare_external(environment& env, order const& o) {
 
 probe_maker prepare(environment& env, order const& o) {
     using kind = health_check::kind;
+    if (auto const file = missing_secret(o.check); !file.empty())
+        return [&env, file] { return std::make_shared<unread_secret>(env.executor(), file); };
     switch (o.check.type) {
     case kind::connect:
         return [&env, target = o.target] { return std::make_shared<connect_probe>(env.executor(), target); };
@@ -62,6 +81,19 @@ probe_maker prepare(environment& env, order const& o) {
         });
     case kind::hl7:
         return prepare_dialogue(env, o, [](health_check const& c) { return std::make_unique<hl7_dialogue>(c.message); });
+    case kind::smtp:
+    case kind::imap:
+    case kind::pop3:
+    case kind::ftp:
+    case kind::redis:
+    case kind::ldap:
+    case kind::dns:
+    case kind::mysql:
+    case kind::postgresql:
+    case kind::radius:
+    case kind::sip:
+    case kind::ntp:
+        return prepare_asking(env, o);
     case kind::external:
         return prepare_external(env, o);
     case kind::on:

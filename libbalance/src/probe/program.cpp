@@ -59,7 +59,8 @@ std::string refusal(std::string const& command, int error) {
 
 } // namespace
 
-std::string launch(std::string const& command, std::vector<std::string> const& arguments, program& started) {
+std::string launch(std::string const& command, std::vector<std::string> const& arguments, program& started,
+                   std::vector<std::pair<std::string, std::string>> const& more) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0)
         return "no pipe for the output: " + words_for(errno);
@@ -71,11 +72,17 @@ std::string launch(std::string const& command, std::vector<std::string> const& a
     argv.push_back(nullptr);
     char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     char language[] = "LANG=C";
-    char* const environment[] = {path, language, nullptr};
+    std::vector<std::string> texts;
+    for (auto const& [name, value] : more)
+        texts.push_back(name + "=" + value);
+    std::vector<char*> environment{path, language};
+    for (auto& text : texts)
+        environment.push_back(text.data());
+    environment.push_back(nullptr);
 
     spawn_plan const plan(ends[1]);
     pid_t pid = -1;
-    int const error = ::posix_spawn(&pid, command.c_str(), &plan.actions, &plan.attributes, argv.data(), environment);
+    int const error = ::posix_spawn(&pid, command.c_str(), &plan.actions, &plan.attributes, argv.data(), environment.data());
     ::close(ends[1]);
     if (error != 0) {
         ::close(ends[0]);

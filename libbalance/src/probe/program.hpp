@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace balance::probe {
@@ -19,10 +20,11 @@ struct program {
     int output = -1; ///< read end, non-blocking; owned by the holder
 };
 
-/// Starts `command` with these arguments, a plain environment, no signals blocked or ignored and no descriptors of
+/// Starts `command` with these arguments, a plain environment and `more` of it, no signals blocked or ignored and no descriptors of
 /// ours. Returns empty when it runs, else the reason: it does not exist, may not be executed, …
 [[nodiscard]] std::string launch(std::string const& command, std::vector<std::string> const& arguments,
-                                 program& started);
+                                 program& started,
+                                 std::vector<std::pair<std::string, std::string>> const& more = {});
 
 /// Kills every process of its group that is left.
 void end_group(program const& p) noexcept;

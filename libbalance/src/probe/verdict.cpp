@@ -70,6 +70,16 @@ std::optional<check_result> verdict::judge(core::http_response const& answer) co
     return judge_body(answer);
 }
 
+std::string verdict::fault_of(std::string_view answer) const {
+    if (expect_.equals && without_trailing_space(answer) != without_trailing_space(*expect_.equals))
+        return "the answer is not " + excerpt(*expect_.equals) + " but " + excerpt(answer);
+    if (expect_.contains && answer.find(*expect_.contains) == answer.npos)
+        return "the answer does not contain " + excerpt(*expect_.contains) + " but starts with " + excerpt(answer);
+    if (regex_ && !(regex_->ok() && re2::RE2::PartialMatch(re2::StringPiece(answer.data(), answer.size()), *regex_)))
+        return "the answer does not match " + excerpt(*expect_.regex) + " but starts with " + excerpt(answer);
+    return {};
+}
+
 std::optional<check_result> verdict::judge_status(core::http_response const& answer) const {
     auto const is_in = [&](status_range const& r) { return answer.status() >= r.first && answer.status() <= r.last; };
     auto const& wanted = expect_.status;

@@ -7,6 +7,8 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 namespace re2 {
 class RE2;
@@ -24,6 +26,9 @@ public:
 
     /// The result as soon as nothing that may still come can change it; call it after each `feed` and after `finish`.
     [[nodiscard]] std::optional<check_result> judge(core::http_response const& answer) const;
+
+    /// Of an answer that is not HTTP's and whole: why it is not the expected one; empty when it is.
+    [[nodiscard]] std::string fault_of(std::string_view answer) const;
 
 private:
     [[nodiscard]] std::optional<check_result> judge_status(core::http_response const& answer) const;
