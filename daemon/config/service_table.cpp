@@ -175,6 +175,26 @@ std::optional<balance::agent_check> read_agent(section const& s, layer_defaults 
     return out;
 }
 
+balance::proxy_protocol read_proxy_protocol(section const& s) {
+    using version = balance::proxy_protocol::version;
+    balance::proxy_protocol out;
+    auto const t = s.table("proxy_protocol", tables::proxy_protocol);
+    if (!t) {
+        return out;
+    }
+    out.from = t->subnet_list("from");
+    auto const word = t->text("send");
+    if (word == "v1" || word == "v2") {
+        out.send = word == "v1" ? version::v1 : version::v2;
+    } else if (word) {
+        t->wrong("send", "send is " + in_quotes(*word) + "; it must be \"v1\" or \"v2\", or be left out");
+    }
+    if (!t->has("from") && !t->has("send")) {
+        t->missing("from", "from = [\"192.0.2.0/24\"] for what clients tell, send = \"v2\" for what servers are told");
+    }
+    return out;
+}
+
 balance::tunnel read_tunnel(section const& s) {
     balance::tunnel out;
     if (auto const t = s.table("tunnel", tables::tunnel)) {
@@ -257,6 +277,7 @@ balance::virtual_service read_service(std::string const& name, section const& s,
     out.transparent = s.flag("transparent").value_or(false);
     out.slow_start = s.duration("slow_start", 0s, 1h).value_or(layer4 ? 0ms : defaults.slow_start);
     out.timeouts = layer4 ? balance::timeouts{} : read_timeouts(s, defaults.timeouts);
+    out.proxy_protocol = read_proxy_protocol(s);
     if (layer4 && s.has("timeouts")) {
         s.wrong("timeouts", "timeouts are for layer 7 (mode tcp or http) only; leave them out");
     }

@@ -52,6 +52,24 @@ struct endpoint {
     }
 };
 
+/// Addresses that have their first `length` bits in common with `base`.
+struct subnet {
+    balance::address base;
+    std::uint8_t length = 0; ///< at most 32 or 128
+
+    bool operator==(subnet const&) const = default;
+};
+
+/// The PROXY protocol of HAProxy: relays tell each other of clients in front of all other bytes, of TLS too.
+struct proxy_protocol {
+    enum class version : std::uint8_t { none, v1, v2 };
+
+    std::vector<subnet> from{}; ///< who comes from here must say it, in either version; nobody else may
+    version send = version::none; ///< to real servers
+
+    bool operator==(proxy_protocol const&) const = default;
+};
+
 /// Which later connections of a client go to the same real server.
 struct persistence {
     enum class kind : std::uint8_t { none, source_ip, http_cookie, last_successful };
@@ -296,6 +314,7 @@ struct virtual_service {
     bool transparent = false;
     milliseconds slow_start{0};       ///< layer 7: time over which a recovered server's share grows to its weight
     balance::timeouts timeouts;       ///< layer 7
+    balance::proxy_protocol proxy_protocol{}; ///< layer 7
     http_policy http;                 ///< mode http
     std::vector<real_server> servers; ///< in the file's order, which `first` follows
 

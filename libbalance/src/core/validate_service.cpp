@@ -82,6 +82,9 @@ void check_layer(virtual_service const& s, report& r) {
                         (s.mode == mode::snat ? ", or use mode dr or nat, where servers see the client's address"
                                               : ": servers see the client's address in mode " + word + " anyway"));
         }
+        if (s.proxy_protocol != proxy_protocol{}) {
+            r.wrong({"proxy_protocol"}, "proxy_protocol" + std::string(only7) + ": mode " + word + " passes on what it gets");
+        }
         if (s.slow_start.count() != 0) {
             r.wrong({"slow_start"}, "slow_start" + std::string(only7));
         }

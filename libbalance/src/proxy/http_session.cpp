@@ -4,6 +4,7 @@
 #include "core/http_forward.hpp"
 #include "core/http_route.hpp"
 #include "core/scheduler.hpp"
+#include "proxy/greeting.hpp"
 #include "proxy/listening_socket.hpp"
 #include "proxy/worker.hpp"
 
@@ -38,10 +39,10 @@ void http_session::start(arrival a) {
     arrival_ = std::move(a);
     client_.socket = std::move(arrival_.socket);
     client_.end = {.fd = client_.socket.get()};
-    client_text_ = arrival_.client.to_string();
+    client_text_ = arrival_.client.address.to_string();
     method_.clear();
     rules_ = arrival_.service->rules();
-    who_ = {.client = arrival_.client, .rules = rules_.get()};
+    who_ = {.client = arrival_.client.address, .rules = rules_.get()};
     int const one = 1;
     ::setsockopt(client_.end.fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
     ticket_ = 0;
@@ -82,7 +83,7 @@ void http_session::server_ready(std::uint32_t events) {
         if ((events & (EPOLLERR | EPOLLHUP)) != 0)
             connect_failed();
         else if (link_->end.writable)
-            connected();
+            greet() ? connected() : connect_failed();
     }
     run();
 }
@@ -298,8 +299,9 @@ bool http_session::go_to(choice c) {
     if (target.port == 0)
         target.port = arrival_.port;
     auto const tls = choice_.fallback ? nullptr : arrival_.service->tls_to_servers();
+    bool const tells = tells_client(); // then the connection is this client's alone
     if (!repeated_)
-        link_ = worker_.links().take(*choice_.server, {target.port, tls != nullptr, repeatable_ ? 0 : number_});
+        link_ = worker_.links().take(*choice_.server, {target.port, tls != nullptr, tells, repeatable_ && !tells ? 0 : number_});
     if (link_) {
         use_link();
         connected();
@@ -348,6 +350,7 @@ bool http_session::connect_to(endpoint const& target, tls_context const* tls) {
     link_->end = {.fd = fd};
     link_->life = choice_.life;
     link_->port = target.port;
+    link_->told = tells_client();
     if (tls != nullptr) {
         link_->tls = tls->begin(fd);
         link_->end.tls = link_->tls.get();
@@ -357,6 +360,15 @@ bool http_session::connect_to(endpoint const& target, tls_context const* tls) {
     use_link();
     return (::connect(fd, reinterpret_cast<sockaddr const*>(&name), size) == 0 || errno == EINPROGRESS) &&
            worker_.loop().watch(fd, *link_, every_edge);
+}
+
+bool http_session::tells_client() const noexcept {
+    return rules_->proxy_protocol.send != proxy_protocol::version::none && !choice_.fallback;
+}
+
+/// In front of all else, of TLS too. A socket just connected takes a few bytes at once.
+bool http_session::greet() noexcept {
+    return !tells_client() || say_proxy_header(link_->end.fd, rules_->proxy_protocol.send, {arrival_.client, arrival_.local});
 }
 
 void http_session::use_link() {

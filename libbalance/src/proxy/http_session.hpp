@@ -73,6 +73,8 @@ private:
     [[nodiscard]] bool go_to(choice c);
     /// `tls`: null in clear.
     [[nodiscard]] bool connect_to(endpoint const& target, tls_context const* tls);
+    [[nodiscard]] bool tells_client() const noexcept;
+    [[nodiscard]] bool greet() noexcept;
     void use_link();
     void connected();
     void connect_failed();

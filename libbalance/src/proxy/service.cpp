@@ -129,7 +129,8 @@ bool service::update(virtual_service const& s, core::algorithm a, state_lookup c
         fallback_ = make_fallback(s, shares_.size());
     config_ = s;
     http_ = s.mode == mode::http;
-    rules_ = std::make_shared<session_rules const>(session_rules{s.timeouts, s.http, cookies_of(s), s.balance == "uri"});
+    hears_headers_ = !s.proxy_protocol.from.empty();
+    rules_ = std::make_shared<session_rules const>(session_rules{s.timeouts, s.http, s.proxy_protocol, cookies_of(s), s.balance == "uri"});
     algorithm_ = a;
     warm_up(now);
     serve_queue(now);

@@ -38,6 +38,7 @@ protected:
 struct session_rules {
     balance::timeouts timeouts;
     http_policy http;
+    balance::proxy_protocol proxy_protocol;
     /// Mode http: names of the cookies for persistence, of requests without a route first, then of each route. Empty: none.
     std::vector<std::string> cookies;
     bool path = false; ///< mode http: servers are chosen by the path
@@ -127,6 +128,9 @@ public:
     [[nodiscard]] std::shared_ptr<tls_context const> tls_to_clients() const;
     [[nodiscard]] bool is_http() const noexcept { return http_.load(std::memory_order_relaxed); }
 
+    /// Must some clients say who they are, in a header of the PROXY protocol?
+    [[nodiscard]] bool hears_headers() const noexcept { return hears_headers_.load(std::memory_order_relaxed); }
+
     [[nodiscard]] traffic& share(std::size_t thread) noexcept { return shares_[thread]; }
 
 private:
@@ -179,6 +183,7 @@ private:
     std::uint64_t random_;
     bool closed_ = false;
     std::atomic<bool> http_; ///< mode http, else tcp
+    std::atomic<bool> hears_headers_{false};
 };
 
 } // namespace balance::layer7

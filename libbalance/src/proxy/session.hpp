@@ -16,8 +16,9 @@ namespace balance::layer7 {
 /// A client just accepted.
 struct arrival {
     descriptor socket;
-    address client;
-    std::uint16_t port = 0; ///< that the client connected to; with TLS the service's first clear port, where it has one
+    endpoint client;
+    endpoint local;         ///< that the client connected to
+    std::uint16_t port = 0; ///< at servers without one of their own: that the client connected to; with TLS the service's first clear port, where it has one
     std::shared_ptr<tls_context const> tls; ///< null: the client comes in clear
     std::shared_ptr<layer7::service> service;
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/worker.hpp"
 
+#include "core/subnet.hpp"
+
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -51,6 +53,7 @@ void worker::stop() {
     loop_.stop();
     thread_.join();
     loop_.discard_tasks(); // they hold sockets
+    greeting_.for_each([](greeting& g) { g.cut(); });
     connecting_.for_each([](tcp_session& s) { s.cut(); });
     relaying_.for_each([](tcp_session& s) { s.cut(); });
     exchanging_.for_each([](http_session& s) { s.cut(); });
@@ -108,7 +111,7 @@ void worker::accept(acceptor& a) {
                 crew_.connections.fetch_sub(1, std::memory_order_relaxed);
                 continue;
             }
-            settle({descriptor(fd), to_address(from), where.to_port, std::move(tls), where.service});
+            settle({descriptor(fd), to_endpoint(from), a.socket->local(), where.to_port, std::move(tls), where.service});
             continue;
         }
         crew_.connections.fetch_sub(1, std::memory_order_relaxed);
@@ -135,10 +138,23 @@ void worker::settle(arrival a) {
 }
 
 void worker::begin(arrival a) {
+    if (a.service->hears_headers() && core::holds(a.service->rules()->proxy_protocol.from, a.client.address))
+        greetings_.take(*this).start(std::move(a));
+    else
+        begin_session(std::move(a));
+}
+
+void worker::begin_session(arrival a) {
     if (a.service->is_http())
         http_sessions_.take(*this).start(std::move(a));
     else
         tcp_sessions_.take(*this).start(std::move(a));
+}
+
+void worker::retire(greeting& g, bool stays) {
+    greetings_.retire(g);
+    if (!stays)
+        left();
 }
 
 void worker::retire(tcp_session& s) {
@@ -188,6 +204,7 @@ void worker::keep_limit(std::chrono::milliseconds idle) noexcept {
 }
 
 std::chrono::milliseconds worker::after_batch() {
+    greetings_.after_batch();
     tcp_sessions_.after_batch();
     http_sessions_.after_batch();
     links_.after_batch();
@@ -204,7 +221,7 @@ std::chrono::milliseconds worker::after_batch() {
         return resting_time;
     if (!connecting_.empty())
         return connect_period;
-    if (!exchanging_.empty() || !links_.empty())
+    if (!exchanging_.empty() || !greeting_.empty() || !links_.empty())
         return http_period;
     if (!relaying_.empty())
         return idle_period_;
@@ -219,6 +236,7 @@ void worker::tick() {
     connecting_.for_each([&](tcp_session& s) { s.check_connect(now); });
     if (now >= next_http_check_) {
         next_http_check_ = now + http_period;
+        greeting_.for_each([&](greeting& g) { g.check_time(now); });
         exchanging_.for_each([&](http_session& s) { s.check_time(now); });
         links_.sweep(crew_.settings.server_keep_alive);
     }

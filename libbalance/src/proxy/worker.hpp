@@ -4,6 +4,7 @@
 #include "core/http_message.hpp"
 #include "proxy/buffer_pool.hpp"
 #include "proxy/event_loop.hpp"
+#include "proxy/greeting.hpp"
 #include "proxy/listening_socket.hpp"
 #include "proxy/http_session.hpp"
 #include "proxy/server_link.hpp"
@@ -74,6 +75,7 @@ public:
     [[nodiscard]] event_loop& loop() noexcept { return loop_; }
     [[nodiscard]] buffer_pool& buffers() noexcept { return buffers_; }
     [[nodiscard]] std::size_t index() const noexcept { return index_; }
+    [[nodiscard]] session_list<greeting>& greeted() noexcept { return greeting_; }
     [[nodiscard]] session_list<tcp_session>& connecting() noexcept { return connecting_; }
     [[nodiscard]] session_list<tcp_session>& relaying() noexcept { return relaying_; }
     [[nodiscard]] session_list<http_session>& exchanging() noexcept { return exchanging_; }
@@ -85,6 +87,9 @@ public:
     /// Looks often enough for sessions that are silent for that long.
     void keep_limit(std::chrono::milliseconds idle) noexcept;
     void resume_later(resumable& s) { to_resume_.push_back(&s); }
+    /// Its client is known.
+    void begin_session(arrival a);
+    void retire(greeting& g, bool stays);
     void retire(tcp_session& s);
     void retire(http_session& s);
     void learnt(persistence_entry const& e);
@@ -116,10 +121,12 @@ private:
     std::vector<std::unique_ptr<acceptor>> old_acceptors_; ///< until the batch that may name them is over
     bool paused_ = false;
 
+    session_pool<greeting> greetings_;
     session_pool<tcp_session> tcp_sessions_;
     session_pool<http_session> http_sessions_;
     std::vector<resumable*> to_resume_;
     std::vector<resumable*> resuming_;
+    session_list<greeting> greeting_;
     session_list<tcp_session> connecting_;
     session_list<tcp_session> relaying_;
     session_list<http_session> exchanging_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
+#include <balance/text.hpp>
+
 #include <config/config.hpp>
 
 using namespace dyad::config;
@@ -164,6 +166,7 @@ fallback = "disabled"
 transparent = true
 slow_start = "3s"
 timeouts = { connect = "1s", queue = "2s", idle = "3s", head = "4s", body = "5s", answer = "6s", keep_alive = "7s" }
+proxy_protocol = { from = ["192.0.2.0/24", "2001:db8::1"], send = "v2" }
 )");
     CHECK(s.mode == balance::mode::http);
     CHECK(s.balance == "uri");
@@ -183,6 +186,9 @@ timeouts = { connect = "1s", queue = "2s", idle = "3s", head = "4s", body = "5s"
     CHECK(s.fallback.mode == balance::fallback::kind::disabled);
     CHECK(s.slow_start == 3s);
     CHECK(s.timeouts == balance::timeouts{1s, 2s, 3s, 4s, 5s, 6s, 7s});
+    using balance::parse_subnet;
+    CHECK(s.proxy_protocol == balance::proxy_protocol{{parse_subnet("192.0.2.0/24").value(), parse_subnet("2001:db8::1").value()},
+                                                      balance::proxy_protocol::version::v2});
 }
 
 TEST_CASE("cluster.toml: what mode http does to messages arrives") {
