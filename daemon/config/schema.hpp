@@ -43,7 +43,7 @@ inline constexpr list service = {"mode",       "address",       "network",     "
                                  "slow_start", "server",        "tunnel",      "one_packet", "scheduler_flags",
                                  "timeouts",   "http",          "route",         "agent", "proxy_protocol"};
 inline constexpr list proxy_protocol = {"from", "send"};
-inline constexpr list http = {"redirect_to_https", "https_port",      "hsts",            "forwarded_for",
+inline constexpr list http = {"redirect_to_https", "https_port",      "hsts",            "forwarded_for", "forwarded",
                               "max_body",          "request_headers", "response_headers"};
 inline constexpr list route = {"host", "path", "servers"};
 inline constexpr list timeouts = {"connect", "queue", "idle", "head", "body", "answer", "keep_alive"};

@@ -266,10 +266,18 @@ struct http_policy {
         off      ///< what the client says
     };
 
+    /// Forwarded (RFC 7239). Unlike in X-Forwarded-For, what a client says stays only where that is wanted: servers believe it.
+    enum class forwarded : std::uint8_t {
+        off,     ///< none, the client's own neither
+        append,  ///< the client's address and protocol behind what the client says itself
+        replace  ///< these alone
+    };
+
     std::uint16_t redirect_to_https = 0; ///< status of the answer to requests that come in clear; 0: they are served
     std::uint16_t https_port = 443;      ///< where that leads
     std::chrono::seconds hsts{0};        ///< Strict-Transport-Security on answers in TLS; 0: none
     forwarded_for client_address = forwarded_for::append;
+    forwarded client_forwarded = forwarded::off;
     std::uint64_t max_body = 0; ///< bytes of a request's body; 0: any
     std::vector<header_rule> request_headers;
     std::vector<header_rule> response_headers;

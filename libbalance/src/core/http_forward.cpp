@@ -37,9 +37,9 @@ bool same_variable(std::string_view a, std::string_view b) noexcept {
 }
 
 /// Fields that only we may say. What a client says in X-Forwarded-For may stay, in front of what we add.
-bool is_ours_to_say(field const& f, bool only_client) noexcept {
-    return same_variable(f.name, "x-forwarded-proto") || same(f.name, "forwarded") ||
-           (same_variable(f.name, "x-forwarded-for") && (only_client || f.name.find('_') != f.name.npos));
+bool is_ours_to_say(field const& f, onward_request const& how) noexcept {
+    return same_variable(f.name, "x-forwarded-proto") || (!how.keeps_forwarded && same(f.name, "forwarded")) ||
+           (same_variable(f.name, "x-forwarded-for") && (how.only_client || f.name.find('_') != f.name.npos));
 }
 
 /// Does a rule take the place of this field?
@@ -85,6 +85,12 @@ void put_own_cookie(writer& out, std::string_view name, std::uint64_t number, bo
     out << "Set-Cookie: " << name << "=" << std::string_view(digits.data(), digits.size())
         << (secure ? "; Path=/; Secure" : "; Path=/")
         << "; HttpOnly; SameSite=Lax\r\n";
+}
+
+/// RFC 7239 6: an IPv6 address stands in brackets, and these in quotes.
+void put_forwarded(writer& out, std::string_view client, bool secure) noexcept {
+    bool const v6 = client.find(':') != client.npos;
+    out << "Forwarded: for=" << (v6 ? "\"[" : "") << client << (v6 ? "]\"" : "") << (secure ? ";proto=https\r\n" : ";proto=http\r\n");
 }
 
 void put_hsts(writer& out, std::chrono::seconds age) noexcept {
@@ -184,10 +190,12 @@ void write(writer& out, request const& r, onward_request const& how) noexcept {
             continue;
         else if (!how.own_cookie.empty() && same(f.name, "cookie"))
             put_cookies(out, f, how.own_cookie);
-        else if (!is_of_connection(r, f) && !(r.host_in_target && same(f.name, "host")) && !is_ours_to_say(f, how.only_client))
+        else if (!is_of_connection(r, f) && !(r.host_in_target && same(f.name, "host")) && !is_ours_to_say(f, how))
             put(out, f.name, f.value);
     if (!how.forwarded_for.empty() && !is_replaced({"X-Forwarded-For", {}}, how.rules))
         put(out, "X-Forwarded-For", how.forwarded_for);
+    if (!how.forwarded.empty() && !is_replaced({"Forwarded", {}}, how.rules))
+        put_forwarded(out, how.forwarded, how.secure);
     if (how.secure && !is_replaced({"X-Forwarded-Proto", {}}, how.rules))
         put(out, "X-Forwarded-Proto", "https");
     put_rules(out, how.rules);

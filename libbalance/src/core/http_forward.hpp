@@ -46,6 +46,8 @@ bool offers_h2c(field_list const& fields) noexcept;
 struct onward_request {
     std::string_view forwarded_for{}; ///< the client's address; empty: not told
     bool only_client = false;         ///< what the client itself says in X-Forwarded-For is left out
+    std::string_view forwarded{};     ///< the client's address, told in Forwarded; empty: not told there
+    bool keeps_forwarded = false;     ///< behind what the client itself says in Forwarded, which is left out else
     bool close = false;             ///< the server's connection ends with the answer
     std::string_view own_cookie{};    ///< name of ours, which is not passed on; empty: none
     bool secure = false;               ///< the client came in TLS, and the server is told so

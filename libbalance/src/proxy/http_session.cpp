@@ -192,6 +192,8 @@ void http_session::take_request(std::string_view head) {
     http::writer out(up_.head_space());
     http::write(out, r, {.forwarded_for = policy.client_address == forwarded::off ? std::string_view() : client_text_,
                          .only_client = policy.client_address == forwarded::replace,
+                         .forwarded = policy.client_forwarded == http_policy::forwarded::off ? std::string_view() : client_text_,
+                         .keeps_forwarded = policy.client_forwarded == http_policy::forwarded::append,
                          .close = !server_stays_,
                          .own_cookie = cookie_,
                          .secure = client_.tls != nullptr,
