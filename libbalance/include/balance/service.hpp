@@ -70,6 +70,20 @@ struct proxy_protocol {
     bool operator==(proxy_protocol const&) const = default;
 };
 
+/// How much clients may take of a layer-7 service. 0: no limit.
+struct client_limits {
+    std::uint32_t connections = 0;        ///< of all clients; further ones wait in the listen queue
+    std::uint32_t source_connections = 0; ///< of one source
+    std::uint32_t source_rate = 0;        ///< of one source in `source_period`: connections with mode tcp, requests with mode http
+    milliseconds source_period{1000};
+    std::uint8_t ipv4_prefix = 32;  ///< addresses with these leading bits in common are one source
+    std::uint8_t ipv6_prefix = 64;
+    std::vector<subnet> except{}; ///< sources without a limit of their own
+
+    [[nodiscard]] bool of_sources() const noexcept { return source_connections != 0 || source_rate != 0; }
+    bool operator==(client_limits const&) const = default;
+};
+
 /// Which later connections of a client go to the same real server.
 struct persistence {
     enum class kind : std::uint8_t { none, source_ip, http_cookie, last_successful };
@@ -323,6 +337,7 @@ struct virtual_service {
     milliseconds slow_start{0};       ///< layer 7: time over which a recovered server's share grows to its weight
     balance::timeouts timeouts;       ///< layer 7
     balance::proxy_protocol proxy_protocol{}; ///< layer 7
+    client_limits limits{};           ///< layer 7
     http_policy http;                 ///< mode http
     std::vector<real_server> servers; ///< in the file's order, which `first` follows
 

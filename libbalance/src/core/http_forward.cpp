@@ -121,6 +121,8 @@ std::string_view text_of(std::uint16_t status) noexcept {
         return "URI Too Long";
     case 417:
         return "Expectation Failed";
+    case 429:
+        return "Too Many Requests";
     case 431:
         return "Request Header Fields Too Large";
     case 502:
@@ -239,12 +241,25 @@ void write(writer& out, response const& r, onward_response const& how) noexcept 
     out << crlf;
 }
 
-std::string own_response(std::uint16_t status, bool to_head) {
+namespace {
+
+/// `more`: further fields, each with its line's end.
+std::string whole_response(std::uint16_t status, std::string const& more, bool to_head) {
     auto const title = std::to_string(status) + " " + std::string(text_of(status));
     auto const body = page_of(status, title);
     return "HTTP/1.1 " + title + "\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: " + std::to_string(body.size()) +
-           "\r\nCache-Control: no-store\r\n" + (status == 503 ? "Retry-After: 10\r\n" : "") + "Connection: close\r\n\r\n" +
-           (to_head ? std::string() : body);
+           "\r\nCache-Control: no-store\r\n" + more + "Connection: close\r\n\r\n" + (to_head ? std::string() : body);
+}
+
+} // namespace
+
+std::string own_response(std::uint16_t status, bool to_head) {
+    return whole_response(status, status == 503 ? "Retry-After: 10\r\n" : "", to_head);
+}
+
+std::string too_many_requests(std::chrono::seconds wait, bool to_head) {
+    auto const after = std::max(wait, std::chrono::seconds(1)).count();
+    return whole_response(429, "Retry-After: " + std::to_string(after) + "\r\n", to_head);
 }
 
 std::string redirect(std::uint16_t status, std::uint16_t port, request const& r) {

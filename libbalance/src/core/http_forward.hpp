@@ -71,6 +71,9 @@ void write(writer& out, response const& r, onward_response const& how) noexcept;
 /// An answer of our own, whole, which ends the connection. `to_head`: without its body. 503 has a page for people.
 std::string own_response(std::uint16_t status, bool to_head);
 
+/// 429 of our own, after which the connection ends; `wait` is at least a second.
+std::string too_many_requests(std::chrono::seconds wait, bool to_head);
+
 /// An answer of our own that sends the client to the same place in TLS, and ends the connection. Empty when the request does
 /// not say which place that is.
 std::string redirect(std::uint16_t status, std::uint16_t port, request const& r);

@@ -29,6 +29,9 @@ constexpr unsigned longest_turn = 16;
 /// A head and what we add to it must fit into a buffer.
 constexpr std::size_t room_to_add = 512;
 
+/// How long a client should wait whose source has too many connections: nobody knows when one of them ends.
+constexpr std::chrono::seconds unwelcome_wait{1};
+
 } // namespace
 
 http_session::http_session(worker& owner) : worker_(owner), up_(owner.buffers()), down_(owner.buffers()) {
@@ -183,6 +186,11 @@ void http_session::take_request(std::string_view head) {
     client_stays_ = r.minor == 1 ? !r.close : r.keep_alive && !r.close;
     server_stays_ = r.minor == 1;
     who_.path = rules_->path ? core::hash_of(r.target.substr(0, r.target.find('?'))) : 0;
+    if (arrival_.unwelcome)
+        return refuse_for_now(unwelcome_wait);
+    if (rules_->guard)
+        if (auto const wait = rules_->guard->ask(who_.client, asked_at_); wait.count() > 0)
+            return refuse_for_now(wait);
     if (auto const refused = apply_policy(r); refused)
         return;
     cookie_ = rules_->cookie(who_.route);

@@ -90,6 +90,7 @@ private:
     [[nodiscard]] bool apply_policy(core::http::request const& r);
     [[nodiscard]] bool is_too_large() const noexcept;
     void refuse(std::uint16_t status);
+    void refuse_for_now(std::chrono::nanoseconds wait);
     void count(failure f) noexcept;
     void end_with(std::string const& answer);
     void leave_server(bool keep);

@@ -130,11 +130,25 @@ bool service::update(virtual_service const& s, core::algorithm a, state_lookup c
     config_ = s;
     http_ = s.mode == mode::http;
     hears_headers_ = !s.proxy_protocol.from.empty();
-    rules_ = std::make_shared<session_rules const>(session_rules{s.timeouts, s.http, s.proxy_protocol, cookies_of(s), s.balance == "uri"});
+    use_limits(s.limits);
+    rules_ = std::make_shared<session_rules const>(session_rules{s.timeouts, s.http, s.proxy_protocol, guard_, cookies_of(s), s.balance == "uri"});
     algorithm_ = a;
     warm_up(now);
     serve_queue(now);
     return cut;
+}
+
+/// What sources have now counts on, as long as the same addresses are one source.
+void service::use_limits(client_limits const& l) {
+    most_clients_ = l.connections;
+    most_of_a_source_ = l.source_connections;
+    if (!l.of_sources())
+        guard_.reset();
+    else if (guard_ && guard_->suits(l))
+        guard_->configure(l);
+    else
+        guard_ = std::make_shared<source_guard>(l);
+    guards_sources_ = guard_ != nullptr;
 }
 
 /// True when its connections must be cut. An unknown server takes no new ones but keeps those it has: after a restart

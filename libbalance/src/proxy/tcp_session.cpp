@@ -306,6 +306,7 @@ void tcp_session::finish(bool reset) {
     client_.socket.reset();
     server_.socket.reset();
     leave_server();
+    arrival_.place.give_back();
     arrival_.tls.reset();
     arrival_.service.reset();
     worker_.retire(*this);

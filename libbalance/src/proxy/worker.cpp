@@ -95,6 +95,9 @@ void worker::cut_the_dead() {
 
 void worker::accept(acceptor& a) {
     for (int i = 0; i < accept_batch && a.socket; ++i) {
+        admission place;
+        if (a.where.service->counts_clients() && !a.where.service->count_client(place))
+            return stop_at_limit(a);
         if (crew_.connections.fetch_add(1, std::memory_order_relaxed) >= crew_.settings.max_connections) {
             crew_.connections.fetch_sub(1, std::memory_order_relaxed);
             return rest();
@@ -111,7 +114,8 @@ void worker::accept(acceptor& a) {
                 crew_.connections.fetch_sub(1, std::memory_order_relaxed);
                 continue;
             }
-            settle({descriptor(fd), to_endpoint(from), a.socket->local(), where.to_port, std::move(tls), where.service});
+            settle({descriptor(fd), to_endpoint(from), a.socket->local(), where.to_port, std::move(tls), where.service,
+                    std::move(place)});
             continue;
         }
         crew_.connections.fetch_sub(1, std::memory_order_relaxed);
@@ -144,7 +148,27 @@ void worker::begin(arrival a) {
         begin_session(std::move(a));
 }
 
+/// Within the limits of its source? A client of mode http that is one too many hears so, unless there are many such.
+bool worker::let_in(arrival& a) {
+    auto const guard = a.service->rules()->guard;
+    if (!guard)
+        return true;
+    auto const now = event_loop::clock::now(); // the loop's own clock is some milliseconds late
+    auto const most = a.service->most_of_a_source();
+    auto const in = guard->enter(a.client.address, now);
+    if (in.counted)
+        a.place.of_source(guard, a.client.address);
+    bool const http = a.service->is_http();
+    a.unwelcome = in.over != 0;
+    return in.over == 0 ? http || guard->ask(a.client.address, now).count() == 0 : http && in.over <= most;
+}
+
 void worker::begin_session(arrival a) {
+    if (a.service->guards_sources() && !let_in(a)) {
+        a.service->share(index_).count(failure::refused);
+        a = {};
+        return left();
+    }
     if (a.service->is_http())
         http_sessions_.take(*this).start(std::move(a));
     else
@@ -194,7 +218,25 @@ void worker::rest() {
 void worker::resume_accepting() {
     paused_ = false;
     for (auto const& a : acceptors_)
-        static_cast<void>(listen(*a));
+        if (!a->full)
+            static_cast<void>(listen(*a));
+}
+
+/// Clients wait in the listen queue meanwhile, as with maxconn of HAProxy.
+void worker::stop_at_limit(acceptor& a) {
+    loop_.unwatch(a.socket->descriptor());
+    a.full = some_full_ = true;
+}
+
+void worker::look_for_room() {
+    some_full_ = false;
+    for (auto const& a : acceptors_) {
+        if (a->full && a->where.service->has_room()) {
+            a->full = false;
+            static_cast<void>(listen(*a));
+        }
+        some_full_ |= a->full;
+    }
 }
 
 /// Limits are kept to an eighth of their length.
@@ -217,7 +259,7 @@ std::chrono::milliseconds worker::after_batch() {
         tick();
     if (!to_resume_.empty())
         return std::chrono::milliseconds(0);
-    if (paused_)
+    if (paused_ || some_full_)
         return resting_time;
     if (!connecting_.empty())
         return connect_period;
@@ -233,6 +275,8 @@ void worker::tick() {
     next_tick_ = now + connect_period;
     if (paused_ && crew_.connections.load(std::memory_order_relaxed) < crew_.settings.max_connections)
         resume_accepting();
+    if (some_full_ && !paused_)
+        look_for_room();
     connecting_.for_each([&](tcp_session& s) { s.check_connect(now); });
     if (now >= next_http_check_) {
         next_http_check_ = now + http_period;

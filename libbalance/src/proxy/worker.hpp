@@ -101,6 +101,7 @@ private:
         worker* owner = nullptr;
         std::shared_ptr<listening_socket> socket; ///< null: no longer accepting
         place where;
+        bool full = false; ///< does not accept, because its service has all the clients it may have
         void ready(std::uint32_t) override { owner->accept(*this); }
     };
 
@@ -109,6 +110,9 @@ private:
     void begin(arrival a);
     bool listen(acceptor& a);
     void resume_accepting();
+    void stop_at_limit(acceptor& a);
+    void look_for_room();
+    [[nodiscard]] bool let_in(arrival& a);
     void left();
     std::chrono::milliseconds after_batch();
     void tick();
@@ -120,6 +124,7 @@ private:
     std::vector<std::unique_ptr<acceptor>> acceptors_;
     std::vector<std::unique_ptr<acceptor>> old_acceptors_; ///< until the batch that may name them is over
     bool paused_ = false;
+    bool some_full_ = false; ///< acceptors
 
     session_pool<greeting> greetings_;
     session_pool<tcp_session> tcp_sessions_;

@@ -167,6 +167,7 @@ transparent = true
 slow_start = "3s"
 timeouts = { connect = "1s", queue = "2s", idle = "3s", head = "4s", body = "5s", answer = "6s", keep_alive = "7s" }
 proxy_protocol = { from = ["192.0.2.0/24", "2001:db8::1"], send = "v2" }
+limits = { connections = 1, source_connections = 2, source_rate = "3/4s", ipv4_prefix = 24, ipv6_prefix = 56, except = ["192.0.2.1"] }
 )");
     CHECK(s.mode == balance::mode::http);
     CHECK(s.balance == "uri");
@@ -187,6 +188,7 @@ proxy_protocol = { from = ["192.0.2.0/24", "2001:db8::1"], send = "v2" }
     CHECK(s.slow_start == 3s);
     CHECK(s.timeouts == balance::timeouts{1s, 2s, 3s, 4s, 5s, 6s, 7s});
     using balance::parse_subnet;
+    CHECK(s.limits == balance::client_limits{1, 2, 3, 4s, 24, 56, {parse_subnet("192.0.2.1").value()}});
     CHECK(s.proxy_protocol == balance::proxy_protocol{{parse_subnet("192.0.2.0/24").value(), parse_subnet("2001:db8::1").value()},
                                                       balance::proxy_protocol::version::v2});
 }
