@@ -79,6 +79,7 @@ void read_policy(section const& s, std::optional<balance::tls_termination> const
     }
     out.client_address = read_forwarded_for(s);
     out.client_forwarded = read_forwarded(s);
+    out.trusted_relays = s.subnet_list("trusted_relays");
     out.max_body = static_cast<std::uint64_t>(s.integer("max_body", 0, std::int64_t{1} << 50).value_or(0));
     out.request_headers = read_header_rules(s, "request_headers");
     out.response_headers = read_header_rules(s, "response_headers");

@@ -44,7 +44,7 @@ inline constexpr list service = {"mode",       "address",       "network",     "
                                  "timeouts",   "http",          "route",         "agent", "proxy_protocol", "limits"};
 inline constexpr list limits = {"connections", "source_connections", "source_rate", "ipv4_prefix", "ipv6_prefix", "except"};
 inline constexpr list proxy_protocol = {"from", "send"};
-inline constexpr list http = {"redirect_to_https", "https_port",      "hsts",            "forwarded_for", "forwarded",
+inline constexpr list http = {"redirect_to_https", "https_port",      "hsts",            "forwarded_for", "forwarded", "trusted_relays",
                               "max_body",          "request_headers", "response_headers"};
 inline constexpr list route = {"host", "path", "servers"};
 inline constexpr list timeouts = {"connect", "queue", "idle", "head", "body", "answer", "keep_alive"};

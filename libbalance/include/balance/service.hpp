@@ -86,13 +86,19 @@ struct client_limits {
 
 /// Which later connections of a client go to the same real server.
 struct persistence {
-    enum class kind : std::uint8_t { none, source_ip, http_cookie, last_successful };
+    enum class kind : std::uint8_t {
+        none,
+        source_ip,
+        http_cookie, ///< a cookie of our own
+        app_cookie,  ///< a cookie of the application's: what a server gave a client leads back to it
+        last_successful
+    };
 
     kind mode = kind::none;
     std::chrono::seconds timeout{300};
     /// Prefix length that makes clients one: 32 or 128 each client alone (the default, also when absent), 0 all clients.
     std::optional<std::uint8_t> granularity;
-    std::string cookie = "SERVERID"; ///< http_cookie: its name, a token
+    std::string cookie = "SERVERID"; ///< http_cookie, app_cookie: its name, a token
 
     bool operator==(persistence const&) const = default;
 };
@@ -292,6 +298,7 @@ struct http_policy {
     std::chrono::seconds hsts{0};        ///< Strict-Transport-Security on answers in TLS; 0: none
     forwarded_for client_address = forwarded_for::append;
     forwarded client_forwarded = forwarded::off;
+    std::vector<subnet> trusted_relays{}; ///< whose X-Forwarded-For says who the client is
     std::uint64_t max_body = 0; ///< bytes of a request's body; 0: any
     std::vector<header_rule> request_headers;
     std::vector<header_rule> response_headers;
@@ -389,6 +396,7 @@ struct server_state {
     balance::health health = balance::health::unknown;
     admin_state admin = admin_state::online;
     std::uint16_t share = 100; ///< per cent of its weight that its agent allows; 0: no new connections
+    bool cut = false; ///< drain: what it still has on layer 7 ends now
 
     [[nodiscard]] bool usable() const noexcept { return health == balance::health::up && admin == admin_state::online && share > 0; }
     bool operator==(server_state const&) const = default;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/http_session.hpp"
 
+#include "core/forwarded_client.hpp"
 #include "core/http_forward.hpp"
 #include "core/http_route.hpp"
 #include "core/scheduler.hpp"
@@ -186,6 +187,8 @@ void http_session::take_request(std::string_view head) {
     client_stays_ = r.minor == 1 ? !r.close : r.keep_alive && !r.close;
     server_stays_ = r.minor == 1;
     who_.path = rules_->path ? core::hash_of(r.target.substr(0, r.target.find('?'))) : 0;
+    if (!rules_->http.trusted_relays.empty())
+        who_.client = http::forwarded_client(r.fields, arrival_.client.address, rules_->http.trusted_relays);
     if (arrival_.unwelcome)
         return refuse_for_now(unwelcome_wait);
     if (rules_->guard)
@@ -195,6 +198,10 @@ void http_session::take_request(std::string_view head) {
         return;
     cookie_ = rules_->cookie(who_.route);
     who_.cookie = cookie_.empty() ? 0 : http::cookie_number(r.fields, cookie_);
+    who_.session.reset();
+    if (!rules_->app_cookie.empty())
+        if (auto const value = http::cookie_value(r.fields, rules_->app_cookie); !value.empty())
+            who_.session = core::stand_in(value);
     using forwarded = http_policy::forwarded_for;
     auto const& policy = rules_->http;
     http::writer out(up_.head_space());
@@ -461,6 +468,8 @@ void http_session::take_answer(std::string_view head) {
     finder_.reset();
     if (r.status < 200 && !upgraded)
         return enter(phase::answer);
+    if (!rules_->app_cookie.empty())
+        learn_session(r);
     auto const now = std::chrono::steady_clock::now();
     for (auto* const share : {&arrival_.service->share(worker_.index()), &choice_.server->shares[worker_.index()]}) {
         share->count_answer(r.status);
@@ -479,6 +488,15 @@ void http_session::take_answer(std::string_view head) {
         count(failure::broken);
         finish(true);
     }
+}
+
+/// Requests with the cookie that the application gives go where it came from.
+void http_session::learn_session(core::http::response const& r) {
+    auto const value = http::set_cookie_value(r.fields, rules_->app_cookie);
+    if (value.empty())
+        return;
+    if (auto const news = arrival_.service->gave(*choice_.server, core::stand_in(value), worker_.loop().now()))
+        worker_.learnt(*news);
 }
 
 void http_session::send_answer() {

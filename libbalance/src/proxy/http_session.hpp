@@ -81,6 +81,7 @@ private:
     void server_failed();
     void read_answer();
     void take_answer(std::string_view head);
+    void learn_session(core::http::response const& r);
     void send_answer();
     void end_exchange();
     void move_tunnel();

@@ -43,6 +43,7 @@ struct session_rules {
     std::shared_ptr<source_guard> guard; ///< null: sources have no limits
     /// Mode http: names of the cookies for persistence, of requests without a route first, then of each route. Empty: none.
     std::vector<std::string> cookies;
+    std::string app_cookie; ///< mode http: name of the application's cookie for persistence; empty: none
     bool path = false; ///< mode http: servers are chosen by the path
 
     [[nodiscard]] std::string_view cookie(std::size_t route) const noexcept {
@@ -55,6 +56,7 @@ struct asker {
     address client;
     std::uint64_t path = 0;   ///< mode http: hash of the request's path, where `session_rules` ask for it
     std::uint64_t cookie = 0; ///< mode http: what the client keeps of its server; 0: nothing
+    std::optional<address> session{}; ///< mode http: stands for the value of the application's cookie
     std::size_t route = 0;    ///< mode http: 0: none of the service's; else its place among them, from 1
     session_rules const* rules = nullptr; ///< mode http: those that the route is one of
 };
@@ -116,6 +118,8 @@ public:
     void stop_waiting(std::uint64_t ticket);
     /// A chosen server took the connection. What the peer should hear of.
     [[nodiscard]] std::optional<persistence_entry> connected(backend const& server, clock_time now);
+    /// It gave a client a cookie of the application's, for which `session` stands. What the peer should hear of.
+    [[nodiscard]] std::optional<persistence_entry> gave(backend const& server, address const& session, clock_time now);
     /// A chosen server's connection has ended or never came about.
     void leave(backend const& server);
 

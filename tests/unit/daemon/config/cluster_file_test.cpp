@@ -198,7 +198,7 @@ TEST_CASE("cluster.toml: what mode http does to messages arrives") {
     auto const s = service(R"(mode = "http"
 ports = [80]
 tls = { ports = [8443], certificate = "c" }
-http = { redirect_to_https = 308, hsts = "8760h", forwarded_for = "replace", forwarded = "append", max_body = 5, request_headers = ["set X-A:  b: c ", "add X-A: d"], response_headers = ["remove Server"] }
+http = { redirect_to_https = 308, hsts = "8760h", forwarded_for = "replace", forwarded = "append", trusted_relays = ["10.0.0.0/8"], max_body = 5, request_headers = ["set X-A:  b: c ", "add X-A: d"], response_headers = ["remove Server"] }
 [service.S.route.viewer]
 host = "pacs.example"
 path = "/viewer"
@@ -212,6 +212,7 @@ servers = ["a"]
     CHECK(s.http.hsts == 8760h);
     CHECK(s.http.client_address == balance::http_policy::forwarded_for::replace);
     CHECK(s.http.client_forwarded == balance::http_policy::forwarded::append);
+    CHECK(s.http.trusted_relays == std::vector{balance::parse_subnet("10.0.0.0/8").value()});
     CHECK(s.http.max_body == 5);
     CHECK(s.http.request_headers == std::vector<rule>{{rule::kind::set, "X-A", "b: c"}, {rule::kind::add, "X-A", "d"}});
     CHECK(s.http.response_headers == std::vector<rule>{{rule::kind::remove, "Server", ""}});
