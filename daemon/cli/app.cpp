@@ -40,6 +40,7 @@ struct arguments {
     std::string file;
     std::string on_off;
     std::string confirm;
+    std::string cut_after;
     std::string way = "loopback";
     bool watch = false;
     bool follow = false;
@@ -182,7 +183,10 @@ private:
     }
 
     void add_operation() {
-        add_server_command("drain", "No new clients for a server; those it has may finish");
+        add_server_command("drain", "No new clients for a server; those it has may finish")
+            ->add_option("--cut-after", a_.cut_after,
+                         "A time such as 5m, a week at most, after which connections of layer 7 that the server still has are "
+                         "cut, to within 3 s. Layer 4 only ends connections with `dyad halt`. The time begins anew when dyadd is started again");
         add_server_command("halt", "Take a server out of service at once; its checks stop");
         add_server_command("online", "Bring a drained or halted server back");
         command("takeover", "Make this node the active one, with the floating addresses",
@@ -228,11 +232,12 @@ private:
                        "Also when the primary is alive and cannot be told; what it applies until then does not count");
     }
 
-    void add_server_command(std::string const& name, std::string const& what) {
+    CLI::App* add_server_command(std::string const& name, std::string const& what) {
         auto* c = command(name, what + ". Kept over restart and failover, known to both nodes",
-                          [this, name] { return set_servers(env_, name, a_.target, a_.address); });
+                          [this, name] { return set_servers(env_, name, a_.target, a_.address, a_.cut_after); });
         auto* one = c->add_option("SERVICE/SERVER", a_.target, "One server of one service; or else");
         c->add_option("--server", a_.address, "a machine's address: wherever it serves")->excludes(one);
+        return c;
     }
 
     environment& env_;

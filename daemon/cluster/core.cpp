@@ -227,6 +227,7 @@ void core::tick() {
             tell_guardian();
             update_fitness();
             follow_translations();
+            cut_what_is_left();
             go_back(); // where it is due: the timer stands still while the machine sleeps
             tick();
         }
