@@ -243,6 +243,10 @@ private:
                                         [this] { return self_signed_certificate(env_, a_.dir(), a_.order.name, a_.wishes, a_.order.replace); });
         add_wishes(own);
         own->add_option("--days", a_.wishes.days, "For how long")->check(CLI::Range(1, 3650))->capture_default_str();
+        auto* staple = certificate_command(all, "staple", "Put an authority's OCSP response (DER) beside a certificate, for clients that ask whether it was revoked",
+                                           [this] { return staple_response(env_, a_.dir(), a_.order.name, a_.file); });
+        staple->add_option("NAME", a_.order.name, "What configuration calls the certificate")->required();
+        staple->add_option("FILE", a_.file, "What `openssl ocsp … -respout FILE` wrote")->required();
         certificate_command(all, "list", "All certificates, whom they are for, and which expire within 30 days or cannot be used",
                             [this] { return list_certificates(env_, a_.dir()); });
     }

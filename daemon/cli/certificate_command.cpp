@@ -194,6 +194,31 @@ exit_code self_signed_certificate(environment& env, directory const& where, std:
     return exit_code::done;
 }
 
+exit_code staple_response(environment& env, directory const& where, std::string const& name, std::string const& file) {
+    auto const target = certificates_of(env, where) / (name + ".pem");
+    if (!can_be_named(env, name)) {
+        return exit_code::refused;
+    }
+    for (auto const& needed : {target, fs::path(file)}) {
+        if (auto const there = config::read_file(needed); !there) {
+            return refuse(env, balance::make_error(balance::errc::io_error, needed.string() + ": " + there.error().detail));
+        }
+    }
+    auto const pem = with_response(*config::read_file(target), *config::read_file(file), calendar::now());
+    if (!pem) {
+        return refuse(env, pem.error());
+    }
+    if (auto const written = write_secret(target, *pem, true); !written) {
+        return refuse(env, written.error());
+    }
+    auto const until = *balance::read_certificate(*pem)->stapled_until;
+    tell_written(env, target, {{"response_until", day_of(until)}});
+    if (!env.json) {
+        env.out << "clients are shown the response until " << day_of(until) << "; `dyad apply` puts it in force\n";
+    }
+    return exit_code::done;
+}
+
 exit_code list_certificates(environment& env, directory const& where) {
     auto const folder = certificates_of(env, where);
     auto const known = config::certificates_in(folder.parent_path(), calendar::now());

@@ -23,6 +23,8 @@ exit_code import_certificate(environment& env, directory const& where, import_or
 /// Keeps the key in NAME.key and prints the request.
 exit_code request_certificate(environment& env, directory const& where, std::string const& name, certificate_wishes const& w, bool replace);
 exit_code self_signed_certificate(environment& env, directory const& where, std::string const& name, certificate_wishes const& w, bool replace);
+/// Puts an OCSP response (DER) beside the certificate that it speaks of, in the place of one that is there.
+exit_code staple_response(environment& env, directory const& where, std::string const& name, std::string const& file);
 exit_code list_certificates(environment& env, directory const& where);
 
 } // namespace dyad::cli

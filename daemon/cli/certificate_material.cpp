@@ -261,4 +261,30 @@ balance::result<certificate_bundle> make_bundle(std::span<certificate_input cons
     return out;
 }
 
+balance::result<std::string> with_response(std::string pem, std::string const& response, std::chrono::system_clock::time_point now) {
+    constexpr std::string_view begin = "-----BEGIN OCSP RESPONSE-----";
+    constexpr std::string_view end = "-----END OCSP RESPONSE-----\n";
+    for (auto at = pem.find(begin); at != pem.npos; at = pem.find(begin)) {
+        auto const last = pem.find(end, at);
+        if (last == pem.npos) {
+            return wrong("the OCSP response in the certificate's file has no end; import the certificate anew");
+        }
+        pem.erase(at, last + end.size() - at);
+    }
+    bytes_io const out(BIO_new(BIO_s_mem()));
+    PEM_write_bio(out.get(), "OCSP RESPONSE", "", reinterpret_cast<unsigned char const*>(response.data()), static_cast<long>(response.size()));
+    pem += (pem.ends_with('\n') ? "" : "\n") + text_of(out.get());
+    auto const facts = balance::read_certificate(pem);
+    if (!facts) {
+        return facts.error();
+    }
+    if (!facts->staple_fault.empty()) {
+        return wrong(facts->staple_fault);
+    }
+    if (!facts->stapled_until || *facts->stapled_until <= now) {
+        return wrong("its OCSP response is out of date; get a new one");
+    }
+    return pem;
+}
+
 } // namespace dyad::cli

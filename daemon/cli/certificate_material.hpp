@@ -35,6 +35,10 @@ using password_source = std::function<std::string(std::string const& what)>;
 balance::result<certificate_bundle> make_bundle(std::span<certificate_input const> files, password_source const& password,
                                                 std::chrono::system_clock::time_point now);
 
+/// The PEM of a service with this OCSP response (DER) in it, and no other. Errors: `invalid_configuration` when it does not speak
+/// of the certificate, is out of date, or says that it was revoked.
+balance::result<std::string> with_response(std::string pem, std::string const& response, std::chrono::system_clock::time_point now);
+
 /// What a certificate of one's own, or a request for one, is to say.
 struct certificate_wishes {
     std::vector<std::string> names; ///< hosts and addresses; the first is the common name too

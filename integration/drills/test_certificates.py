@@ -89,6 +89,30 @@ def test_a_request_is_signed_and_its_answer_imported(site):
     assert "signed  pacs.example, 192.0.2.1" in node.dyad("certificate", "list").stdout
 
 
+def shown_response(lab):
+    """What openssl says of the response that it was shown."""
+    return lab.clients[0].run(["openssl", "s_client", "-connect", f"{WEB}:{SECURE}", "-servername", "pacs.example", "-status"], input="",
+                              check=False, timeout=10).stdout
+
+
+def test_a_response_of_the_authority_is_stapled(site):
+    lab, node, authority = site.lab, site.node, site.authority
+    here = authority.directory
+    asked = ["-issuer", "middle.pem", "-cert", "signed.crt"]
+    serial = subprocess.run(["openssl", "x509", "-in", "signed.crt", "-noout", "-serial"], cwd=here, check=True, text=True,
+                            capture_output=True).stdout.strip().removeprefix("serial=")
+    (here / "index.txt").write_text(f"V\t401231235959Z\t\t{serial}\tunknown\t/CN=pacs.example\n")
+    openssl(here, "ocsp", "-index", "index.txt", "-rsigner", "middle.pem", "-rkey", "middle.key", "-CA", "middle.pem", *asked, "-ndays", "1",
+            "-respout", "response.der")
+    serve(lab, node, "signed")
+    until(lambda: "no response sent" in shown_response(lab), 5, "there is none at first", every=0.1, describe=node.describe)
+    node.dyad("certificate", "staple", "signed", str(here / "response.der"))
+    serve(lab, node, "signed")
+    until(lambda: "Cert Status: good" in shown_response(lab), 5, "it is shown", every=0.1, describe=node.describe)
+    wrong = node.dyad("certificate", "staple", "signed", str(here / "root.pem"), check=False)
+    assert wrong.returncode == 1 and "says nothing of any certificate" in wrong.stderr
+
+
 @pytest.mark.parametrize("old", [False, True])
 def test_a_file_of_windows_is_imported(site, old):
     """`old`: with the ciphers of Windows Server 2016 and before."""

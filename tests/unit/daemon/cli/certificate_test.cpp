@@ -169,6 +169,18 @@ TEST_CASE("a request keeps its key for the answer", "[certificate]") {
     CHECK(s.kept("web.pem").ends_with(key));
 }
 
+TEST_CASE("a response that is none is not put beside a certificate", "[certificate]") {
+    certificate_store s;
+    s.run({"self-signed", "web", "--for", "pacs.example"});
+    auto const before = s.kept("web.pem");
+    auto const refused = s.run({"staple", "web", s.put("response", "nonsense")});
+    CHECK(refused.code == 1);
+    CHECK(refused.err.find("says nothing of any certificate") != std::string::npos);
+    CHECK(s.run({"staple", "web", "/nonexistent/x"}).err.find("/nonexistent/x") != std::string::npos);
+    CHECK(s.run({"staple", "other", s.put("response", "nonsense")}).err.find("other.pem") != std::string::npos);
+    CHECK(s.kept("web.pem") == before);
+}
+
 TEST_CASE("the list says who each is for and what is wrong", "[certificate]") {
     certificate_store s;
     CHECK(s.run({"list"}).out.starts_with("no certificates in "));
