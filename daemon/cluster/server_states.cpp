@@ -117,12 +117,12 @@ std::vector<balance::server_state> server_states::list() const {
 cluster::shared_document server_states::document() const {
     json::array words;
     for (auto const& [key, w] : words_) {
-        json::object word{{"service", key.service}, {"server", key.server}, {"admin", balance::to_string(w.state)}};
+        json::object said{{"service", key.service}, {"server", key.server}, {"admin", balance::to_string(w.state)}};
         if (w.cut_after_ms != 0) {
-            word["cut_after_ms"] = w.cut_after_ms;
-            word["cut"] = w.cut;
+            said["cut_after_ms"] = w.cut_after_ms;
+            said["cut"] = w.cut;
         }
-        words.push_back(std::move(word));
+        words.push_back(std::move(said));
     }
     return {"servers", stamp_, writer_, json::serialize(words)};
 }
@@ -173,9 +173,9 @@ bool server_states::merge(cluster::shared_document const& d) {
 
 void server_states::apply_words() {
     for (auto& [key, e] : entries_) {
-        auto const word = words_.find(key);
-        e.state.admin = word == words_.end() ? balance::admin_state::online : word->second.state;
-        e.state.cut = word != words_.end() && word->second.cut;
+        auto const said = words_.find(key);
+        e.state.admin = said == words_.end() ? balance::admin_state::online : said->second.state;
+        e.state.cut = said != words_.end() && said->second.cut;
     }
 }
 
