@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cli/app.hpp>
+#include <cli/certificate_command.hpp>
 #include <cli/commands.hpp>
 
 #include <algorithm>
@@ -32,7 +33,7 @@ constexpr auto footer = R"(Examples:
   dyad probe 192.0.2.100:80 --for 1m            from any machine: connect again and again, tell of gaps
 
 Exit codes: 0 done, 1 refused or failed (the reason is on stderr), 2 wrong usage, 3 no daemon answers.
-Every command but init, validate, keygen, probe and realserver-script asks the dyadd of this machine. `dyad COMMAND --help` says more.)";
+Every command but init, validate, certificate, keygen, probe and realserver-script asks the dyadd of this machine. `dyad COMMAND --help` says more.)";
 
 /// What the options of one command fill in, and what it does then.
 struct arguments {
@@ -42,6 +43,9 @@ struct arguments {
     std::string file;
     std::string on_off;
     std::string confirm;
+    std::string cut_after;
+    import_order order;
+    certificate_wishes wishes;
     std::string way = "loopback";
     bool watch = false;
     bool follow = false;
@@ -73,6 +77,7 @@ public:
         add_real_servers();
         add_status();
         add_operation();
+        add_certificates();
         add_pairing();
         add_parting();
         add_probing();
@@ -189,7 +194,10 @@ private:
     }
 
     void add_operation() {
-        add_server_command("drain", "No new clients for a server; those it has may finish");
+        add_server_command("drain", "No new clients for a server; those it has may finish")
+            ->add_option("--cut-after", a_.cut_after,
+                         "A time such as 5m, a week at most, after which connections of layer 7 that the server still has are "
+                         "cut, to within 3 s. Layer 4 only ends connections with `dyad halt`. The time begins anew when dyadd is started again");
         add_server_command("halt", "Take a server out of service at once; its checks stop");
         add_server_command("online", "Bring a drained or halted server back");
         command("takeover", "Make this node the active one, with the floating addresses",
@@ -203,6 +211,51 @@ private:
             ->add_option("on|off", a_.on_off, "on or off")
             ->required()
             ->check(CLI::IsMember({"on", "off"}));
+    }
+
+    /// One of `dyad certificate`'s own commands.
+    CLI::App* certificate_command(CLI::App* parent, std::string const& name, std::string const& what, std::function<exit_code()> action) {
+        auto* c = parent->add_subcommand(name, what);
+        c->footer("");
+        c->callback([this, action = std::move(action)] { command_ = action; });
+        c->add_option("--dir", a_.directory, "The configuration directory; the daemon's, or /etc/dyad, when left out");
+        return c;
+    }
+
+    void add_wishes(CLI::App* c) {
+        c->add_option("NAME", a_.order.name, "What configuration calls it: certificate = \"NAME\"")->required();
+        c->add_option("--for", a_.wishes.names, "A name or an address that clients connect to; more than once for several. The first is the common name")
+            ->required()
+            ->allow_extra_args(false);
+        c->add_option("--organization", a_.wishes.organization, "Whose it is");
+        c->add_flag("--rsa", a_.wishes.rsa, "An RSA key of 3072 bits, for old clients; else ECDSA with P-256");
+        c->add_flag("--replace", a_.order.replace, "In the place of what is there");
+    }
+
+    void add_certificates() {
+        auto* all = app_.add_subcommand("certificate", "What TLS termination uses: import, request, make, list. On the primary; `dyad apply` puts it in force on both nodes");
+        all->footer("");
+        all->require_subcommand(1);
+        names_.emplace_back("certificate");
+        auto* import = certificate_command(all, "import", "Take over a certificate, the chain behind it and its key: PEM, DER or PKCS #12 (.pfx, .p12)",
+                                           [this] { return import_certificate(env_, a_.dir(), a_.order); });
+        import->add_option("NAME", a_.order.name, "What configuration calls it: certificate = \"NAME\"")->required();
+        import->add_option("FILE", a_.order.files, "One file, or several that together hold all; without a key the one that `csr` kept is used")->required();
+        auto* file = import->add_option("--password-file", a_.order.password_file, "A file whose first line decrypts the key; else it is asked for");
+        import->add_option("--password-fd", a_.order.password_descriptor, "The same from a descriptor, such as 3 with 3< FILE")->excludes(file);
+        import->add_flag("--replace", a_.order.replace, "In the place of what is there");
+        add_wishes(certificate_command(all, "csr", "Make a key, and print a request for an authority to sign",
+                                       [this] { return request_certificate(env_, a_.dir(), a_.order.name, a_.wishes, a_.order.replace); }));
+        auto* own = certificate_command(all, "self-signed", "Make a certificate that nobody vouches for",
+                                        [this] { return self_signed_certificate(env_, a_.dir(), a_.order.name, a_.wishes, a_.order.replace); });
+        add_wishes(own);
+        own->add_option("--days", a_.wishes.days, "For how long")->check(CLI::Range(1, 3650))->capture_default_str();
+        auto* staple = certificate_command(all, "staple", "Put an authority's OCSP response (DER) beside a certificate, for clients that ask whether it was revoked",
+                                           [this] { return staple_response(env_, a_.dir(), a_.order.name, a_.file); });
+        staple->add_option("NAME", a_.order.name, "What configuration calls the certificate")->required();
+        staple->add_option("FILE", a_.file, "What `openssl ocsp … -respout FILE` wrote")->required();
+        certificate_command(all, "list", "All certificates, whom they are for, and which expire within 30 days or cannot be used",
+                            [this] { return list_certificates(env_, a_.dir()); });
     }
 
     void add_pairing() {
@@ -262,11 +315,12 @@ private:
         add_probe_options(d);
     }
 
-    void add_server_command(std::string const& name, std::string const& what) {
+    CLI::App* add_server_command(std::string const& name, std::string const& what) {
         auto* c = command(name, what + ". Kept over restart and failover, known to both nodes",
-                          [this, name] { return set_servers(env_, name, a_.target, a_.address); });
+                          [this, name] { return set_servers(env_, name, a_.target, a_.address, a_.cut_after); });
         auto* one = c->add_option("SERVICE/SERVER", a_.target, "One server of one service; or else");
         c->add_option("--server", a_.address, "a machine's address: wherever it serves")->excludes(one);
+        return c;
     }
 
     environment& env_;

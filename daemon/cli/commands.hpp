@@ -41,9 +41,10 @@ exit_code confirm(environment& env);
 exit_code history(environment& env);
 /// `generation` is "17" or "1.17".
 exit_code rollback(environment& env, std::string const& generation);
-/// `action` is drain, halt or online; one of `target` (SERVICE/SERVER) and `address` is given.
+/// `action` is drain, halt or online; one of `target` (SERVICE/SERVER) and `address` is given. `cut_after` is empty, or for drain
+/// a time like "5m" after which connections of layer 7 that are left are cut.
 exit_code set_servers(environment& env, std::string const& action, std::string const& target,
-                      std::string const& address);
+                      std::string const& address, std::string const& cut_after);
 /// `action` is takeover or handover.
 exit_code move_addresses(environment& env, std::string const& action);
 exit_code maintenance(environment& env, bool on);

@@ -7,6 +7,7 @@
 #include <cli/commands.hpp>
 #include <cli/document.hpp>
 #include <cli/words.hpp>
+#include <config/words.hpp>
 
 #include <algorithm>
 #include <ostream>
@@ -16,8 +17,16 @@ namespace dyad::cli {
 namespace json = boost::json;
 
 exit_code set_servers(environment& env, std::string const& action, std::string const& target,
-                      std::string const& address) {
+                      std::string const& address, std::string const& cut_after) {
     json::object body{{"action", action}};
+    if (!cut_after.empty()) {
+        auto const time = config::parse_duration(cut_after);
+        if (!time || time->count() < 1) {
+            env.err << "--cut-after: " << (time ? "it must be 1ms at least; halt cuts at once" : time.error().detail) << '\n';
+            return exit_code::wrong_usage;
+        }
+        body["cut_after_ms"] = time->count();
+    }
     if (address.empty()) {
         auto const slash = target.find('/');
         if (slash == std::string::npos || slash == 0 || slash + 1 == target.size() ||
@@ -49,9 +58,10 @@ exit_code set_servers(environment& env, std::string const& action, std::string c
     auto const& changed = array(*document, "changed");
     for (auto const& v : changed) {
         env.out << text(item(v), "service") << '/' << text(item(v), "server")
-                << (action == "drain"  ? ": drains, gets no new connections"
-                    : action == "halt" ? ": halted, out of service"
-                                       : ": online")
+                << (action == "drain"  ? ": drains, gets no new connections" +
+                                            (cut_after.empty() ? std::string() : "; on layer 7 those that are left are cut after " + cut_after)
+                    : action == "halt" ? std::string(": halted, out of service")
+                                       : std::string(": online"))
                 << '\n';
     }
     if (changed.empty()) {

@@ -6,13 +6,10 @@
 #include <cli/client.hpp>
 #include <cli/commands.hpp>
 #include <cli/document.hpp>
+#include <cli/secret.hpp>
 #include <cli/words.hpp>
 
-#include <termios.h>
-#include <unistd.h>
-
 #include <chrono>
-#include <istream>
 #include <ostream>
 #include <thread>
 
@@ -25,47 +22,6 @@ using clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds look_again{150};
 constexpr std::chrono::seconds restart_limit{60}; ///< for two cluster processes and their first heartbeats
-
-/// What is typed at the terminal is not shown, as long as this lives.
-class without_echo {
-public:
-    without_echo() {
-        if (::tcgetattr(STDIN_FILENO, &before_) == 0) {
-            auto quiet = before_;
-            quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-            changed_ = ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) == 0;
-        }
-    }
-    ~without_echo() {
-        if (changed_) {
-            ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
-        }
-    }
-    without_echo(without_echo const&) = delete;
-    without_echo& operator=(without_echo const&) = delete;
-
-private:
-    termios before_{};
-    bool changed_ = false;
-};
-
-std::string read_token(environment& env) {
-    std::string line;
-    if (env.in == nullptr) {
-        return line;
-    }
-    if (!env.asks) {
-        std::getline(*env.in, line);
-        return line;
-    }
-    env.err << "Token that `dyad pair-token` shows on the other node (it is not shown here): " << std::flush;
-    {
-        without_echo const quiet;
-        std::getline(*env.in, line);
-    }
-    env.err << '\n';
-    return line;
-}
 
 /// Prints the steps that were not printed yet.
 void print_steps(environment& env, json::object const& progress, std::size_t& printed) {
@@ -134,7 +90,7 @@ exit_code pair(environment& env, std::string const& address) {
     if (auto const status = daemon.get("/v1/status"); !status) {
         return fail(env, status.error()); // before anybody types 28 characters
     }
-    auto progress = daemon.post("/v1/pair", {{"address", peer->to_string()}, {"token", read_token(env)}});
+    auto progress = daemon.post("/v1/pair", {{"address", peer->to_string()}, {"token", ask_secret(env, "Token that `dyad pair-token` shows on the other node (it is not shown here): ")}});
     std::size_t printed = 0;
     while (progress && text(*progress, "state") == "working") {
         print_steps(env, *progress, printed);

@@ -229,6 +229,7 @@ void core::tick() {
             update_fitness();
             follow_translations();
             follow_chain();
+            cut_what_is_left();
             go_back(); // where it is due: the timer stands still while the machine sleeps
             tick();
         }

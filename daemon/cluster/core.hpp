@@ -93,7 +93,10 @@ public:
     /// The kept generations, newest first.
     void history(history_reader::done done) { history_->read(std::move(done)); }
     balance::result<std::vector<balance::server_key>> set_admin(std::vector<balance::server_key> keys,
-                                                                balance::admin_state state, std::string const& who);
+                                                                balance::admin_state state, std::string const& who,
+                                                                std::chrono::milliseconds cut_after = {});
+    /// Of drained servers whose time to finish is over.
+    void cut_what_is_left();
     /// The last results of the server's health check, as the checker knows them. Errors as below.
     void check_history(balance::server_key const& key, checker_questions::answer done);
     /// Makes the server's health check once and tells all that happened. Errors: `not_found`, and those of

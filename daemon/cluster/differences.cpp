@@ -82,6 +82,8 @@ std::string compare(balance::virtual_service const& a, balance::virtual_service 
     c("tls", a.tls != b.tls);
     c("timeouts", a.timeouts != b.timeouts);
     c("http", a.http != b.http);
+    c("limits", a.limits != b.limits);
+    c("proxy_protocol", a.proxy_protocol != b.proxy_protocol);
     c("fallback", a.fallback != b.fallback);
     c("one_packet", word(a.one_packet), word(b.one_packet));
     c("tunnel", a.tunnel != b.tunnel);

@@ -269,9 +269,18 @@ private:
             done(api::refused(400, state.error().detail));
             return;
         }
+        std::chrono::milliseconds cut_after{0};
+        if (auto const* after = r.body.if_contains("cut_after_ms")) {
+            bool const usable = after->is_int64() && after->get_int64() >= 1 && after->get_int64() <= longest_drain_ms;
+            if (!usable || *state != balance::admin_state::drain) {
+                done(api::refused(400, "\"cut_after_ms\" goes with drain, and is 1 to " + std::to_string(longest_drain_ms)));
+                return;
+            }
+            cut_after = std::chrono::milliseconds(after->get_int64());
+        }
         auto keys = named_servers(core_.running(), r.body);
         if (keys) {
-            keys = core_.set_admin(std::move(*keys), *state, r.who.text());
+            keys = core_.set_admin(std::move(*keys), *state, r.who.text(), cut_after);
         }
         if (!keys) {
             bool const nonsense = keys.error().code == balance::errc::invalid_configuration;

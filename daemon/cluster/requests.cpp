@@ -5,6 +5,7 @@
 #include "cluster/pair_findings.hpp"
 
 #include <balance/text.hpp>
+#include <config/words.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -20,13 +21,14 @@ constexpr std::chrono::seconds history_patience{2};
 } // namespace
 
 balance::result<std::vector<balance::server_key>> core::set_admin(std::vector<balance::server_key> keys,
-                                                                  balance::admin_state state, std::string const& who) {
+                                                                  balance::admin_state state, std::string const& who,
+                                                                  std::chrono::milliseconds cut_after) {
     auto const before = servers_;
     auto const was = [&before](balance::server_key const& key) {
         auto const* known = before.find(key);
         return std::string(balance::to_string(known ? known->state.admin : balance::admin_state::online));
     };
-    servers_.set_admin(keys, state, writer());
+    servers_.set_admin(keys, state, writer(), cut_after);
     auto const words = servers_.document();
     if (auto saved = save(ctx_.state_dir, words); !saved) {
         servers_ = before;
@@ -37,12 +39,31 @@ balance::result<std::vector<balance::server_key>> core::set_admin(std::vector<ba
     }
     for (auto const& key : keys) {
         events_.audit("operator",
-                      key.service + "/" + key.server + ": " + was(key) + " -> " + std::string(balance::to_string(state)),
+                      key.service + "/" + key.server + ": " + was(key) + " -> " + std::string(balance::to_string(state)) +
+                          (cut_after.count() != 0 ? ", cut after " + config::format_duration(cut_after) : ""),
                       who);
     }
     tell_checker(); // halted servers are not checked
     states_changed();
     return keys;
+}
+
+void core::cut_what_is_left() {
+    auto const due = servers_.cut_those_due(monotonic_ms(), writer());
+    if (due.empty()) {
+        return;
+    }
+    auto const words = servers_.document();
+    if (auto saved = save(ctx_.state_dir, words); !saved) {
+        events_.add("operator", saved.error().detail);
+    }
+    if (replicator_) {
+        replicator_->set_document(words);
+    }
+    for (auto const& key : due) {
+        events_.add("operator", key.service + "/" + key.server + ": its time to drain is over, connections are cut");
+    }
+    states_changed();
 }
 
 cluster::node::answer core::audited(std::string const& what, std::string const& who, cluster::node::answer done) {

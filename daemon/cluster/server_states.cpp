@@ -66,17 +66,38 @@ void server_states::set_result(balance::server_key const& key, std::string reaso
 }
 
 void server_states::set_admin(std::span<balance::server_key const> keys, balance::admin_state state,
-                              cluster::node_id writer) {
+                              cluster::node_id writer, std::chrono::milliseconds cut_after) {
     for (auto const& key : keys) {
         if (state == balance::admin_state::online) {
             words_.erase(key);
         } else {
-            words_[key] = state;
+            words_[key] = {state, state == balance::admin_state::drain ? cut_after.count() : 0, false, 0};
         }
     }
     ++stamp_;
     writer_ = writer;
     apply_words();
+}
+
+std::vector<balance::server_key> server_states::cut_those_due(std::int64_t now_ms, cluster::node_id writer) {
+    std::vector<balance::server_key> due;
+    for (auto& [key, w] : words_) {
+        if (w.cut || w.cut_after_ms == 0) {
+            continue;
+        }
+        if (w.cut_at_ms == 0) {
+            w.cut_at_ms = now_ms + w.cut_after_ms;
+        } else if (now_ms >= w.cut_at_ms) {
+            w.cut = true;
+            due.push_back(key);
+        }
+    }
+    if (!due.empty()) {
+        ++stamp_;
+        writer_ = writer;
+        apply_words();
+    }
+    return due;
 }
 
 server_states::entry const* server_states::find(balance::server_key const& key) const {
@@ -95,9 +116,13 @@ std::vector<balance::server_state> server_states::list() const {
 
 cluster::shared_document server_states::document() const {
     json::array words;
-    for (auto const& [key, state] : words_) {
-        words.push_back(
-            json::object{{"service", key.service}, {"server", key.server}, {"admin", balance::to_string(state)}});
+    for (auto const& [key, w] : words_) {
+        json::object said{{"service", key.service}, {"server", key.server}, {"admin", balance::to_string(w.state)}};
+        if (w.cut_after_ms != 0) {
+            said["cut_after_ms"] = w.cut_after_ms;
+            said["cut"] = w.cut;
+        }
+        words.push_back(std::move(said));
     }
     return {"servers", stamp_, writer_, json::serialize(words)};
 }
@@ -111,7 +136,7 @@ bool server_states::merge(cluster::shared_document const& d) {
     if (ec || !value.is_array()) {
         return false;
     }
-    std::map<balance::server_key, balance::admin_state> words;
+    std::map<balance::server_key, word> words;
     for (auto const& item : value.get_array()) {
         auto const* object = item.if_object();
         auto const* service = object ? object->if_contains("service") : nullptr;
@@ -124,7 +149,20 @@ bool server_states::merge(cluster::shared_document const& d) {
         if (!state) {
             return false;
         }
-        words[{std::string(service->get_string()), std::string(server->get_string())}] = *state;
+        word w{*state, 0, false, 0};
+        if (auto const* after = object->if_contains("cut_after_ms")) { // an older version says nothing of it
+            auto const* cut = object->if_contains("cut");
+            if (!after->is_int64() || after->get_int64() < 0 || after->get_int64() > longest_drain_ms || !cut || !cut->is_bool()) {
+                return false;
+            }
+            w.cut_after_ms = after->get_int64();
+            w.cut = cut->get_bool();
+        }
+        balance::server_key key{std::string(service->get_string()), std::string(server->get_string())};
+        if (auto const known = words_.find(key); known != words_.end() && known->second.cut_after_ms == w.cut_after_ms) {
+            w.cut_at_ms = known->second.cut_at_ms; // its time runs already
+        }
+        words[std::move(key)] = w;
     }
     words_ = std::move(words);
     stamp_ = d.stamp;
@@ -135,8 +173,9 @@ bool server_states::merge(cluster::shared_document const& d) {
 
 void server_states::apply_words() {
     for (auto& [key, e] : entries_) {
-        auto const word = words_.find(key);
-        e.state.admin = word == words_.end() ? balance::admin_state::online : word->second;
+        auto const said = words_.find(key);
+        e.state.admin = said == words_.end() ? balance::admin_state::online : said->second.state;
+        e.state.cut = said != words_.end() && said->second.cut;
     }
 }
 

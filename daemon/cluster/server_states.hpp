@@ -6,12 +6,16 @@
 
 #include <boost/json/value.hpp>
 
+#include <chrono>
 #include <map>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace dyad {
+
+/// The longest time that a drained server may get to finish: a week.
+inline constexpr std::int64_t longest_drain_ms = std::int64_t{7} * 24 * 3'600'000;
 
 /// The authoritative list of what the health checks and the operators say of every real server.
 ///
@@ -38,7 +42,12 @@ public:
     void set_result(balance::server_key const& key, std::string reason, std::int64_t latency_ms);
 
     /// Sets the operator's word for every key and counts the document's stamp up.
-    void set_admin(std::span<balance::server_key const> keys, balance::admin_state state, cluster::node_id writer);
+    /// `cut_after` is for drain: then what a server still has on layer 7 is cut; 0: never.
+    void set_admin(std::span<balance::server_key const> keys, balance::admin_state state, cluster::node_id writer,
+                   std::chrono::milliseconds cut_after = std::chrono::milliseconds(0));
+    /// Servers whose time to finish is over since the last call; their connections are to be cut. The time runs from the first
+    /// call after the word was heard, on each node for itself: a restart gives it anew.
+    std::vector<balance::server_key> cut_those_due(std::int64_t now_ms, cluster::node_id writer);
 
     [[nodiscard]] entry const* find(balance::server_key const& key) const;
     [[nodiscard]] std::vector<balance::server_state> list() const;
@@ -49,10 +58,17 @@ public:
     bool merge(cluster::shared_document const& d);
 
 private:
+    struct word {
+        balance::admin_state state = balance::admin_state::drain; ///< only drain and halt
+        std::int64_t cut_after_ms = 0;                            ///< drain: 0: never
+        bool cut = false;                                         ///< that time is over
+        std::int64_t cut_at_ms = 0; ///< monotonic, of this node; 0: the time does not run yet
+    };
+
     void apply_words();
 
     std::map<balance::server_key, entry> entries_;
-    std::map<balance::server_key, balance::admin_state> words_; ///< only drain and halt
+    std::map<balance::server_key, word> words_;
     std::uint64_t stamp_ = 0;
     cluster::node_id writer_ = cluster::node_id::none;
 };

@@ -9,11 +9,16 @@ namespace dyad::config {
 namespace {
 
 constexpr std::chrono::hours soon{30 * 24};
+constexpr std::chrono::hours list_soon{24}; ///< lists come often
 
 known_certificate examine(std::filesystem::path const& file, std::chrono::system_clock::time_point now) {
     known_certificate out{file.stem().string()};
     auto const text = read_file(file);
     out.vouches = text && balance::holds_certificates(*text);
+    if (auto const end = text ? balance::revocation_lists_end(*text) : std::nullopt; end && *end < now + list_soon) {
+        out.ca_fault = *end <= now ? "its list of revoked certificates is out of date, and all clients are refused; put the authority's newest in its place"
+                                   : "its list of revoked certificates is out of date within a day, and all clients are refused then; put the authority's newest in its place";
+    }
     auto const facts = text ? balance::read_certificate(*text) : balance::result<balance::certificate_facts>(text.error());
     if (!facts) {
         out.fault = facts.error().detail;
@@ -28,6 +33,10 @@ known_certificate examine(std::filesystem::path const& file, std::chrono::system
         out.fault = "it is not valid yet, and clients will refuse it; is this machine's clock right?";
     } else if (left < soon) {
         out.fault = "it expires in " + days + "; put a new one in its place";
+    } else if (!facts->staple_fault.empty()) {
+        out.fault = facts->staple_fault;
+    } else if (facts->stapled_until && *facts->stapled_until <= now) {
+        out.fault = "its OCSP response is out of date and not shown to clients; get a new one: dyad certificate staple";
     }
     return out;
 }

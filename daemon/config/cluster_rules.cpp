@@ -111,6 +111,8 @@ void check_certificates(value const& root, cluster_config const& c, std::vector<
                                name + ".pem");
             } else if (is_ca && !found->vouches) {
                 faults.add(at, locate(root, at), "certificate " + in_quotes(name) + ": it holds no certificate that could vouch for clients");
+            } else if (is_ca && !found->ca_fault.empty()) {
+                faults.add(at, locate(root, at), "certificate " + in_quotes(name) + ": " + found->ca_fault, true);
             } else if (!is_ca && !found->fault.empty()) {
                 faults.add(at, locate(root, at), "certificate " + in_quotes(name) + ": " + found->fault, found->usable);
             }

@@ -94,6 +94,7 @@ struct known_certificate {
     std::string fault{}; ///< what is wrong with it as a service's own, and what would be right; empty: nothing
     bool usable = true;  ///< all the same
     bool vouches = true; ///< can be the certificates of those who vouch for clients
+    std::string ca_fault{}; ///< what its operator should know then; empty: nothing
 };
 
 /// What else lies in the configuration directory, for checks across files.

@@ -57,6 +57,15 @@ balance::http_policy::forwarded_for read_forwarded_for(section const& s) {
     return *word == "replace" ? forwarded::replace : forwarded::off;
 }
 
+balance::http_policy::forwarded read_forwarded(section const& s) {
+    using forwarded = balance::http_policy::forwarded;
+    auto const word = s.text("forwarded").value_or("off");
+    if (word != "append" && word != "replace" && word != "off") {
+        s.wrong("forwarded", "forwarded is " + in_quotes(word) + "; it must be \"append\", \"replace\" or \"off\"");
+    }
+    return word == "append" ? forwarded::append : word == "replace" ? forwarded::replace : forwarded::off;
+}
+
 void read_policy(section const& s, std::optional<balance::tls_termination> const& tls, balance::http_policy& out) {
     out.redirect_to_https = static_cast<std::uint16_t>(s.integer("redirect_to_https", 300, 399).value_or(0));
     auto const port = s.port("https_port");
@@ -69,6 +78,8 @@ void read_policy(section const& s, std::optional<balance::tls_termination> const
         out.hsts = std::chrono::duration_cast<std::chrono::seconds>(*age);
     }
     out.client_address = read_forwarded_for(s);
+    out.client_forwarded = read_forwarded(s);
+    out.trusted_relays = s.subnet_list("trusted_relays");
     out.max_body = static_cast<std::uint64_t>(s.integer("max_body", 0, std::int64_t{1} << 50).value_or(0));
     out.request_headers = read_header_rules(s, "request_headers");
     out.response_headers = read_header_rules(s, "response_headers");

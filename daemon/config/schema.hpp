@@ -44,8 +44,11 @@ inline constexpr list service = {"mode",       "address",       "network",     "
                                  "protocol",   "firewall_mark", "snat_source", "balance",  "persistence",
                                  "check",      "tls",           "re_encrypt",  "fallback", "transparent",
                                  "slow_start", "server",        "tunnel",      "one_packet", "scheduler_flags",
-                                 "timeouts",   "http",          "route",         "agent",   "on_change"};
-inline constexpr list http = {"redirect_to_https", "https_port",      "hsts",            "forwarded_for",
+                                 "timeouts",   "http",          "route",         "agent", "on_change",
+                                 "proxy_protocol", "limits"};
+inline constexpr list limits = {"connections", "source_connections", "source_rate", "ipv4_prefix", "ipv6_prefix", "except"};
+inline constexpr list proxy_protocol = {"from", "send"};
+inline constexpr list http = {"redirect_to_https", "https_port",      "hsts",            "forwarded_for", "forwarded", "trusted_relays",
                               "max_body",          "request_headers", "response_headers"};
 inline constexpr list route = {"host", "path", "servers"};
 inline constexpr list timeouts = {"connect", "queue", "idle", "head", "body", "answer", "keep_alive"};
@@ -79,6 +82,8 @@ inline constexpr table_schema http{"cluster.toml", "http", keys::http};
 inline constexpr table_schema route{"cluster.toml", "[service.NAME.route.NAME]", keys::route};
 inline constexpr table_schema timeouts{"cluster.toml", "timeouts", keys::timeouts};
 inline constexpr table_schema tunnel{"cluster.toml", "tunnel", keys::tunnel};
+inline constexpr table_schema proxy_protocol{"cluster.toml", "proxy_protocol", keys::proxy_protocol};
+inline constexpr table_schema limits{"cluster.toml", "limits", keys::limits};
 inline constexpr table_schema agent{"cluster.toml", "agent", keys::agent};
 inline constexpr table_schema tls{"cluster.toml", "tls", keys::tls};
 inline constexpr table_schema tls_clients{"cluster.toml", "clients", keys::tls_clients};
@@ -90,7 +95,7 @@ inline constexpr std::array all_tables{
     tables::node,        tables::pair,  tables::link,  tables::network, tables::ports,   tables::firewall,    tables::cluster,
     tables::heartbeat,   tables::layer4, tables::layer7, tables::history, tables::floating_ip, tables::checks, tables::check, tables::expect,
     tables::service,     tables::persistence, tables::http, tables::route, tables::timeouts, tables::tunnel, tables::tls,
-    tables::tls_clients, tables::server, tables::agent};
+    tables::tls_clients, tables::server, tables::agent, tables::proxy_protocol, tables::limits};
 
 /// Newest `format` that is understood.
 inline constexpr int newest_format = 1;

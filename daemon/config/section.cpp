@@ -199,6 +199,25 @@ std::vector<balance::address> section::address_list(std::string_view key) const 
     return out;
 }
 
+std::vector<balance::subnet> section::subnet_list(std::string_view key) const {
+    std::vector<balance::subnet> out;
+    auto const* e = typed(key, value::kind::list, "a list, like [\"192.0.2.0/24\", \"198.51.100.7\"]");
+    if (e == nullptr) {
+        return out;
+    }
+    for (auto const& item : e->content.items) {
+        if (item.type != value::kind::text) {
+            faults_->add(path_to(key), item.at,
+                         std::string(key) + " holds " + std::string(describe(item.type)) + "; it must hold networks or addresses in quotes");
+        } else if (auto const s = balance::parse_subnet(item.text); s) {
+            out.push_back(*s);
+        } else {
+            faults_->add(path_to(key), item.at, std::string(key) + ": " + s.error().detail);
+        }
+    }
+    return out;
+}
+
 std::vector<std::string> section::text_list(std::string_view key) const {
     std::vector<std::string> out;
     auto const* e = typed(key, value::kind::list, "a list of words in quotes");

@@ -64,6 +64,8 @@ public:
     /// Numbers, "first-last" and "*".
     std::vector<balance::port_range> port_list(std::string_view key) const;
     std::vector<balance::address> address_list(std::string_view key) const;
+    /// Networks, and addresses alone.
+    std::vector<balance::subnet> subnet_list(std::string_view key) const;
     std::vector<std::string> text_list(std::string_view key) const;
     /// A text alone, or a list of them.
     std::vector<std::string> text_or_list(std::string_view key) const;

@@ -175,6 +175,45 @@ std::optional<balance::agent_check> read_agent(section const& s, layer_defaults 
     return out;
 }
 
+balance::proxy_protocol read_proxy_protocol(section const& s) {
+    using version = balance::proxy_protocol::version;
+    balance::proxy_protocol out;
+    auto const t = s.table("proxy_protocol", tables::proxy_protocol);
+    if (!t) {
+        return out;
+    }
+    out.from = t->subnet_list("from");
+    auto const word = t->text("send");
+    if (word == "v1" || word == "v2") {
+        out.send = word == "v1" ? version::v1 : version::v2;
+    } else if (word) {
+        t->wrong("send", "send is " + in_quotes(*word) + "; it must be \"v1\" or \"v2\", or be left out");
+    }
+    if (!t->has("from") && !t->has("send")) {
+        t->missing("from", "from = [\"192.0.2.0/24\"] for what clients tell, send = \"v2\" for what servers are told");
+    }
+    return out;
+}
+
+balance::client_limits read_limits(section const& s) {
+    balance::client_limits out;
+    auto const t = s.table("limits", tables::limits);
+    if (!t) {
+        return out;
+    }
+    constexpr auto most = std::numeric_limits<std::int32_t>::max();
+    out.connections = static_cast<std::uint32_t>(t->integer("connections", 0, most).value_or(0));
+    out.source_connections = static_cast<std::uint32_t>(t->integer("source_connections", 0, most).value_or(0));
+    if (auto const r = t->word("source_rate", &parse_rate)) {
+        out.source_rate = r->count;
+        out.source_period = r->period;
+    }
+    out.ipv4_prefix = static_cast<std::uint8_t>(t->integer("ipv4_prefix", 1, 32).value_or(out.ipv4_prefix));
+    out.ipv6_prefix = static_cast<std::uint8_t>(t->integer("ipv6_prefix", 1, 128).value_or(out.ipv6_prefix));
+    out.except = t->subnet_list("except");
+    return out;
+}
+
 balance::tunnel read_tunnel(section const& s) {
     balance::tunnel out;
     if (auto const t = s.table("tunnel", tables::tunnel)) {
@@ -258,6 +297,8 @@ balance::virtual_service read_service(std::string const& name, section const& s,
     out.on_change = s.text("on_change").value_or("");
     out.slow_start = s.duration("slow_start", 0s, 1h).value_or(layer4 ? 0ms : defaults.slow_start);
     out.timeouts = layer4 ? balance::timeouts{} : read_timeouts(s, defaults.timeouts);
+    out.proxy_protocol = read_proxy_protocol(s);
+    out.limits = read_limits(s);
     if (layer4 && s.has("timeouts")) {
         s.wrong("timeouts", "timeouts are for layer 7 (mode tcp or http) only; leave them out");
     }

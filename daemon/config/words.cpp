@@ -85,6 +85,20 @@ std::string format_duration(std::chrono::milliseconds d) {
     return "0s";
 }
 
+balance::result<rate> parse_rate(std::string_view text) {
+    rate out;
+    auto const slash = std::min(text.find('/'), text.size());
+    auto const [end, ec] = std::from_chars(text.data(), text.data() + slash, out.count);
+    auto const period = parse_duration(text.substr(std::min(slash + 1, text.size())));
+    bool const counted = ec == std::errc{} && end == text.data() + slash && out.count >= 1 && out.count <= 1'000'000;
+    if (!counted || !period || *period < std::chrono::milliseconds(1) || *period > std::chrono::hours(24)) {
+        return make_error(errc::invalid_configuration,
+                          in_quotes(text) + " is no rate; it must be a whole number up to 1000000, a slash and a time up to 24h, like \"300/10s\"");
+    }
+    out.period = *period;
+    return out;
+}
+
 balance::result<std::uint8_t> parse_netmask(std::string_view text) {
     auto const a = balance::parse_address(text);
     auto const bits = !a ? -1 : a->is_v4() ? prefix_of(a->to_v4().to_bytes()) : prefix_of(a->to_v6().to_bytes());

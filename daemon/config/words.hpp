@@ -4,6 +4,7 @@
 #include <balance/error.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,14 @@ balance::result<std::chrono::milliseconds> parse_duration(std::string_view text)
 
 /// The reverse, with the largest unit that leaves a whole number.
 std::string format_duration(std::chrono::milliseconds d);
+
+/// So many in so much time.
+struct rate {
+    std::uint32_t count = 0;
+    std::chrono::milliseconds period{0};
+};
+/// "300/10s": 1 to 1000000, and a time from 1ms to 24h.
+balance::result<rate> parse_rate(std::string_view text);
 
 /// The prefix length of "24" bits, "255.255.255.0" or "ffff:ffff::". Errors: not a contiguous mask.
 balance::result<std::uint8_t> parse_netmask(std::string_view text);

@@ -63,7 +63,8 @@ json::object pack(balance::server_state const& s) {
             {"server", s.key.server},
             {"health", balance::to_string(s.health)},
             {"admin", balance::to_string(s.admin)},
-            {"share", s.share}};
+            {"share", s.share},
+            {"cut", s.cut}};
 }
 
 template <>
@@ -77,6 +78,7 @@ balance::result<balance::server_state> unpack(json::value const& v) {
         s.admin = *admin;
     }
     s.share = from.number<std::uint16_t>("share");
+    s.cut = from.truth("cut");
     return from.make(std::move(s));
 }
 

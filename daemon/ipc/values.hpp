@@ -27,7 +27,7 @@ using mark = std::pair<std::string, std::uint32_t>;
 boost::json::object pack(balance::endpoint const& e);
 /// {"service","mark"}
 boost::json::object pack(mark const& m);
-/// {"service","server","health","admin","share"}
+/// {"service","server","health","admin","share","cut"}
 boost::json::object pack(balance::server_state const& s);
 /// {"service","server","health","success","reason","latency_ms","share","agent"}
 boost::json::object pack(balance::health_event const& e);

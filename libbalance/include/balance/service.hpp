@@ -52,15 +52,53 @@ struct endpoint {
     }
 };
 
+/// Addresses that have their first `length` bits in common with `base`.
+struct subnet {
+    balance::address base;
+    std::uint8_t length = 0; ///< at most 32 or 128
+
+    bool operator==(subnet const&) const = default;
+};
+
+/// The PROXY protocol of HAProxy: relays tell each other of clients in front of all other bytes, of TLS too.
+struct proxy_protocol {
+    enum class version : std::uint8_t { none, v1, v2 };
+
+    std::vector<subnet> from{}; ///< who comes from here must say it, in either version; nobody else may
+    version send = version::none; ///< to real servers
+
+    bool operator==(proxy_protocol const&) const = default;
+};
+
+/// How much clients may take of a layer-7 service. 0: no limit.
+struct client_limits {
+    std::uint32_t connections = 0;        ///< of all clients; further ones wait in the listen queue
+    std::uint32_t source_connections = 0; ///< of one source
+    std::uint32_t source_rate = 0;        ///< of one source in `source_period`: connections with mode tcp, requests with mode http
+    milliseconds source_period{1000};
+    std::uint8_t ipv4_prefix = 32;  ///< addresses with these leading bits in common are one source
+    std::uint8_t ipv6_prefix = 64;
+    std::vector<subnet> except{}; ///< sources without a limit of their own
+
+    [[nodiscard]] bool of_sources() const noexcept { return source_connections != 0 || source_rate != 0; }
+    bool operator==(client_limits const&) const = default;
+};
+
 /// Which later connections of a client go to the same real server.
 struct persistence {
-    enum class kind : std::uint8_t { none, source_ip, http_cookie, last_successful };
+    enum class kind : std::uint8_t {
+        none,
+        source_ip,
+        http_cookie, ///< a cookie of our own
+        app_cookie,  ///< a cookie of the application's: what a server gave a client leads back to it
+        last_successful
+    };
 
     kind mode = kind::none;
     std::chrono::seconds timeout{300};
     /// Prefix length that makes clients one: 32 or 128 each client alone (the default, also when absent), 0 all clients.
     std::optional<std::uint8_t> granularity;
-    std::string cookie = "SERVERID"; ///< http_cookie: its name, a token
+    std::string cookie = "SERVERID"; ///< http_cookie, app_cookie: its name, a token
 
     bool operator==(persistence const&) const = default;
 };
@@ -259,10 +297,19 @@ struct http_policy {
         off      ///< what the client says
     };
 
+    /// Forwarded (RFC 7239). Unlike in X-Forwarded-For, what a client says stays only where that is wanted: servers believe it.
+    enum class forwarded : std::uint8_t {
+        off,     ///< none, the client's own neither
+        append,  ///< the client's address and protocol behind what the client says itself
+        replace  ///< these alone
+    };
+
     std::uint16_t redirect_to_https = 0; ///< status of the answer to requests that come in clear; 0: they are served
     std::uint16_t https_port = 443;      ///< where that leads
     std::chrono::seconds hsts{0};        ///< Strict-Transport-Security on answers in TLS; 0: none
     forwarded_for client_address = forwarded_for::append;
+    forwarded client_forwarded = forwarded::off;
+    std::vector<subnet> trusted_relays{}; ///< whose X-Forwarded-For says who the client is
     std::uint64_t max_body = 0; ///< bytes of a request's body; 0: any
     std::vector<header_rule> request_headers;
     std::vector<header_rule> response_headers;
@@ -308,6 +355,8 @@ struct virtual_service {
     bool transparent = false;
     milliseconds slow_start{0};       ///< layer 7: time over which a recovered server's share grows to its weight
     balance::timeouts timeouts;       ///< layer 7
+    balance::proxy_protocol proxy_protocol{}; ///< layer 7
+    client_limits limits{};           ///< layer 7
     http_policy http;                 ///< mode http
     std::vector<real_server> servers; ///< in the file's order, which `first` follows
 
@@ -359,6 +408,7 @@ struct server_state {
     balance::health health = balance::health::unknown;
     admin_state admin = admin_state::online;
     std::uint16_t share = 100; ///< per cent of its weight that its agent allows; 0: no new connections
+    bool cut = false; ///< drain: what it still has on layer 7 ends now
 
     [[nodiscard]] bool usable() const noexcept { return health == balance::health::up && admin == admin_state::online && share > 0; }
     bool operator==(server_state const&) const = default;

@@ -38,5 +38,7 @@ namespace balance {
 [[gnu::visibility("default")]] result<port_range> parse_ports(std::string_view text);
 [[gnu::visibility("default")]] result<endpoint> parse_endpoint(std::string_view text);
 [[gnu::visibility("default")]] result<address> parse_address(std::string_view text);
+/// "192.0.2.0/24", "2001:db8::/32"; an address alone is itself.
+[[gnu::visibility("default")]] result<subnet> parse_subnet(std::string_view text);
 
 } // namespace balance

@@ -37,9 +37,9 @@ bool same_variable(std::string_view a, std::string_view b) noexcept {
 }
 
 /// Fields that only we may say. What a client says in X-Forwarded-For may stay, in front of what we add.
-bool is_ours_to_say(field const& f, bool only_client) noexcept {
-    return same_variable(f.name, "x-forwarded-proto") || same(f.name, "forwarded") ||
-           (same_variable(f.name, "x-forwarded-for") && (only_client || f.name.find('_') != f.name.npos));
+bool is_ours_to_say(field const& f, onward_request const& how) noexcept {
+    return same_variable(f.name, "x-forwarded-proto") || (!how.keeps_forwarded && same(f.name, "forwarded")) ||
+           (same_variable(f.name, "x-forwarded-for") && (how.only_client || f.name.find('_') != f.name.npos));
 }
 
 /// Does a rule take the place of this field?
@@ -87,6 +87,12 @@ void put_own_cookie(writer& out, std::string_view name, std::uint64_t number, bo
         << "; HttpOnly; SameSite=Lax\r\n";
 }
 
+/// RFC 7239 6: an IPv6 address stands in brackets, and these in quotes.
+void put_forwarded(writer& out, std::string_view client, bool secure) noexcept {
+    bool const v6 = client.find(':') != client.npos;
+    out << "Forwarded: for=" << (v6 ? "\"[" : "") << client << (v6 ? "]\"" : "") << (secure ? ";proto=https\r\n" : ";proto=http\r\n");
+}
+
 void put_hsts(writer& out, std::chrono::seconds age) noexcept {
     std::array<char, 20> digits;
     auto const end = std::to_chars(digits.data(), digits.data() + digits.size(), age.count()).ptr;
@@ -115,6 +121,8 @@ std::string_view text_of(std::uint16_t status) noexcept {
         return "URI Too Long";
     case 417:
         return "Expectation Failed";
+    case 429:
+        return "Too Many Requests";
     case 431:
         return "Request Header Fields Too Large";
     case 502:
@@ -184,10 +192,12 @@ void write(writer& out, request const& r, onward_request const& how) noexcept {
             continue;
         else if (!how.own_cookie.empty() && same(f.name, "cookie"))
             put_cookies(out, f, how.own_cookie);
-        else if (!is_of_connection(r, f) && !(r.host_in_target && same(f.name, "host")) && !is_ours_to_say(f, how.only_client))
+        else if (!is_of_connection(r, f) && !(r.host_in_target && same(f.name, "host")) && !is_ours_to_say(f, how))
             put(out, f.name, f.value);
     if (!how.forwarded_for.empty() && !is_replaced({"X-Forwarded-For", {}}, how.rules))
         put(out, "X-Forwarded-For", how.forwarded_for);
+    if (!how.forwarded.empty() && !is_replaced({"Forwarded", {}}, how.rules))
+        put_forwarded(out, how.forwarded, how.secure);
     if (how.secure && !is_replaced({"X-Forwarded-Proto", {}}, how.rules))
         put(out, "X-Forwarded-Proto", "https");
     put_rules(out, how.rules);
@@ -231,12 +241,25 @@ void write(writer& out, response const& r, onward_response const& how) noexcept 
     out << crlf;
 }
 
-std::string own_response(std::uint16_t status, bool to_head) {
+namespace {
+
+/// `more`: further fields, each with its line's end.
+std::string whole_response(std::uint16_t status, std::string const& more, bool to_head) {
     auto const title = std::to_string(status) + " " + std::string(text_of(status));
     auto const body = page_of(status, title);
     return "HTTP/1.1 " + title + "\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: " + std::to_string(body.size()) +
-           "\r\nCache-Control: no-store\r\n" + (status == 503 ? "Retry-After: 10\r\n" : "") + "Connection: close\r\n\r\n" +
-           (to_head ? std::string() : body);
+           "\r\nCache-Control: no-store\r\n" + more + "Connection: close\r\n\r\n" + (to_head ? std::string() : body);
+}
+
+} // namespace
+
+std::string own_response(std::uint16_t status, bool to_head) {
+    return whole_response(status, status == 503 ? "Retry-After: 10\r\n" : "", to_head);
+}
+
+std::string too_many_requests(std::chrono::seconds wait, bool to_head) {
+    auto const after = std::max(wait, std::chrono::seconds(1)).count();
+    return whole_response(429, "Retry-After: " + std::to_string(after) + "\r\n", to_head);
 }
 
 std::string redirect(std::uint16_t status, std::uint16_t port, request const& r) {

@@ -46,6 +46,8 @@ bool offers_h2c(field_list const& fields) noexcept;
 struct onward_request {
     std::string_view forwarded_for{}; ///< the client's address; empty: not told
     bool only_client = false;         ///< what the client itself says in X-Forwarded-For is left out
+    std::string_view forwarded{};     ///< the client's address, told in Forwarded; empty: not told there
+    bool keeps_forwarded = false;     ///< behind what the client itself says in Forwarded, which is left out else
     bool close = false;             ///< the server's connection ends with the answer
     std::string_view own_cookie{};    ///< name of ours, which is not passed on; empty: none
     bool secure = false;               ///< the client came in TLS, and the server is told so
@@ -68,6 +70,9 @@ void write(writer& out, response const& r, onward_response const& how) noexcept;
 
 /// An answer of our own, whole, which ends the connection. `to_head`: without its body. 503 has a page for people.
 std::string own_response(std::uint16_t status, bool to_head);
+
+/// 429 of our own, after which the connection ends; `wait` is at least a second.
+std::string too_many_requests(std::chrono::seconds wait, bool to_head);
 
 /// An answer of our own that sends the client to the same place in TLS, and ends the connection. Empty when the request does
 /// not say which place that is.

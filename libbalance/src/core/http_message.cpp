@@ -259,6 +259,33 @@ bool named_by_connection(field_list const& fields, std::string_view name) noexce
     });
 }
 
+std::string_view cookie_value(field_list const& fields, std::string_view name) noexcept {
+    std::string_view out;
+    for (auto const& f : fields.all()) {
+        if (same(f.name, "cookie"))
+            for_each_cookie(f.value, [&](std::string_view, std::string_view n, std::string_view value) {
+                if (n == name)
+                    out = value;
+                return out.empty();
+            });
+        if (!out.empty())
+            break;
+    }
+    return out;
+}
+
+std::string_view set_cookie_value(field_list const& fields, std::string_view name) noexcept {
+    std::string_view out;
+    for (auto const& f : fields.all())
+        if (same(f.name, "set-cookie"))
+            for_each_cookie(f.value, [&](std::string_view, std::string_view n, std::string_view value) {
+                if (n == name)
+                    out = value;
+                return false; // what follows are attributes
+            });
+    return out;
+}
+
 std::uint64_t cookie_number(field_list const& fields, std::string_view name) noexcept {
     constexpr std::size_t digits = 16;
     std::uint64_t out = 0;

@@ -139,6 +139,12 @@ void for_each_cookie(std::string_view field_value, Each each) {
 /// The number that the cookie of that name says, in 16 hexadecimal digits; 0 when there is none. The first counts.
 std::uint64_t cookie_number(field_list const& fields, std::string_view name) noexcept;
 
+/// The value of the first cookie of that name; empty when there is none.
+std::string_view cookie_value(field_list const& fields, std::string_view name) noexcept;
+
+/// What the last Set-Cookie of that name sets (RFC 6265 5.2); empty when there is none.
+std::string_view set_cookie_value(field_list const& fields, std::string_view name) noexcept;
+
 /// Methods that may be sent twice (RFC 9110 9.2.2).
 bool is_idempotent(std::string_view method) noexcept;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <balance/service.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -43,5 +45,9 @@ struct candidate {
 
 /// A hash of 64 bits whose every bit depends on every bit of the input; the same on all machines.
 [[nodiscard]] std::uint64_t hash_of(std::string_view bytes) noexcept;
+
+/// What stands for a secret of a client's in a table of addresses, the same on all nodes: 96 bits made of it, in the form of
+/// an IPv6 address of the range for documentation.
+[[nodiscard]] address stand_in(std::string_view secret) noexcept;
 
 } // namespace balance::core

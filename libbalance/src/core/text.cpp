@@ -23,9 +23,10 @@ constexpr words<tunnel::kind, 3> tunnel_words{
     {{"ipip", tunnel::kind::ipip}, {"gue", tunnel::kind::gue}, {"gre", tunnel::kind::gre}}};
 constexpr words<tunnel::checksum, 3> checksum_words{
     {{"none", tunnel::checksum::none}, {"full", tunnel::checksum::full}, {"remote", tunnel::checksum::remote}}};
-constexpr words<persistence::kind, 4> persistence_words{{{"none", persistence::kind::none},
+constexpr words<persistence::kind, 5> persistence_words{{{"none", persistence::kind::none},
                                                          {"source_ip", persistence::kind::source_ip},
                                                          {"http_cookie", persistence::kind::http_cookie},
+                                                         {"app_cookie", persistence::kind::app_cookie},
                                                          {"last_successful", persistence::kind::last_successful}}};
 constexpr words<health_check::kind, 22> check_words{{{"connect", health_check::kind::connect},
                                                     {"ping", health_check::kind::ping},

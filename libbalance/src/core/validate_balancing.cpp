@@ -57,15 +57,18 @@ void check_persistence(virtual_service const& s, report& r) {
     if (p.mode == persistence::kind::none) {
         return;
     }
-    if (p.mode == persistence::kind::http_cookie && s.mode != mode::http) {
-        r.wrong({"persistence", "mode"}, "persistence http_cookie needs mode http; mode " +
+    bool const by_cookie = p.mode == persistence::kind::http_cookie || p.mode == persistence::kind::app_cookie;
+    if (by_cookie && s.mode != mode::http) {
+        r.wrong({"persistence", "mode"}, "persistence " + std::string(to_string(p.mode)) + " needs mode http; mode " +
                                              std::string(to_string(s.mode)) + " sees no cookies: use source_ip");
     }
     if (!core::http::is_token(p.cookie) || p.cookie.size() > longest_cookie_name) {
         r.wrong({"persistence", "cookie"},
                 in_quotes(p.cookie) + " is no cookie's name; use up to 64 letters, digits and - _ .");
-    } else if (p.mode != persistence::kind::http_cookie && p.cookie != persistence{}.cookie) {
-        r.wrong({"persistence", "cookie"}, "a cookie's name goes with persistence http_cookie only; leave it out");
+    } else if (p.mode == persistence::kind::app_cookie && p.cookie == persistence{}.cookie) {
+        r.wrong({"persistence", "cookie"}, "persistence app_cookie needs the name of the application's cookie; say cookie = \"JSESSIONID\"");
+    } else if (!by_cookie && p.cookie != persistence{}.cookie) {
+        r.wrong({"persistence", "cookie"}, "a cookie's name goes with persistence http_cookie and app_cookie only; leave it out");
     }
     if (p.mode == persistence::kind::last_successful && is_layer4(s.mode)) {
         r.wrong({"persistence", "mode"},

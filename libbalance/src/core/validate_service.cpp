@@ -82,6 +82,12 @@ void check_layer(virtual_service const& s, report& r) {
                         (s.mode == mode::snat ? ", or use mode dr or nat, where servers see the client's address"
                                               : ": servers see the client's address in mode " + word + " anyway"));
         }
+        if (s.proxy_protocol != proxy_protocol{}) {
+            r.wrong({"proxy_protocol"}, "proxy_protocol" + std::string(only7) + ": mode " + word + " passes on what it gets");
+        }
+        if (s.limits != client_limits{}) {
+            r.wrong({"limits"}, "limits" + std::string(only7) + ": the kernel counts connections of servers alone, with max_connections");
+        }
         if (s.slow_start.count() != 0) {
             r.wrong({"slow_start"}, "slow_start" + std::string(only7));
         }
@@ -91,6 +97,10 @@ void check_layer(virtual_service const& s, report& r) {
     }
     if (s.slow_start.count() < 0) {
         r.wrong({"slow_start"}, "slow_start is negative; it must be a time, 0s for none");
+    }
+    auto const& l = s.limits;
+    if (l.source_period < milliseconds(1) || l.source_rate > 1'000'000 || l.ipv4_prefix > 32 || l.ipv6_prefix > 128) {
+        r.wrong({"limits"}, "limits need a period of 1ms at least, a rate of 1000000 at most, and prefixes of an address's bits");
     }
     auto const& t = s.timeouts;
     for (auto const limit : {t.connect, t.queue, t.idle, t.head, t.body, t.answer, t.keep_alive}) {

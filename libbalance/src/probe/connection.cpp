@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/connection.hpp"
 
+#include "core/proxy_header.hpp"
 #include "probe/connect_probe.hpp"
 #include "probe/reason.hpp"
 #include "probe/tls_session.hpp"
@@ -35,6 +36,12 @@ asio::awaitable<std::optional<check_result>> connection::open(transcript& log) {
         co_return failure(words_for(ec));
     if (is_self_connected(socket_))
         co_return failure(words_for(asio::error::connection_refused));
+    if (order_->greeting != proxy_protocol::version::none) {
+        auto const words = core::own_proxy_header(order_->greeting);
+        auto const [unsent, size] = co_await asio::async_write(socket_, asio::buffer(words), as_tuple_of);
+        if (unsent)
+            co_return failure("sending the PROXY header: " + words_for(unsent));
+    }
     if (!tls_ || late_tls_)
         co_return std::nullopt;
     auto refused = co_await secure(log);

@@ -36,6 +36,9 @@ order make_order(virtual_service const& service, real_server const& server) {
     std::uint16_t const service_port = service.ports.empty() ? std::uint16_t{0} : service.ports.front().first;
     if (service.check.type != health_check::kind::ping)
         o.target.port = service.check.port != 0 ? service.check.port : server.port != 0 ? server.port : service_port;
+    // A port of the check's own is hardly one that clients are led to.
+    if (service.check.port == 0 || service.check.port == (server.port != 0 ? server.port : service_port))
+        o.greeting = service.proxy_protocol.send;
     if (service.check.type == health_check::kind::external) {
         o.virtual_service.address = service.address.value_or(address{});
         o.virtual_service.port = service_port;
@@ -48,7 +51,7 @@ std::string key_of(order const& o) {
     joined all;
     all.text(o.target.address.to_string()).value(o.target.port);
     all.text(o.virtual_service.address.to_string()).value(o.virtual_service.port);
-    all.value(static_cast<int>(c.type)).text(c.request).text(c.host).text(c.method).value(int{c.verify}).value(int{c.tls});
+    all.value(static_cast<int>(o.greeting)).value(static_cast<int>(c.type)).text(c.request).text(c.host).text(c.method).value(int{c.verify}).value(int{c.tls});
     all.text(c.calling_ae).text(c.called_ae);
     all.maybe(c.expect.equals).maybe(c.expect.contains).maybe(c.expect.regex);
     all.value(c.expect.status.size());

@@ -11,6 +11,8 @@ namespace balance::probe {
 struct order {
     endpoint target; ///< where the check goes; port 0 for ping
     health_check check;
+    /// What the check says of itself in front of all else on TCP: servers that await the PROXY protocol would refuse it.
+    proxy_protocol::version greeting = proxy_protocol::version::none;
     endpoint virtual_service; ///< what an external check is told; unset for all others, so that services can share them
 };
 

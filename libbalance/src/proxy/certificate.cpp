@@ -3,6 +3,7 @@
 
 #include <boost/asio/ip/address.hpp>
 #include <openssl/err.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -66,6 +67,26 @@ std::chrono::system_clock::time_point time_of(ASN1_TIME const* t) {
                                            : std::chrono::system_clock::time_point{};
 }
 
+/// Is it about the certificate in use? Where the issuer is not in the chain, its serial number has to do.
+bool is_of(OCSP_SINGLERESP const* single, SSL_CTX* c) {
+    auto* const own = SSL_CTX_get0_certificate(c);
+    auto const* const told = OCSP_SINGLERESP_get0_id(single);
+    ASN1_OCTET_STRING* name = nullptr;
+    ASN1_OBJECT* digest = nullptr;
+    ASN1_INTEGER* serial = nullptr;
+    OCSP_id_get0_info(&name, &digest, nullptr, &serial, const_cast<OCSP_CERTID*>(told)); // it only reads
+    if (ASN1_INTEGER_cmp(serial, X509_get0_serialNumber(own)) != 0)
+        return false;
+    STACK_OF(X509)* chain = nullptr;
+    SSL_CTX_get0_chain_certs(c, &chain);
+    auto const* const issuer = chain != nullptr && sk_X509_num(chain) > 0 ? sk_X509_value(chain, 0) : nullptr;
+    auto const* const algorithm = EVP_get_digestbyobj(digest);
+    if (issuer == nullptr || algorithm == nullptr)
+        return true;
+    std::unique_ptr<OCSP_CERTID, decltype(&OCSP_CERTID_free)> const mine(OCSP_cert_to_id(algorithm, own, issuer), &OCSP_CERTID_free);
+    return mine && OCSP_id_cmp(mine.get(), told) == 0;
+}
+
 std::string text_of(ASN1_STRING const* s) {
     return {reinterpret_cast<char const*>(ASN1_STRING_get0_data(s)), static_cast<std::size_t>(ASN1_STRING_length(s))};
 }
@@ -119,12 +140,58 @@ result<> use_certificate(SSL_CTX* c, std::string const& pem) {
     return used ? use_key(c, pem) : used;
 }
 
+staple read_staple(SSL_CTX* c, std::string const& pem) {
+    staple out;
+    auto const bytes = reader(pem);
+    unsigned char* data = nullptr;
+    long size = 0;
+    if (PEM_bytes_read_bio(&data, &size, nullptr, "OCSP RESPONSE", bytes.get(), no_passphrase, nullptr) != 1) {
+        ERR_clear_error();
+        return out;
+    }
+    out.response.assign(reinterpret_cast<char const*>(data), static_cast<std::size_t>(size));
+    OPENSSL_free(data);
+    auto const* at = reinterpret_cast<unsigned char const*>(out.response.data());
+    std::unique_ptr<OCSP_RESPONSE, decltype(&OCSP_RESPONSE_free)> const whole(d2i_OCSP_RESPONSE(nullptr, &at, size), &OCSP_RESPONSE_free);
+    std::unique_ptr<OCSP_BASICRESP, decltype(&OCSP_BASICRESP_free)> const basic(
+        whole && OCSP_response_status(whole.get()) == OCSP_RESPONSE_STATUS_SUCCESSFUL ? OCSP_response_get1_basic(whole.get()) : nullptr,
+        &OCSP_BASICRESP_free);
+    ERR_clear_error();
+    if (!basic) {
+        out.fault = "its OCSP response says nothing of any certificate";
+        return out;
+    }
+    out.fault = "its OCSP response is of another certificate";
+    for (int i = 0; i < OCSP_resp_count(basic.get()); ++i) {
+        auto* const single = OCSP_resp_get0(basic.get(), i);
+        if (!is_of(single, c))
+            continue;
+        int reason = 0;
+        ASN1_GENERALIZEDTIME* next = nullptr;
+        int const status = OCSP_single_get0_status(single, &reason, nullptr, nullptr, &next);
+        out.until = next != nullptr ? time_of(next) : std::chrono::system_clock::time_point::max();
+        out.fault = status == V_OCSP_CERTSTATUS_REVOKED ? "its OCSP response says that it was revoked; get another certificate" : "";
+    }
+    return out;
+}
+
 std::size_t for_each_certificate(std::string const& pem, std::function<void(X509*)> const& f) {
     auto const bytes = reader(pem);
     std::size_t count = 0;
     for (; X509* const one = PEM_read_bio_X509(bytes.get(), nullptr, no_passphrase, nullptr); ++count) {
         f(one);
         X509_free(one);
+    }
+    ERR_clear_error();
+    return count;
+}
+
+std::size_t for_each_revocation_list(std::string const& pem, std::function<void(X509_CRL*)> const& f) {
+    auto const bytes = reader(pem);
+    std::size_t count = 0;
+    for (; X509_CRL* const one = PEM_read_bio_X509_CRL(bytes.get(), nullptr, no_passphrase, nullptr); ++count) {
+        f(one);
+        X509_CRL_free(one);
     }
     ERR_clear_error();
     return count;
@@ -141,9 +208,21 @@ result<certificate_facts> read_certificate(std::string const& pem) {
     if (auto const used = layer7::use_certificate(c.get(), pem); !used)
         return used.error();
     auto const* x509 = SSL_CTX_get0_certificate(c.get());
+    auto const beside = layer7::read_staple(c.get(), pem);
     return certificate_facts{layer7::text_of(X509_get_subject_name(x509)), layer7::text_of(X509_get_issuer_name(x509)),
                              layer7::names_of(x509), layer7::time_of(X509_get0_notBefore(x509)),
-                             layer7::time_of(X509_get0_notAfter(x509))};
+                             layer7::time_of(X509_get0_notAfter(x509)),
+                             beside.response.empty() ? std::nullopt : std::optional(beside.until), beside.fault};
+}
+
+std::optional<std::chrono::system_clock::time_point> revocation_lists_end(std::string const& pem) {
+    std::optional<std::chrono::system_clock::time_point> out;
+    layer7::for_each_revocation_list(pem, [&](X509_CRL* one) {
+        auto const* const next = X509_CRL_get0_nextUpdate(one);
+        auto const end = next != nullptr ? layer7::time_of(next) : std::chrono::system_clock::time_point::max();
+        out = out ? std::min(*out, end) : end;
+    });
+    return out;
 }
 
 bool holds_certificates(std::string const& pem) {

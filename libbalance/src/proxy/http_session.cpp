@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/http_session.hpp"
 
+#include "core/forwarded_client.hpp"
 #include "core/http_forward.hpp"
 #include "core/http_route.hpp"
 #include "core/scheduler.hpp"
+#include "proxy/greeting.hpp"
 #include "proxy/listening_socket.hpp"
 #include "proxy/worker.hpp"
 
@@ -28,6 +30,9 @@ constexpr unsigned longest_turn = 16;
 /// A head and what we add to it must fit into a buffer.
 constexpr std::size_t room_to_add = 512;
 
+/// How long a client should wait whose source has too many connections: nobody knows when one of them ends.
+constexpr std::chrono::seconds unwelcome_wait{1};
+
 } // namespace
 
 http_session::http_session(worker& owner) : worker_(owner), up_(owner.buffers()), down_(owner.buffers()) {
@@ -38,10 +43,10 @@ void http_session::start(arrival a) {
     arrival_ = std::move(a);
     client_.socket = std::move(arrival_.socket);
     client_.end = {.fd = client_.socket.get()};
-    client_text_ = arrival_.client.to_string();
+    client_text_ = arrival_.client.address.to_string();
     method_.clear();
     rules_ = arrival_.service->rules();
-    who_ = {.client = arrival_.client, .rules = rules_.get()};
+    who_ = {.client = arrival_.client.address, .rules = rules_.get()};
     int const one = 1;
     ::setsockopt(client_.end.fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
     ticket_ = 0;
@@ -82,7 +87,7 @@ void http_session::server_ready(std::uint32_t events) {
         if ((events & (EPOLLERR | EPOLLHUP)) != 0)
             connect_failed();
         else if (link_->end.writable)
-            connected();
+            greet() ? connected() : connect_failed();
     }
     run();
 }
@@ -182,15 +187,28 @@ void http_session::take_request(std::string_view head) {
     client_stays_ = r.minor == 1 ? !r.close : r.keep_alive && !r.close;
     server_stays_ = r.minor == 1;
     who_.path = rules_->path ? core::hash_of(r.target.substr(0, r.target.find('?'))) : 0;
+    if (!rules_->http.trusted_relays.empty())
+        who_.client = http::forwarded_client(r.fields, arrival_.client.address, rules_->http.trusted_relays);
+    if (arrival_.unwelcome)
+        return refuse_for_now(unwelcome_wait);
+    if (rules_->guard)
+        if (auto const wait = rules_->guard->ask(who_.client, asked_at_); wait.count() > 0)
+            return refuse_for_now(wait);
     if (auto const refused = apply_policy(r); refused)
         return;
     cookie_ = rules_->cookie(who_.route);
     who_.cookie = cookie_.empty() ? 0 : http::cookie_number(r.fields, cookie_);
+    who_.session.reset();
+    if (!rules_->app_cookie.empty())
+        if (auto const value = http::cookie_value(r.fields, rules_->app_cookie); !value.empty())
+            who_.session = core::stand_in(value);
     using forwarded = http_policy::forwarded_for;
     auto const& policy = rules_->http;
     http::writer out(up_.head_space());
     http::write(out, r, {.forwarded_for = policy.client_address == forwarded::off ? std::string_view() : client_text_,
                          .only_client = policy.client_address == forwarded::replace,
+                         .forwarded = policy.client_forwarded == http_policy::forwarded::off ? std::string_view() : client_text_,
+                         .keeps_forwarded = policy.client_forwarded == http_policy::forwarded::append,
                          .close = !server_stays_,
                          .own_cookie = cookie_,
                          .secure = client_.tls != nullptr,
@@ -298,8 +316,9 @@ bool http_session::go_to(choice c) {
     if (target.port == 0)
         target.port = arrival_.port;
     auto const tls = choice_.fallback ? nullptr : arrival_.service->tls_to_servers();
+    bool const tells = tells_client(); // then the connection is this client's alone
     if (!repeated_)
-        link_ = worker_.links().take(*choice_.server, {target.port, tls != nullptr, repeatable_ ? 0 : number_});
+        link_ = worker_.links().take(*choice_.server, {target.port, tls != nullptr, tells, repeatable_ && !tells ? 0 : number_});
     if (link_) {
         use_link();
         connected();
@@ -348,6 +367,7 @@ bool http_session::connect_to(endpoint const& target, tls_context const* tls) {
     link_->end = {.fd = fd};
     link_->life = choice_.life;
     link_->port = target.port;
+    link_->told = tells_client();
     if (tls != nullptr) {
         link_->tls = tls->begin(fd);
         link_->end.tls = link_->tls.get();
@@ -357,6 +377,15 @@ bool http_session::connect_to(endpoint const& target, tls_context const* tls) {
     use_link();
     return (::connect(fd, reinterpret_cast<sockaddr const*>(&name), size) == 0 || errno == EINPROGRESS) &&
            worker_.loop().watch(fd, *link_, every_edge);
+}
+
+bool http_session::tells_client() const noexcept {
+    return rules_->proxy_protocol.send != proxy_protocol::version::none && !choice_.fallback;
+}
+
+/// In front of all else, of TLS too. A socket just connected takes a few bytes at once.
+bool http_session::greet() noexcept {
+    return !tells_client() || say_proxy_header(link_->end.fd, rules_->proxy_protocol.send, {arrival_.client, arrival_.local});
 }
 
 void http_session::use_link() {
@@ -439,6 +468,8 @@ void http_session::take_answer(std::string_view head) {
     finder_.reset();
     if (r.status < 200 && !upgraded)
         return enter(phase::answer);
+    if (!rules_->app_cookie.empty())
+        learn_session(r);
     auto const now = std::chrono::steady_clock::now();
     for (auto* const share : {&arrival_.service->share(worker_.index()), &choice_.server->shares[worker_.index()]}) {
         share->count_answer(r.status);
@@ -457,6 +488,15 @@ void http_session::take_answer(std::string_view head) {
         count(failure::broken);
         finish(true);
     }
+}
+
+/// Requests with the cookie that the application gives go where it came from.
+void http_session::learn_session(core::http::response const& r) {
+    auto const value = http::set_cookie_value(r.fields, rules_->app_cookie);
+    if (value.empty())
+        return;
+    if (auto const news = arrival_.service->gave(*choice_.server, core::stand_in(value), worker_.loop().now()))
+        worker_.learnt(*news);
 }
 
 void http_session::send_answer() {

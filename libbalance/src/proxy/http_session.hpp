@@ -73,12 +73,15 @@ private:
     [[nodiscard]] bool go_to(choice c);
     /// `tls`: null in clear.
     [[nodiscard]] bool connect_to(endpoint const& target, tls_context const* tls);
+    [[nodiscard]] bool tells_client() const noexcept;
+    [[nodiscard]] bool greet() noexcept;
     void use_link();
     void connected();
     void connect_failed();
     void server_failed();
     void read_answer();
     void take_answer(std::string_view head);
+    void learn_session(core::http::response const& r);
     void send_answer();
     void end_exchange();
     void move_tunnel();
@@ -88,6 +91,7 @@ private:
     [[nodiscard]] bool apply_policy(core::http::request const& r);
     [[nodiscard]] bool is_too_large() const noexcept;
     void refuse(std::uint16_t status);
+    void refuse_for_now(std::chrono::nanoseconds wait);
     void count(failure f) noexcept;
     void end_with(std::string const& answer);
     void leave_server(bool keep);

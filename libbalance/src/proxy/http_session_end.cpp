@@ -51,6 +51,12 @@ void http_session::refuse(std::uint16_t status) {
     end_with(core::http::own_response(status, method_ == "HEAD"));
 }
 
+/// For a client that takes more than its share.
+void http_session::refuse_for_now(std::chrono::nanoseconds wait) {
+    count(failure::refused);
+    end_with(core::http::too_many_requests(std::chrono::ceil<std::chrono::seconds>(wait), method_ == "HEAD"));
+}
+
 void http_session::count(failure f) noexcept {
     arrival_.service->share(worker_.index()).count(f);
     if (choice_.server)
@@ -151,6 +157,7 @@ void http_session::finish(bool reset) {
     down_.clear();
     client_.tls.reset();
     client_.socket.reset();
+    arrival_.place.give_back();
     arrival_.tls.reset();
     arrival_.service.reset();
     worker_.retire(*this);

@@ -80,16 +80,18 @@ socklen_t to_sockaddr(endpoint const& e, sockaddr_storage& out) noexcept {
     return sizeof in6;
 }
 
-address to_address(sockaddr_storage const& from) noexcept {
+endpoint to_endpoint(sockaddr_storage const& from) noexcept {
     if (from.ss_family == AF_INET) {
         boost::asio::ip::address_v4::bytes_type bytes;
-        std::memcpy(bytes.data(), &reinterpret_cast<sockaddr_in const&>(from).sin_addr, bytes.size());
-        return boost::asio::ip::address_v4(bytes);
+        auto const& in = reinterpret_cast<sockaddr_in const&>(from);
+        std::memcpy(bytes.data(), &in.sin_addr, bytes.size());
+        return {boost::asio::ip::address_v4(bytes), ntohs(in.sin_port)};
     }
     if (from.ss_family == AF_INET6) {
         boost::asio::ip::address_v6::bytes_type bytes;
-        std::memcpy(bytes.data(), &reinterpret_cast<sockaddr_in6 const&>(from).sin6_addr, bytes.size());
-        return boost::asio::ip::address_v6(bytes);
+        auto const& in6 = reinterpret_cast<sockaddr_in6 const&>(from);
+        std::memcpy(bytes.data(), &in6.sin6_addr, bytes.size());
+        return {boost::asio::ip::address_v6(bytes), ntohs(in6.sin6_port)};
     }
     return {};
 }

@@ -32,6 +32,6 @@ private:
 
 /// Between our addresses and the kernel's.
 [[nodiscard]] socklen_t to_sockaddr(endpoint const& e, sockaddr_storage& out) noexcept;
-[[nodiscard]] address to_address(sockaddr_storage const& from) noexcept;
+[[nodiscard]] endpoint to_endpoint(sockaddr_storage const& from) noexcept;
 
 } // namespace balance::layer7

@@ -27,7 +27,7 @@ bool is(virtual_service const& s, persistence::kind k) noexcept { return s.persi
 
 /// Does the service remember where its clients went?
 bool has_table(virtual_service const& s) noexcept {
-    return is(s, persistence::kind::source_ip) || is(s, persistence::kind::last_successful);
+    return is(s, persistence::kind::source_ip) || is(s, persistence::kind::last_successful) || is(s, persistence::kind::app_cookie);
 }
 
 /// All clients of a service that goes to the last successful server.
@@ -129,11 +129,28 @@ bool service::update(virtual_service const& s, core::algorithm a, state_lookup c
         fallback_ = make_fallback(s, shares_.size());
     config_ = s;
     http_ = s.mode == mode::http;
-    rules_ = std::make_shared<session_rules const>(session_rules{s.timeouts, s.http, cookies_of(s), s.balance == "uri"});
+    hears_headers_ = !s.proxy_protocol.from.empty();
+    use_limits(s.limits);
+    rules_ = std::make_shared<session_rules const>(session_rules{s.timeouts, s.http, s.proxy_protocol, guard_, cookies_of(s),
+                                                                   is(s, persistence::kind::app_cookie) ? s.persistence.cookie : std::string(),
+                                                                   s.balance == "uri"});
     algorithm_ = a;
     warm_up(now);
     serve_queue(now);
     return cut;
+}
+
+/// What sources have now counts on, as long as the same addresses are one source.
+void service::use_limits(client_limits const& l) {
+    most_clients_ = l.connections;
+    most_of_a_source_ = l.source_connections;
+    if (!l.of_sources())
+        guard_.reset();
+    else if (guard_ && guard_->suits(l))
+        guard_->configure(l);
+    else
+        guard_ = std::make_shared<source_guard>(l);
+    guards_sources_ = guard_ != nullptr;
 }
 
 /// True when its connections must be cut. An unknown server takes no new ones but keeps those it has: after a restart
@@ -146,7 +163,7 @@ bool service::set_state(member& m, core::candidate& c, server_state const* state
         m.up_since = now;
     m.usable = c.usable = usable;
     bool const down = state != nullptr && state->health == health::down;
-    bool const cut = (down || (state != nullptr && state->admin == admin_state::halt));
+    bool const cut = (down || (state != nullptr && (state->admin == admin_state::halt || state->cut)));
     bool const news = cut && !m.cut;
     m.down |= down;
     if (usable)
@@ -269,7 +286,10 @@ std::optional<std::size_t> service::persistent(asker const& who, clock_time now)
     bool const by_cookie = is(config_, persistence::kind::http_cookie) && who.cookie != 0;
     if (!by_cookie && !has_table(config_))
         return std::nullopt;
-    auto const& client = is(config_, persistence::kind::source_ip) ? who.client : everybody;
+    bool const by_session = is(config_, persistence::kind::app_cookie);
+    if (by_session && !who.session)
+        return std::nullopt;
+    auto const& client = by_session ? *who.session : is(config_, persistence::kind::source_ip) ? who.client : everybody;
     auto const name = by_cookie ? std::nullopt : table_.find(client, now);
     if (!by_cookie && !name)
         return std::nullopt;
@@ -284,6 +304,14 @@ std::optional<std::size_t> service::persistent(asker const& who, clock_time now)
 
 persistence_entry service::told(core::persistence_table::entry const& e) const {
     return {config_.name, e.client, std::string(e.server), e.sequence, e.remaining};
+}
+
+std::optional<persistence_entry> service::gave(backend const& server, address const& session, clock_time now) {
+    std::lock_guard const lock(mutex_);
+    if (!is(config_, persistence::kind::app_cookie) || &server == fallback_.get())
+        return std::nullopt;
+    auto const e = table_.use(session, server.name, now);
+    return e ? std::optional(told(*e)) : std::nullopt;
 }
 
 std::optional<persistence_entry> service::connected(backend const& server, clock_time now) {
@@ -301,6 +329,10 @@ choice service::take(std::size_t index, asker const& who, clock_time now) {
     ++candidates_[index].active;
     if (is(config_, persistence::kind::source_ip))
         if (auto const e = table_.use(who.client, c.server->name, now))
+            c.learnt = told(*e);
+    // A session that no server gave is not remembered: anybody can make up many.
+    if (is(config_, persistence::kind::app_cookie) && who.session && table_.find(*who.session, now))
+        if (auto const e = table_.use(*who.session, c.server->name, now))
             c.learnt = told(*e);
     if (is(config_, persistence::kind::http_cookie) && members_[index].cookie != who.cookie)
         c.new_cookie = members_[index].cookie;

@@ -3,6 +3,7 @@
 
 #include "core/persistence_table.hpp"
 #include "core/scheduler.hpp"
+#include "proxy/admission.hpp"
 #include "proxy/backend.hpp"
 #include "proxy/event_loop.hpp"
 #include "proxy/tls.hpp"
@@ -38,8 +39,11 @@ protected:
 struct session_rules {
     balance::timeouts timeouts;
     http_policy http;
+    balance::proxy_protocol proxy_protocol;
+    std::shared_ptr<source_guard> guard; ///< null: sources have no limits
     /// Mode http: names of the cookies for persistence, of requests without a route first, then of each route. Empty: none.
     std::vector<std::string> cookies;
+    std::string app_cookie; ///< mode http: name of the application's cookie for persistence; empty: none
     bool path = false; ///< mode http: servers are chosen by the path
 
     [[nodiscard]] std::string_view cookie(std::size_t route) const noexcept {
@@ -52,6 +56,7 @@ struct asker {
     address client;
     std::uint64_t path = 0;   ///< mode http: hash of the request's path, where `session_rules` ask for it
     std::uint64_t cookie = 0; ///< mode http: what the client keeps of its server; 0: nothing
+    std::optional<address> session{}; ///< mode http: stands for the value of the application's cookie
     std::size_t route = 0;    ///< mode http: 0: none of the service's; else its place among them, from 1
     session_rules const* rules = nullptr; ///< mode http: those that the route is one of
 };
@@ -113,6 +118,8 @@ public:
     void stop_waiting(std::uint64_t ticket);
     /// A chosen server took the connection. What the peer should hear of.
     [[nodiscard]] std::optional<persistence_entry> connected(backend const& server, clock_time now);
+    /// It gave a client a cookie of the application's, for which `session` stands. What the peer should hear of.
+    [[nodiscard]] std::optional<persistence_entry> gave(backend const& server, address const& session, clock_time now);
     /// A chosen server's connection has ended or never came about.
     void leave(backend const& server);
 
@@ -126,6 +133,28 @@ public:
     [[nodiscard]] std::shared_ptr<tls_context const> tls_to_servers() const;
     [[nodiscard]] std::shared_ptr<tls_context const> tls_to_clients() const;
     [[nodiscard]] bool is_http() const noexcept { return http_.load(std::memory_order_relaxed); }
+
+    /// Must some clients say who they are, in a header of the PROXY protocol?
+    [[nodiscard]] bool hears_headers() const noexcept { return hears_headers_.load(std::memory_order_relaxed); }
+
+    /// Has it limits for each source, which `session_rules::guard` keeps?
+    [[nodiscard]] bool guards_sources() const noexcept { return guards_sources_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::uint32_t most_of_a_source() const noexcept { return most_of_a_source_.load(std::memory_order_relaxed); }
+    /// Has it a maximum of clients?
+    [[nodiscard]] bool counts_clients() const noexcept { return most_clients_.load(std::memory_order_relaxed) != 0; }
+    [[nodiscard]] bool has_room() const noexcept {
+        auto const most = most_clients_.load(std::memory_order_relaxed);
+        return most == 0 || clients_->load(std::memory_order_relaxed) < most;
+    }
+    /// Counts one client more in `place`; false when there is no room.
+    [[nodiscard]] bool count_client(admission& place) noexcept {
+        if (clients_->fetch_add(1, std::memory_order_relaxed) < most_clients_.load(std::memory_order_relaxed)) {
+            place.of_service(clients_);
+            return true;
+        }
+        clients_->fetch_sub(1, std::memory_order_relaxed);
+        return false;
+    }
 
     [[nodiscard]] traffic& share(std::size_t thread) noexcept { return shares_[thread]; }
 
@@ -148,6 +177,7 @@ private:
         std::array<backend const*, most_attempts> tried{};
     };
 
+    void use_limits(client_limits const& l);
     [[nodiscard]] std::optional<choice> find(asker const& who, std::span<backend const* const> tried, clock_time now);
     [[nodiscard]] bool is_full() const;
     /// Gives the places that there are now to those who wait, in their order.
@@ -179,6 +209,12 @@ private:
     std::uint64_t random_;
     bool closed_ = false;
     std::atomic<bool> http_; ///< mode http, else tcp
+    std::atomic<bool> hears_headers_{false};
+    std::atomic<bool> guards_sources_{false};
+    std::shared_ptr<source_guard> guard_;
+    std::atomic<std::uint32_t> most_of_a_source_{0};
+    std::atomic<std::uint32_t> most_clients_{0};
+    std::shared_ptr<std::atomic<std::uint32_t>> const clients_ = std::make_shared<std::atomic<std::uint32_t>>(0);
 };
 
 } // namespace balance::layer7

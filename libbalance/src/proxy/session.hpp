@@ -2,6 +2,7 @@
 // What the sessions of all modes have in common.
 #pragma once
 
+#include "proxy/admission.hpp"
 #include "proxy/descriptor.hpp"
 #include "proxy/service.hpp"
 #include "proxy/tls.hpp"
@@ -16,10 +17,13 @@ namespace balance::layer7 {
 /// A client just accepted.
 struct arrival {
     descriptor socket;
-    address client;
-    std::uint16_t port = 0; ///< that the client connected to; with TLS the service's first clear port, where it has one
+    endpoint client;
+    endpoint local;         ///< that the client connected to
+    std::uint16_t port = 0; ///< at servers without one of their own: that the client connected to; with TLS the service's first clear port, where it has one
     std::shared_ptr<tls_context const> tls; ///< null: the client comes in clear
     std::shared_ptr<layer7::service> service;
+    admission place{};      ///< within the service's limits
+    bool unwelcome = false; ///< mode http: one too many of its source; gets an answer that says so
 };
 
 /// Something whose turn was over though it had more to do.

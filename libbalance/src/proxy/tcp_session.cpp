@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/tcp_session.hpp"
 
+#include "proxy/greeting.hpp"
 #include "proxy/listening_socket.hpp"
 #include "proxy/worker.hpp"
 
@@ -60,7 +61,7 @@ void tcp_session::start(arrival a) {
 void tcp_session::connect_next() {
     while (attempts_ < most_attempts) {
         std::span<backend const* const> const tried(tried_.data(), attempts_);
-        auto chosen = arrival_.service->pick({.client = arrival_.client}, tried, worker_.loop().now(), {this, &worker_.loop()});
+        auto chosen = arrival_.service->pick({.client = arrival_.client.address}, tried, worker_.loop().now(), {this, &worker_.loop()});
         bool const waited = std::exchange(ticket_, chosen.ticket) != 0;
         if (ticket_ != 0) {
             if (!waited)
@@ -157,7 +158,7 @@ void tcp_session::ready(side& s, std::uint32_t events) {
         } else if (broken) {
             connect_failed();
         } else if (s.end.writable) {
-            connected();
+            greet() ? connected() : connect_failed();
         }
         return;
     }
@@ -166,6 +167,13 @@ void tcp_session::ready(side& s, std::uint32_t events) {
     if ((events & EPOLLERR) != 0 && (&s == &client_ ? up_ : down_).closed)
         return finish(true);
     move();
+}
+
+/// In front of all else, of TLS too. A socket just connected takes a few bytes at once.
+bool tcp_session::greet() noexcept {
+    auto const version = rules_->proxy_protocol.send;
+    return version == proxy_protocol::version::none || choice_.fallback ||
+           say_proxy_header(server_.end.fd, version, {arrival_.client, arrival_.local});
 }
 
 void tcp_session::connected() {
@@ -298,6 +306,7 @@ void tcp_session::finish(bool reset) {
     client_.socket.reset();
     server_.socket.reset();
     leave_server();
+    arrival_.place.give_back();
     arrival_.tls.reset();
     arrival_.service.reset();
     worker_.retire(*this);

@@ -62,6 +62,7 @@ private:
     [[nodiscard]] bool go_to(choice c);
     [[nodiscard]] attempt connect_to(endpoint const& target);
     void connect_failed();
+    [[nodiscard]] bool greet() noexcept;
     void connected();
     void join(half& h, side& from, side& to);
     void move();

@@ -36,7 +36,9 @@ result<> ask_clients(SSL_CTX* c, std::string const& pem, bool required) {
     });
     if (count == 0)
         return make_error(errc::invalid_configuration, "it holds no certificate that could vouch for clients");
-    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(c), X509_V_FLAG_PARTIAL_CHAIN); // an issuing authority alone is enough
+    auto const lists = for_each_revocation_list(pem, [c](X509_CRL* one) { X509_STORE_add_crl(SSL_CTX_get_cert_store(c), one); });
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(c), X509_V_FLAG_PARTIAL_CHAIN | // an issuing authority alone is enough
+                                                           (lists > 0 ? X509_V_FLAG_CRL_CHECK : 0));
     SSL_CTX_set_verify(c, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
     return {};
 }
@@ -47,6 +49,18 @@ void use_profile(SSL_CTX* c, tls_termination::profile p) {
     SSL_CTX_set_min_proto_version(c, p == profile::modern ? TLS1_3_VERSION : p == profile::old ? TLS1_VERSION : TLS1_2_VERSION);
     if (p == profile::old)
         SSL_CTX_set_cipher_list(c, "ALL:!aNULL:!eNULL:!EXPORT:@SECLEVEL=0");
+}
+
+/// For clients that ask whether the certificate was revoked.
+int show_response(SSL* s, void* kept) {
+    auto const& mine = *static_cast<staple const*>(kept);
+    if (std::chrono::system_clock::now() >= mine.until)
+        return SSL_TLSEXT_ERR_NOACK;
+    auto const size = mine.response.size();
+    void* const copy = OPENSSL_memdup(mine.response.data(), size); // the connection frees it
+    if (copy == nullptr || SSL_ctrl(s, SSL_CTRL_SET_TLSEXT_STATUS_REQ_OCSP_RESP, static_cast<long>(size), copy) != 1)
+        return SSL_TLSEXT_ERR_NOACK;
+    return SSL_TLSEXT_ERR_OK;
 }
 
 result<context> make(SSL_METHOD const* method) {
@@ -89,10 +103,12 @@ result<std::shared_ptr<tls_context const>> tls_context::for_clients(tls_wishes c
         auto c = make_for_clients(w, pem);
         if (!c)
             return c.error();
+        auto* const made = c->get();
         if (!out)
             out.reset(new tls_context(std::move(*c), true));
         else
             out->others_.push_back(std::move(*c));
+        out->staple_response(made, pem);
     }
     if (!out)
         return make_error(errc::invalid_configuration, "there is no certificate");
@@ -102,6 +118,17 @@ result<std::shared_ptr<tls_context const>> tls_context::for_clients(tls_wishes c
         SSL_CTX_ctrl(out->context_.get(), SSL_CTRL_SET_TLSEXT_SERVERNAME_ARG, 0, out.get());
     }
     return std::shared_ptr<tls_context const>(std::move(out));
+}
+
+/// A response that is out of date or of another certificate is worse for clients than none.
+void tls_context::staple_response(ssl_ctx_st* c, std::string const& pem) {
+    auto found = read_staple(c, pem);
+    if (found.response.empty() || !found.fault.empty())
+        return;
+    staples_.push_back(std::make_unique<staple const>(std::move(found)));
+    SSL_CTX_callback_ctrl(c, SSL_CTRL_SET_TLSEXT_STATUS_REQ_CB,
+                          reinterpret_cast<void (*)()>(&show_response)); // what the macros do, with an older cast
+    SSL_CTX_ctrl(c, SSL_CTRL_SET_TLSEXT_STATUS_REQ_CB_ARG, 0, const_cast<staple*>(staples_.back().get()));
 }
 
 /// The first certificate serves its own names, and those that no other has.

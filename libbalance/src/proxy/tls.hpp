@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "proxy/certificate.hpp"
+
 #include <balance/certificate.hpp>
 #include <balance/error.hpp>
 #include <balance/service.hpp>
@@ -47,10 +49,12 @@ private:
     using owned = std::unique_ptr<ssl_ctx_st, tls_deleter>;
 
     explicit tls_context(owned c, bool server) : context_(std::move(c)), server_(server) {}
+    void staple_response(ssl_ctx_st* c, std::string const& pem);
     static int choose_certificate(ssl_st* s, int* alert, void* self);
 
     owned context_;
     std::vector<owned> others_; ///< for names that are not the first certificate's
+    std::vector<std::unique_ptr<staple const>> staples_; ///< contexts point to them
     bool server_;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/worker.hpp"
 
+#include "core/subnet.hpp"
+
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -81,6 +83,7 @@ void worker::stop_accepting(std::shared_ptr<listening_socket> socket) {
 }
 
 void worker::cut_all() {
+    greeting_.for_each([](greeting& g) { g.cut(); });
     connecting_.for_each([](tcp_session& s) { s.cut(); });
     relaying_.for_each([](tcp_session& s) { s.cut(); });
     exchanging_.for_each([](http_session& s) { s.cut(); });
@@ -100,6 +103,9 @@ void worker::cut_the_dead() {
 
 void worker::accept(acceptor& a) {
     for (int i = 0; i < accept_batch && a.socket; ++i) {
+        admission place;
+        if (a.where.service->counts_clients() && !a.where.service->count_client(place))
+            return stop_at_limit(a);
         if (crew_.connections.fetch_add(1, std::memory_order_relaxed) >= crew_.settings.max_connections) {
             crew_.connections.fetch_sub(1, std::memory_order_relaxed);
             return rest();
@@ -116,7 +122,8 @@ void worker::accept(acceptor& a) {
                 crew_.connections.fetch_sub(1, std::memory_order_relaxed);
                 continue;
             }
-            settle({descriptor(fd), to_address(from), where.to_port, std::move(tls), where.service});
+            settle({descriptor(fd), to_endpoint(from), a.socket->local(), where.to_port, std::move(tls), where.service,
+                    std::move(place)});
             continue;
         }
         crew_.connections.fetch_sub(1, std::memory_order_relaxed);
@@ -143,10 +150,43 @@ void worker::settle(arrival a) {
 }
 
 void worker::begin(arrival a) {
+    if (a.service->hears_headers() && core::holds(a.service->rules()->proxy_protocol.from, a.client.address))
+        greetings_.take(*this).start(std::move(a));
+    else
+        begin_session(std::move(a));
+}
+
+/// Within the limits of its source? A client of mode http that is one too many hears so, unless there are many such.
+bool worker::let_in(arrival& a) {
+    auto const guard = a.service->rules()->guard;
+    if (!guard)
+        return true;
+    auto const now = event_loop::clock::now(); // the loop's own clock is some milliseconds late
+    auto const most = a.service->most_of_a_source();
+    auto const in = guard->enter(a.client.address, now);
+    if (in.counted)
+        a.place.of_source(guard, a.client.address);
+    bool const http = a.service->is_http();
+    a.unwelcome = in.over != 0;
+    return in.over == 0 ? http || guard->ask(a.client.address, now).count() == 0 : http && in.over <= most;
+}
+
+void worker::begin_session(arrival a) {
+    if (a.service->guards_sources() && !let_in(a)) {
+        a.service->share(index_).count(failure::refused);
+        a = {};
+        return left();
+    }
     if (a.service->is_http())
         http_sessions_.take(*this).start(std::move(a));
     else
         tcp_sessions_.take(*this).start(std::move(a));
+}
+
+void worker::retire(greeting& g, bool stays) {
+    greetings_.retire(g);
+    if (!stays)
+        left();
 }
 
 void worker::retire(tcp_session& s) {
@@ -186,7 +226,25 @@ void worker::rest() {
 void worker::resume_accepting() {
     paused_ = false;
     for (auto const& a : acceptors_)
-        static_cast<void>(listen(*a));
+        if (!a->full)
+            static_cast<void>(listen(*a));
+}
+
+/// Clients wait in the listen queue meanwhile, as with maxconn of HAProxy.
+void worker::stop_at_limit(acceptor& a) {
+    loop_.unwatch(a.socket->descriptor());
+    a.full = some_full_ = true;
+}
+
+void worker::look_for_room() {
+    some_full_ = false;
+    for (auto const& a : acceptors_) {
+        if (a->full && a->where.service->has_room()) {
+            a->full = false;
+            static_cast<void>(listen(*a));
+        }
+        some_full_ |= a->full;
+    }
 }
 
 /// Limits are kept to an eighth of their length.
@@ -196,6 +254,7 @@ void worker::keep_limit(std::chrono::milliseconds idle) noexcept {
 }
 
 std::chrono::milliseconds worker::after_batch() {
+    greetings_.after_batch();
     tcp_sessions_.after_batch();
     http_sessions_.after_batch();
     links_.after_batch();
@@ -208,11 +267,11 @@ std::chrono::milliseconds worker::after_batch() {
         tick();
     if (!to_resume_.empty())
         return std::chrono::milliseconds(0);
-    if (paused_)
+    if (paused_ || some_full_)
         return resting_time;
     if (!connecting_.empty())
         return connect_period;
-    if (!exchanging_.empty() || !links_.empty())
+    if (!exchanging_.empty() || !greeting_.empty() || !links_.empty())
         return http_period;
     if (!relaying_.empty())
         return idle_period_;
@@ -224,9 +283,12 @@ void worker::tick() {
     next_tick_ = now + connect_period;
     if (paused_ && crew_.connections.load(std::memory_order_relaxed) < crew_.settings.max_connections)
         resume_accepting();
+    if (some_full_ && !paused_)
+        look_for_room();
     connecting_.for_each([&](tcp_session& s) { s.check_connect(now); });
     if (now >= next_http_check_) {
         next_http_check_ = now + http_period;
+        greeting_.for_each([&](greeting& g) { g.check_time(now); });
         exchanging_.for_each([&](http_session& s) { s.check_time(now); });
         links_.sweep(crew_.settings.server_keep_alive);
     }

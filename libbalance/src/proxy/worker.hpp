@@ -4,6 +4,7 @@
 #include "core/http_message.hpp"
 #include "proxy/buffer_pool.hpp"
 #include "proxy/event_loop.hpp"
+#include "proxy/greeting.hpp"
 #include "proxy/listening_socket.hpp"
 #include "proxy/http_session.hpp"
 #include "proxy/server_link.hpp"
@@ -75,6 +76,7 @@ public:
     [[nodiscard]] event_loop& loop() noexcept { return loop_; }
     [[nodiscard]] buffer_pool& buffers() noexcept { return buffers_; }
     [[nodiscard]] std::size_t index() const noexcept { return index_; }
+    [[nodiscard]] session_list<greeting>& greeted() noexcept { return greeting_; }
     [[nodiscard]] session_list<tcp_session>& connecting() noexcept { return connecting_; }
     [[nodiscard]] session_list<tcp_session>& relaying() noexcept { return relaying_; }
     [[nodiscard]] session_list<http_session>& exchanging() noexcept { return exchanging_; }
@@ -86,6 +88,9 @@ public:
     /// Looks often enough for sessions that are silent for that long.
     void keep_limit(std::chrono::milliseconds idle) noexcept;
     void resume_later(resumable& s) { to_resume_.push_back(&s); }
+    /// Its client is known.
+    void begin_session(arrival a);
+    void retire(greeting& g, bool stays);
     void retire(tcp_session& s);
     void retire(http_session& s);
     void learnt(persistence_entry const& e);
@@ -97,6 +102,7 @@ private:
         worker* owner = nullptr;
         std::shared_ptr<listening_socket> socket; ///< null: no longer accepting
         place where;
+        bool full = false; ///< does not accept, because its service has all the clients it may have
         void ready(std::uint32_t) override { owner->accept(*this); }
     };
 
@@ -106,6 +112,9 @@ private:
     void cut_all();
     bool listen(acceptor& a);
     void resume_accepting();
+    void stop_at_limit(acceptor& a);
+    void look_for_room();
+    [[nodiscard]] bool let_in(arrival& a);
     void left();
     std::chrono::milliseconds after_batch();
     void tick();
@@ -117,11 +126,14 @@ private:
     std::vector<std::unique_ptr<acceptor>> acceptors_;
     std::vector<std::unique_ptr<acceptor>> old_acceptors_; ///< until the batch that may name them is over
     bool paused_ = false;
+    bool some_full_ = false; ///< acceptors
 
+    session_pool<greeting> greetings_;
     session_pool<tcp_session> tcp_sessions_;
     session_pool<http_session> http_sessions_;
     std::vector<resumable*> to_resume_;
     std::vector<resumable*> resuming_;
+    session_list<greeting> greeting_;
     session_list<tcp_session> connecting_;
     session_list<tcp_session> relaying_;
     session_list<http_session> exchanging_;

@@ -36,6 +36,15 @@ std::string onward(std::string const& head, std::string_view client = "192.0.2.9
     return space.substr(0, out.size());
 }
 
+std::string onward_forwarded(std::string const& head, onward_request const& how) {
+    request r;
+    REQUIRE(parse(head, r) == 0);
+    std::string space(4096, '\0');
+    writer out(space);
+    write(out, r, how);
+    return space.substr(0, out.size());
+}
+
 std::string onward_answer(std::string const& head, onward_response const& how) {
     response r;
     REQUIRE(parse(head, false, r));
@@ -218,6 +227,15 @@ TEST_CASE("our cookie is read and taken out, whatever stands around it") {
     CHECK(onward_answer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", {.client_minor = 1, .close = false, .cookie = "S", .cookie_number = 0xff}) ==
           "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nSet-Cookie: S=00000000000000ff; Path=/; HttpOnly; SameSite=Lax\r\n"
           "Cache-Control: private\r\n\r\n");
+}
+
+TEST_CASE("Forwarded names the client as RFC 7239 writes it") {
+    auto const head = with("Forwarded: for=\"_me, too\"\r\n");
+    std::string const before = "GET / HTTP/1.1\r\nHost: a\r\n";
+    CHECK(onward_forwarded(head, {.forwarded = "192.0.2.9"}) == before + "Forwarded: for=192.0.2.9;proto=http\r\n\r\n");
+    CHECK(onward_forwarded(head, {.forwarded = "2001:db8::9", .keeps_forwarded = true, .secure = true}) ==
+          before + "Forwarded: for=\"_me, too\"\r\nForwarded: for=\"[2001:db8::9]\";proto=https\r\nX-Forwarded-Proto: https\r\n\r\n");
+    CHECK(onward_forwarded(head, {}) == before + "\r\n");
 }
 
 TEST_CASE("a head that does not fit is not written in part") {

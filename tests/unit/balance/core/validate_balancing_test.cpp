@@ -99,6 +99,9 @@ TEST_CASE("validate: persistence") {
     CHECK(with(mode::nat, {kind::source_ip, 1s, 33}) == paths{"service.Web.persistence.granularity"});
     CHECK(with(mode::http, {kind::http_cookie, 1s, {}}).empty());
     CHECK(with(mode::http, {kind::http_cookie, 1s, 24}) == paths{"service.Web.persistence.granularity"});
+    CHECK(with(mode::http, {kind::app_cookie, 1s, {}, "JSESSIONID"}).empty());
+    CHECK(with(mode::http, {kind::app_cookie, 1s, {}}) == paths{"service.Web.persistence.cookie"});
+    CHECK(with(mode::tcp, {kind::app_cookie, 1s, {}, "JSESSIONID"}) == paths{"service.Web.persistence.mode"});
     CHECK(with(mode::tcp, {kind::http_cookie, 1s, {}}) == paths{"service.Web.persistence.mode"});
     CHECK(with(mode::tcp, {kind::last_successful, 1s, {}}).empty());
     CHECK(with(mode::nat, {kind::last_successful, 1s, {}}) == paths{"service.Web.persistence.mode"});

@@ -18,6 +18,7 @@ TEST_CASE("everything that makes a check another one is in its key", "[checker]"
     std::vector<std::function<void(order&)>> const changes{
         [](order&) {},
         [](order& o) { o.target.port = 81; },
+        [](order& o) { o.greeting = proxy_protocol::version::v1; },
         [](order& o) { o.target.address = boost::asio::ip::make_address("192.0.2.2"); },
         [](order& o) { o.virtual_service.port = 1; },
         [](order& o) { o.virtual_service.address = boost::asio::ip::make_address("192.0.2.9"); },

@@ -71,6 +71,25 @@ TEST_CASE("what servers hear of the client's address", "[policy]") {
     }
 }
 
+TEST_CASE("what servers hear of the client in Forwarded", "[policy]") {
+    using forwarded = balance::http_policy::forwarded;
+    policed_service p;
+    p.policy().client_address = balance::http_policy::forwarded_for::off;
+    struct { forwarded how; char const* said; } const cases[] = {
+        {forwarded::append, "Forwarded: for=192.0.2.7;proto=https\r\nForwarded: for=127.0.0.1;proto=http\r\n\r\n"},
+        {forwarded::replace, "Host: pacs.example\r\nForwarded: for=127.0.0.1;proto=http\r\n\r\n"},
+        {forwarded::off, "Host: pacs.example\r\n\r\n"}};
+    for (auto const& c : cases) {
+        p.policy().client_forwarded = c.how;
+        p.ask("/", "Forwarded: for=192.0.2.7;proto=https\r\n\r\n");
+        CHECK(p.one.asked().back().head.ends_with(c.said));
+    }
+    p.policy().request_headers = {{rule::kind::remove, "forwarded", ""}};
+    p.policy().client_forwarded = forwarded::replace;
+    p.ask("/", end);
+    CHECK(p.one.asked().back().head.ends_with("Host: pacs.example\r\n\r\n"));
+}
+
 TEST_CASE("bodies above the maximum are refused, told or not", "[policy]") {
     policed_service p;
     p.policy().max_body = 10;

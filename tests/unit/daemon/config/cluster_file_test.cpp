@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
+#include <balance/text.hpp>
+
 #include <config/config.hpp>
 
 using namespace dyad::config;
@@ -170,6 +172,8 @@ fallback = "disabled"
 transparent = true
 slow_start = "3s"
 timeouts = { connect = "1s", queue = "2s", idle = "3s", head = "4s", body = "5s", answer = "6s", keep_alive = "7s" }
+proxy_protocol = { from = ["192.0.2.0/24", "2001:db8::1"], send = "v2" }
+limits = { connections = 1, source_connections = 2, source_rate = "3/4s", ipv4_prefix = 24, ipv6_prefix = 56, except = ["192.0.2.1"] }
 )");
     CHECK(s.mode == balance::mode::http);
     CHECK(s.balance == "uri");
@@ -189,6 +193,10 @@ timeouts = { connect = "1s", queue = "2s", idle = "3s", head = "4s", body = "5s"
     CHECK(s.fallback.mode == balance::fallback::kind::disabled);
     CHECK(s.slow_start == 3s);
     CHECK(s.timeouts == balance::timeouts{1s, 2s, 3s, 4s, 5s, 6s, 7s});
+    using balance::parse_subnet;
+    CHECK(s.limits == balance::client_limits{1, 2, 3, 4s, 24, 56, {parse_subnet("192.0.2.1").value()}});
+    CHECK(s.proxy_protocol == balance::proxy_protocol{{parse_subnet("192.0.2.0/24").value(), parse_subnet("2001:db8::1").value()},
+                                                      balance::proxy_protocol::version::v2});
 }
 
 TEST_CASE("cluster.toml: what mode http does to messages arrives") {
@@ -196,7 +204,7 @@ TEST_CASE("cluster.toml: what mode http does to messages arrives") {
     auto const s = service(R"(mode = "http"
 ports = [80]
 tls = { ports = [8443], certificate = "c" }
-http = { redirect_to_https = 308, hsts = "8760h", forwarded_for = "replace", max_body = 5, request_headers = ["set X-A:  b: c ", "add X-A: d"], response_headers = ["remove Server"] }
+http = { redirect_to_https = 308, hsts = "8760h", forwarded_for = "replace", forwarded = "append", trusted_relays = ["10.0.0.0/8"], max_body = 5, request_headers = ["set X-A:  b: c ", "add X-A: d"], response_headers = ["remove Server"] }
 [service.S.route.viewer]
 host = "pacs.example"
 path = "/viewer"
@@ -209,6 +217,8 @@ servers = ["a"]
     CHECK(s.http.https_port == 8443);
     CHECK(s.http.hsts == 8760h);
     CHECK(s.http.client_address == balance::http_policy::forwarded_for::replace);
+    CHECK(s.http.client_forwarded == balance::http_policy::forwarded::append);
+    CHECK(s.http.trusted_relays == std::vector{balance::parse_subnet("10.0.0.0/8").value()});
     CHECK(s.http.max_body == 5);
     CHECK(s.http.request_headers == std::vector<rule>{{rule::kind::set, "X-A", "b: c"}, {rule::kind::add, "X-A", "d"}});
     CHECK(s.http.response_headers == std::vector<rule>{{rule::kind::remove, "Server", ""}});

@@ -188,6 +188,26 @@ TEST_CASE("directory: those who vouch for clients need a certificate, and no key
     CHECK(d.said().empty());
 }
 
+TEST_CASE("certificates: lists of revoked ones and responses that will be out of date are said before") {
+    using days = std::chrono::duration<int, std::ratio<86'400>>;
+    directory const d;
+    auto const text_of = [](char const* name) {
+        std::ifstream in(std::string(DYAD_SOURCE_DIR "/tests/data/") + name);
+        return std::string{std::istreambuf_iterator<char>(in), {}};
+    };
+    auto const then = [&](days ahead) { // both are good for 20000 days from the day on which openssl made them
+        return certificates_in(d.path(), std::chrono::system_clock::from_time_t(1'795'305'600) + ahead).at(0);
+    };
+    write(d.path() / "certificates/web.pem", text_of("certificate.pem") + text_of("revoked.pem"));
+    CHECK(then(days{19'990}).ca_fault.empty());
+    CHECK(then(days{20'003}).ca_fault.find("is out of date, and all clients are refused") != std::string::npos);
+    write(d.path() / "certificates/web.pem", text_of("certificate.pem") + text_of("response.pem"));
+    CHECK(then(days{19'990}).fault.empty());
+    CHECK(then(days{20'003}).fault.starts_with("its OCSP response is out of date"));
+    CHECK(then(days{20'003}).usable);
+    CHECK(then(days{20'003}).ca_fault.empty());
+}
+
 TEST_CASE("certificates: what will soon be too old is said before") {
     directory const d;
     auto const fault_in = [&](std::chrono::system_clock::duration ahead) {

@@ -29,6 +29,16 @@ TEST_CASE("words: a duration is shown in its largest whole unit") {
     CHECK(format_duration(24h) == "24h");
 }
 
+TEST_CASE("words: rates") {
+    CHECK(parse_rate("300/10s").value().count == 300);
+    CHECK(parse_rate("300/10s").value().period == 10s);
+    CHECK(parse_rate("1000000/1ms").value().period == 1ms);
+    for (auto const* text : {"", "/", "300", "300/", "/10s", "0/1s", "-1/1s", "1000001/1s", "300/0s", "300/25h", "300 /1s", "300/1s/1s", "3.5/1s"}) {
+        CAPTURE(text);
+        CHECK(parse_rate(text).has_error());
+    }
+}
+
 TEST_CASE("words: netmasks") {
     CHECK(parse_netmask("255.255.255.255").value() == 32);
     CHECK(parse_netmask("255.255.254.0").value() == 23);

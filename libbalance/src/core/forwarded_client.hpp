@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/http_message.hpp"
+
+#include <balance/service.hpp>
+
+#include <span>
+
+namespace balance::core::http {
+
+/// Who stands behind trusted relays: the last address in X-Forwarded-For that is none of theirs, as far as it can be read. `from`
+/// itself where that is no trusted relay, or tells nothing.
+[[nodiscard]] address forwarded_client(field_list const& fields, address const& from, std::span<subnet const> trusted) noexcept;
+
+} // namespace balance::core::http
