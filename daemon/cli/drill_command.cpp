@@ -11,6 +11,7 @@
 #include <cli/table.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <deque>
 #include <istream>
 #include <ostream>
@@ -55,18 +56,31 @@ std::vector<balance::endpoint> targets_of(json::object const& status) {
     return out;
 }
 
-/// An address of this machine that does not move: a probe from a floating address would move with it.
+/// Bits that two addresses of one family begin with alike.
+template <class Bytes>
+std::size_t alike(Bytes const& a, Bytes const& b) {
+    auto const at = static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin()).first - a.begin());
+    auto const more = at == a.size() ? 0 : std::countl_zero(static_cast<unsigned char>(a[at] ^ b[at]));
+    return 8 * at + static_cast<std::size_t>(more);
+}
+
+std::size_t alike(balance::address const& a, balance::address const& b) {
+    return a.is_v6() ? alike(a.to_v6().to_bytes(), b.to_v6().to_bytes()) : alike(a.to_v4().to_bytes(), b.to_v4().to_bytes());
+}
+
+/// The address of this machine nearest to the target that does not move: a probe from a floating address would move with it.
 std::optional<balance::address> own_address(json::object const& status, balance::address const& like) {
+    std::optional<balance::address> nearest;
     for (auto const& own : this_machine().addresses) {
         auto const& floating = array(status, "addresses");
         bool const moves = std::any_of(floating.begin(), floating.end(), [&own](auto const& f) {
             return text(item(f), "address") == own.address.to_string();
         });
-        if (!moves && own.address.is_v6() == like.is_v6()) {
-            return own.address;
+        if (!moves && own.address.is_v6() == like.is_v6() && (!nearest || alike(own.address, like) > alike(*nearest, like))) {
+            nearest = own.address;
         }
     }
-    return std::nullopt;
+    return nearest;
 }
 
 /// Why no drill now, or empty.

@@ -108,7 +108,7 @@ struct prober::impl {
     void begin_next() {
         next.expires_at(start + turn++ * how.every);
         next.async_wait([this](boost::system::error_code ec) {
-            if (ec) {
+            if (ec || stopping) {
                 return;
             }
             if (waiting >= most_waiting) {
@@ -126,6 +126,7 @@ struct prober::impl {
     asio::steady_timer next;
     std::int64_t turn = 0;
     std::size_t waiting = 0;
+    bool stopping = false; ///< of the thread
     mutable std::mutex guard;
     std::vector<attempt> done; ///< guarded
     std::thread thread;
@@ -140,7 +141,10 @@ prober::~prober() { stop(); }
 
 void prober::stop() {
     if (impl_->thread.joinable()) {
-        asio::post(impl_->io, [i = impl_.get()] { i->next.cancel(); });
+        asio::post(impl_->io, [i = impl_.get()] {
+            i->stopping = true;
+            i->next.cancel();
+        });
         impl_->thread.join();
     }
 }

@@ -49,16 +49,9 @@ balance::result<std::vector<balance::server_key>> core::set_admin(std::vector<ba
 }
 
 void core::cut_what_is_left() {
-    auto const due = servers_.cut_those_due(monotonic_ms(), writer());
+    auto const due = servers_.cut_those_due(monotonic_ms());
     if (due.empty()) {
         return;
-    }
-    auto const words = servers_.document();
-    if (auto saved = save(ctx_.state_dir, words); !saved) {
-        events_.add("operator", saved.error().detail);
-    }
-    if (replicator_) {
-        replicator_->set_document(words);
     }
     for (auto const& key : due) {
         events_.add("operator", key.service + "/" + key.server + ": its time to drain is over, connections are cut");

@@ -67,19 +67,19 @@ void server_states::set_result(balance::server_key const& key, std::string reaso
 
 void server_states::set_admin(std::span<balance::server_key const> keys, balance::admin_state state,
                               cluster::node_id writer, std::chrono::milliseconds cut_after) {
+    ++stamp_;
     for (auto const& key : keys) {
         if (state == balance::admin_state::online) {
             words_.erase(key);
         } else {
-            words_[key] = {state, state == balance::admin_state::drain ? cut_after.count() : 0, false, 0};
+            words_[key] = {state, state == balance::admin_state::drain ? cut_after.count() : 0, stamp_, false, 0};
         }
     }
-    ++stamp_;
     writer_ = writer;
     apply_words();
 }
 
-std::vector<balance::server_key> server_states::cut_those_due(std::int64_t now_ms, cluster::node_id writer) {
+std::vector<balance::server_key> server_states::cut_those_due(std::int64_t now_ms) {
     std::vector<balance::server_key> due;
     for (auto& [key, w] : words_) {
         if (w.cut || w.cut_after_ms == 0) {
@@ -92,11 +92,7 @@ std::vector<balance::server_key> server_states::cut_those_due(std::int64_t now_m
             due.push_back(key);
         }
     }
-    if (!due.empty()) {
-        ++stamp_;
-        writer_ = writer;
-        apply_words();
-    }
+    apply_words();
     return due;
 }
 
@@ -120,7 +116,7 @@ cluster::shared_document server_states::document() const {
         json::object said{{"service", key.service}, {"server", key.server}, {"admin", balance::to_string(w.state)}};
         if (w.cut_after_ms != 0) {
             said["cut_after_ms"] = w.cut_after_ms;
-            said["cut"] = w.cut;
+            said["since"] = w.since;
         }
         words.push_back(std::move(said));
     }
@@ -149,18 +145,19 @@ bool server_states::merge(cluster::shared_document const& d) {
         if (!state) {
             return false;
         }
-        word w{*state, 0, false, 0};
+        word w{*state, 0, 0, false, 0};
         if (auto const* after = object->if_contains("cut_after_ms")) { // an older version says nothing of it
-            auto const* cut = object->if_contains("cut");
-            if (!after->is_int64() || after->get_int64() < 0 || after->get_int64() > longest_drain_ms || !cut || !cut->is_bool()) {
+            auto const* since = object->if_contains("since");
+            if (!after->is_int64() || after->get_int64() < 0 || after->get_int64() > longest_drain_ms || !since || !since->is_int64()) {
                 return false;
             }
             w.cut_after_ms = after->get_int64();
-            w.cut = cut->get_bool();
+            w.since = static_cast<std::uint64_t>(since->get_int64());
         }
         balance::server_key key{std::string(service->get_string()), std::string(server->get_string())};
-        if (auto const known = words_.find(key); known != words_.end() && known->second.cut_after_ms == w.cut_after_ms) {
-            w.cut_at_ms = known->second.cut_at_ms; // its time runs already
+        if (auto const known = words_.find(key); known != words_.end() && known->second.cut_after_ms == w.cut_after_ms &&
+            known->second.since == w.since) {
+            w = known->second; // its time runs already, or is over
         }
         words[std::move(key)] = w;
     }

@@ -46,8 +46,8 @@ public:
     void set_admin(std::span<balance::server_key const> keys, balance::admin_state state, cluster::node_id writer,
                    std::chrono::milliseconds cut_after = std::chrono::milliseconds(0));
     /// Servers whose time to finish is over since the last call; their connections are to be cut. The time runs from the first
-    /// call after the word was heard, on each node for itself: a restart gives it anew.
-    std::vector<balance::server_key> cut_those_due(std::int64_t now_ms, cluster::node_id writer);
+    /// call after the word was heard, and ends, on each node for itself: a restart gives it anew.
+    std::vector<balance::server_key> cut_those_due(std::int64_t now_ms);
 
     [[nodiscard]] entry const* find(balance::server_key const& key) const;
     [[nodiscard]] std::vector<balance::server_state> list() const;
@@ -61,7 +61,8 @@ private:
     struct word {
         balance::admin_state state = balance::admin_state::drain; ///< only drain and halt
         std::int64_t cut_after_ms = 0;                            ///< drain: 0: never
-        bool cut = false;                                         ///< that time is over
+        std::uint64_t since = 0;    ///< stamp of the document that said it first
+        bool cut = false;           ///< that time is over, here
         std::int64_t cut_at_ms = 0; ///< monotonic, of this node; 0: the time does not run yet
     };
 

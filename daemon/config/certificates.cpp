@@ -19,6 +19,9 @@ known_certificate examine(std::filesystem::path const& file, std::chrono::system
         out.ca_fault = *end <= now ? "its list of revoked certificates is out of date, and all clients are refused; put the authority's newest in its place"
                                    : "its list of revoked certificates is out of date within a day, and all clients are refused then; put the authority's newest in its place";
     }
+    if (text && balance::has_damaged_revocation_list(*text)) {
+        out.ca_fault = "its list of revoked certificates is damaged, and the service is not served; put the authority's newest in its place";
+    }
     auto const facts = text ? balance::read_certificate(*text) : balance::result<balance::certificate_facts>(text.error());
     if (!facts) {
         out.fault = facts.error().detail;

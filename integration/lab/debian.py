@@ -14,7 +14,14 @@ PACKAGES = ["dash", "grep", "sed", "chrony", "dnsmasq-base", "dovecot-imapd", "d
             "postgresql", "redis-server", "slapd", "vsftpd"]
 USERS = ["mysql", "postgres", "openldap", "dovecot", "dovenull", "Debian-exim", "ftp", "freerad", "redis", "_chrony",
          "kamailio", "dyad"]
+ATTEMPTS = 3
 FOLDER = build.ROOT / "build" / "servers"
+
+
+def _sources():
+    """Where this machine itself gets Debian's packages from; nothing: mmdebstrap's own choice."""
+    files = (pathlib.Path("/etc/apt/sources.list"), pathlib.Path("/etc/apt/sources.list.d/debian.sources"))
+    return [str(f) for f in files if f.exists() and "bookworm" in f.read_text()]
 
 
 def root():
@@ -25,10 +32,15 @@ def root():
     FOLDER.mkdir(parents=True, exist_ok=True)
     fresh = pathlib.Path(tempfile.mkdtemp(prefix="unpacking-", dir=FOLDER))
     try:
-        done = subprocess.run(["mmdebstrap", "--quiet", "--mode=root", "--variant=extract", "--include=" + ",".join(PACKAGES), "bookworm",
-                               str(fresh / "root")], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if done.returncode != 0:
-            raise RuntimeError(f"mmdebstrap: {done.stdout.strip()[-600:]}")
+        for attempt in range(1, ATTEMPTS + 1):
+            shutil.rmtree(fresh / "root", ignore_errors=True)
+            done = subprocess.run(["mmdebstrap", "--quiet", "--mode=root", "--variant=extract", "--aptopt=Acquire::Retries \"5\"",
+                                   "--include=" + ",".join(PACKAGES), "bookworm", str(fresh / "root"), *_sources()],
+                                  text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900)
+            if done.returncode == 0:
+                break
+            if attempt == ATTEMPTS:
+                raise RuntimeError(f"mmdebstrap, {ATTEMPTS} times: {done.stdout.strip()[-600:]}")
         if not made.exists():   # another run may have been quicker
             (fresh / "root").rename(made)
     finally:
@@ -74,7 +86,6 @@ class DebianServer:
 
     def said(self):
         """The end of what it wrote."""
-        self.log.flush()
         return f"{self.name}: " + pathlib.Path(self.log.name).read_text(errors="replace")[-1500:]
 
     def stop(self):

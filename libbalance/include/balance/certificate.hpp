@@ -34,4 +34,7 @@ struct certificate_facts {
 /// Does a PEM hold certificates, of whomever? That is all that those who vouch for clients need.
 [[gnu::visibility("default")]] bool holds_certificates(std::string const& pem);
 
+/// Is one of its lists of revoked certificates damaged, so that it would count for nothing?
+[[gnu::visibility("default")]] bool has_damaged_revocation_list(std::string const& pem);
+
 } // namespace balance

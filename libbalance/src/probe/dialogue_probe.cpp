@@ -21,8 +21,9 @@ constexpr std::size_t shortest_hidden = 4; ///< what is shorter is in every text
 std::string without_secrets(std::string_view bytes, health_check const& c) {
     std::string out(bytes);
     auto const hide = [&out](std::string const& secret) {
-        for (auto at = out.find(secret); at != out.npos; at = out.find(secret, at))
-            out.replace(at, secret.size(), "****");
+        constexpr std::string_view stars = "****";
+        for (auto at = out.find(secret); at != out.npos; at = out.find(secret, at + stars.size()))
+            out.replace(at, secret.size(), stars);
     };
     for (auto const* secret : {&c.password, &c.secret})
         if (secret->size() >= shortest_hidden)

@@ -170,7 +170,10 @@ staple read_staple(SSL_CTX* c, std::string const& pem) {
         ASN1_GENERALIZEDTIME* next = nullptr;
         int const status = OCSP_single_get0_status(single, &reason, nullptr, nullptr, &next);
         out.until = next != nullptr ? time_of(next) : std::chrono::system_clock::time_point::max();
-        out.fault = status == V_OCSP_CERTSTATUS_REVOKED ? "its OCSP response says that it was revoked; get another certificate" : "";
+        out.fault = status == V_OCSP_CERTSTATUS_GOOD      ? ""
+                    : status == V_OCSP_CERTSTATUS_REVOKED ? "its OCSP response says that it was revoked; get another certificate"
+                                                          : "its OCSP response says that its issuer does not know it (yet); get "
+                                                            "a new response: dyad certificate staple";
     }
     return out;
 }
@@ -223,6 +226,14 @@ std::optional<std::chrono::system_clock::time_point> revocation_lists_end(std::s
         out = out ? std::min(*out, end) : end;
     });
     return out;
+}
+
+bool has_damaged_revocation_list(std::string const& pem) {
+    constexpr std::string_view begin = "-----BEGIN X509 CRL-----";
+    std::size_t begun = 0;
+    for (auto at = pem.find(begin); at != pem.npos; at = pem.find(begin, at + begin.size()))
+        ++begun;
+    return layer7::for_each_revocation_list(pem, [](X509_CRL*) {}) < begun;
 }
 
 bool holds_certificates(std::string const& pem) {

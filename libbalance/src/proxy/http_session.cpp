@@ -187,8 +187,8 @@ void http_session::take_request(std::string_view head) {
     client_stays_ = r.minor == 1 ? !r.close : r.keep_alive && !r.close;
     server_stays_ = r.minor == 1;
     who_.path = rules_->path ? core::hash_of(r.target.substr(0, r.target.find('?'))) : 0;
-    if (!rules_->http.trusted_relays.empty())
-        who_.client = http::forwarded_client(r.fields, arrival_.client.address, rules_->http.trusted_relays);
+    auto const& relays = rules_->http.trusted_relays;
+    who_.client = relays.empty() ? arrival_.client.address : http::forwarded_client(r.fields, arrival_.client.address, relays);
     if (arrival_.unwelcome)
         return refuse_for_now(unwelcome_wait);
     if (rules_->guard)
@@ -527,7 +527,8 @@ void http_session::send_answer() {
 
 void http_session::end_exchange() {
     bool const all_sent = up_.body.complete() && !up_.has_to_send() && !gave_up_;
-    leave_server(all_sent && server_stays_ && down_.unread().empty() && !link_->end.last_words);
+    bool const is_of_use = client_stays_ || !link_->told; // nobody else may have one that was told of this client
+    leave_server(all_sent && server_stays_ && is_of_use && down_.unread().empty() && !link_->end.last_words);
     down_.clear();
     method_.clear();
     enter(all_sent && client_stays_ ? phase::idle : phase::last_words);

@@ -322,6 +322,11 @@ std::optional<persistence_entry> service::connected(backend const& server, clock
     return e ? std::optional(told(*e)) : std::nullopt;
 }
 
+bool service::is_usable(std::string_view server) const {
+    return std::any_of(members_.begin(), members_.end(),
+                       [server](member const& m) { return m.usable && m.server->name == server; });
+}
+
 choice service::take(std::size_t index, asker const& who, clock_time now) {
     choice c;
     c.server = members_[index].server;
@@ -330,10 +335,12 @@ choice service::take(std::size_t index, asker const& who, clock_time now) {
     if (is(config_, persistence::kind::source_ip))
         if (auto const e = table_.use(who.client, c.server->name, now))
             c.learnt = told(*e);
-    // A session that no server gave is not remembered: anybody can make up many.
-    if (is(config_, persistence::kind::app_cookie) && who.session && table_.find(*who.session, now))
-        if (auto const e = table_.use(*who.session, c.server->name, now))
-            c.learnt = told(*e);
+    // A session that no server gave is not remembered: anybody can make up many. One whose server is well stays with it,
+    // though a route leads this request elsewhere.
+    if (is(config_, persistence::kind::app_cookie) && who.session)
+        if (auto const known = table_.find(*who.session, now); known && (*known == c.server->name || !is_usable(*known)))
+            if (auto const e = table_.use(*who.session, c.server->name, now))
+                c.learnt = told(*e);
     if (is(config_, persistence::kind::http_cookie) && members_[index].cookie != who.cookie)
         c.new_cookie = members_[index].cookie;
     return c;

@@ -191,6 +191,7 @@ private:
     [[nodiscard]] persistence_entry told(core::persistence_table::entry const& e) const;
     std::optional<choice> take_fallback(std::span<backend const* const> tried) const;
     choice take(std::size_t index, asker const& who, clock_time now);
+    [[nodiscard]] bool is_usable(std::string_view server) const;
 
     mutable std::mutex mutex_;
     virtual_service config_;

@@ -36,6 +36,8 @@ result<> ask_clients(SSL_CTX* c, std::string const& pem, bool required) {
     });
     if (count == 0)
         return make_error(errc::invalid_configuration, "it holds no certificate that could vouch for clients");
+    if (has_damaged_revocation_list(pem))
+        return make_error(errc::invalid_configuration, "its list of revoked certificates is damaged; put the authority's newest in its place");
     auto const lists = for_each_revocation_list(pem, [c](X509_CRL* one) { X509_STORE_add_crl(SSL_CTX_get_cert_store(c), one); });
     X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(c), X509_V_FLAG_PARTIAL_CHAIN | // an issuing authority alone is enough
                                                            (lists > 0 ? X509_V_FLAG_CRL_CHECK : 0));

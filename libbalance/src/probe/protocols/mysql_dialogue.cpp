@@ -186,7 +186,9 @@ void mysql_dialogue::switch_method(std::string_view packet) {
     if (!made)
         return down("the server wants the login by " + excerpt(method_) + ", which " +
                     (method_ == clear_method ? "needs TLS; say tls = true" : "is not known here"));
-    made->empty() ? send(std::string(1, '\0')) : send(*made, "login by " + method_ + " (hidden)");
+    // No password: nothing at all, but a zero where a text is awaited.
+    made->empty() ? send(method_ == sha2_method ? std::string(1, '\0') : std::string())
+                  : send(*made, "login by " + method_ + " (hidden)");
 }
 
 /// caching_sha2_password: 3, it is the password; 4, the server has to see it.

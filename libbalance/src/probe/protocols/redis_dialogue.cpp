@@ -39,6 +39,7 @@ struct redis_reply {
     progress state = progress::incomplete;
     std::size_t size = 0;
     bool error = false;
+    bool nothing = false; ///< there is no such key
     std::string text{}; ///< elements as lines
 };
 
@@ -73,6 +74,7 @@ redis_reply read_reply(std::string_view bytes) {
             if (!count)
                 return wrong();
             wanted += static_cast<std::size_t>(std::max(*count, 0L));
+            out.nothing = first && *count < 0;
             first = false;
             continue;
         }
@@ -81,6 +83,7 @@ redis_reply read_reply(std::string_view bytes) {
             if (!count)
                 return wrong();
             text = {};
+            out.nothing = first && *count < 0;
             if (*count >= 0) {
                 auto const size = static_cast<std::size_t>(*count);
                 if (bytes.size() - at < size + 2)
@@ -135,6 +138,8 @@ std::size_t redis_dialogue::take(std::string_view unread) {
         down("the " + awaited + " is " + excerpt(reply.text, 100));
     else if (!asked_)
         reply.text == "OK" ? ask() : down("the " + awaited + " is " + excerpt(reply.text));
+    else if (!query_.empty() && reply.nothing)
+        down("the query gives nothing");
     else if (!query_.empty())
         up("the " + awaited + " is " + excerpt(reply.text), reply.text);
     else if (reply.text == "PONG")

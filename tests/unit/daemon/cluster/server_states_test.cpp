@@ -96,23 +96,24 @@ TEST_CASE("a drained server's connections are cut when its time is over, on both
     here.set_admin({&one, 1}, admin_state::drain, node_id::primary, 500ms);
     here.set_admin({&two, 1}, admin_state::drain, node_id::primary);
     CHECK(there.merge(here.document()));
-    CHECK(here.cut_those_due(1000, node_id::primary).empty()); // its time begins
-    CHECK(there.cut_those_due(1200, node_id::secondary).empty());
-    CHECK(here.cut_those_due(1499, node_id::primary).empty());
+    CHECK(here.cut_those_due(1000).empty()); // its time begins
+    CHECK(there.cut_those_due(1200).empty());
+    CHECK(here.cut_those_due(1499).empty());
     CHECK_FALSE(here.find(one)->state.cut);
-    CHECK(here.cut_those_due(1500, node_id::primary) == std::vector{one});
+    CHECK(here.cut_those_due(1500) == std::vector{one});
     CHECK(here.find(one)->state.cut);
     CHECK(here.find(one)->state.admin == admin_state::drain);
     CHECK_FALSE(here.find(two)->state.cut);
-    CHECK(here.cut_those_due(9000, node_id::primary).empty());
-    CHECK(there.merge(here.document()));
+    CHECK(here.cut_those_due(9000).empty());
+    CHECK_FALSE(there.find(one)->state.cut); // each node counts for itself
+    CHECK(there.cut_those_due(1700) == std::vector{one});
     CHECK(there.find(one)->state.cut);
-    CHECK(there.cut_those_due(9000, node_id::secondary).empty());
+    CHECK_FALSE(there.merge(here.document())); // nobody said anything meanwhile
     here.set_admin({&one, 1}, admin_state::online, node_id::primary);
     CHECK_FALSE(here.find(one)->state.cut);
     here.set_admin({&one, 1}, admin_state::halt, node_id::primary, 500ms); // only drain has a time
-    CHECK(here.cut_those_due(10'000, node_id::primary).empty());
-    CHECK(here.cut_those_due(20'000, node_id::primary).empty());
+    CHECK(here.cut_those_due(10'000).empty());
+    CHECK(here.cut_those_due(20'000).empty());
 }
 
 TEST_CASE("the time to drain runs on when another word comes, and anew after a restart") {
@@ -124,13 +125,34 @@ TEST_CASE("the time to drain runs on when another word comes, and anew after a r
     balance::server_key const one{"a", "one"};
     balance::server_key const two{"a", "two"};
     here.set_admin({&one, 1}, admin_state::drain, node_id::primary, 500ms);
-    CHECK(here.cut_those_due(1000, node_id::primary).empty());
+    CHECK(here.cut_those_due(1000).empty());
     CHECK(there.merge(here.document()));
     there.set_admin({&two, 1}, admin_state::halt, node_id::secondary);
     CHECK(here.merge(there.document()));
-    CHECK(here.cut_those_due(1500, node_id::primary) == std::vector{one});
-    CHECK(there.cut_those_due(50'000, node_id::secondary).empty());
-    CHECK(there.cut_those_due(50'500, node_id::secondary) == std::vector{one});
+    CHECK(here.cut_those_due(1500) == std::vector{one});
+    CHECK(there.cut_those_due(50'000).empty());
+    CHECK(there.cut_those_due(50'500) == std::vector{one});
+}
+
+TEST_CASE("a drain that is ordered again begins its time again, on both nodes") {
+    using namespace std::chrono_literals;
+    dyad::server_states here;
+    dyad::server_states there;
+    for (auto* node : {&here, &there})
+        node->set_services({service_with("a", {"one"})}, 0);
+    balance::server_key const one{"a", "one"};
+    here.set_admin({&one, 1}, admin_state::drain, node_id::primary, 500ms);
+    CHECK(there.merge(here.document()));
+    CHECK(there.cut_those_due(1000).empty());
+    here.set_admin({&one, 1}, admin_state::drain, node_id::primary, 500ms);
+    CHECK(there.merge(here.document()));
+    CHECK(there.cut_those_due(1400).empty());
+    CHECK(there.cut_those_due(1600).empty());
+    CHECK(there.cut_those_due(1900) == std::vector{one});
+    here.set_admin({&one, 1}, admin_state::drain, node_id::primary, 500ms); // also after the cut
+    CHECK(there.merge(here.document()));
+    CHECK_FALSE(there.find(one)->state.cut);
+    CHECK(there.cut_those_due(2000).empty());
 }
 
 TEST_CASE("a document that is not understood changes nothing") {
@@ -138,7 +160,7 @@ TEST_CASE("a document that is not understood changes nothing") {
     states.set_services({service_with("a", {"one"})}, 0);
     for (auto const* bytes :
          {"", "{}", "[1]", R"([{"service":"a"}])", R"([{"service":"a","server":"one","admin":"asleep"}])",
-          R"([{"service":"a","server":"one","admin":"drain","cut_after_ms":-1,"cut":false}])",
+          R"([{"service":"a","server":"one","admin":"drain","cut_after_ms":-1,"since":1}])",
           R"([{"service":"a","server":"one","admin":"drain","cut_after_ms":5}])"}) {
         CHECK_FALSE(states.merge({"servers", 9, node_id::primary, bytes}));
         CHECK(states.find({"a", "one"})->state.admin == admin_state::online);
