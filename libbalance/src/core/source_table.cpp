@@ -81,7 +81,8 @@ std::chrono::nanoseconds source_table::ask(address const& source, clock_time now
         return nanoseconds(0);
     auto const one = settings_.period / settings_.rate;
     auto const at = std::chrono::duration_cast<nanoseconds>(now.time_since_epoch());
-    auto const from = std::clamp(s->paid_until, at, at + settings_.period); // the period may have been longer
+    s->paid_until = std::min(s->paid_until, at + settings_.period); // the period may have been longer
+    auto const from = std::max(s->paid_until, at);
     auto const wait = from + one - at - settings_.period;
     if (wait > nanoseconds(0))
         return wait;

@@ -53,6 +53,17 @@ TEST_CASE("a source may do so much at once, and so much in the long run", "[sour
     CHECK(done == 99);
 }
 
+TEST_CASE("who used up a long period waits for the new one only", "[source_table]") {
+    source_table t(100, 1);
+    t.configure({.rate = 10, .period = 24h});
+    auto const a = make_address("192.0.2.1");
+    for (int i = 0; i < 10; ++i)
+        CHECK(t.ask(a, beginning) == 0ns);
+    t.configure({.rate = 10, .period = 10s});
+    CHECK(t.ask(a, beginning) == 1s);
+    CHECK(t.ask(a, beginning + 1s) == 0ns);
+}
+
 TEST_CASE("a full table forgets the quiet, and never those with connections", "[source_table]") {
     source_table t(1, 1); // one set
     t.configure({.connections = 1, .rate = 1, .period = 1s});

@@ -99,6 +99,9 @@ TEST_CASE("what a server echoes of secrets is left out", "[protocols]") {
     c.password = "geheim";
     c.secret = "abc";
     CHECK(probe::without_secrets("-ERR geheim, geheimgeheim, abc", c) == "-ERR ****, ********, abc");
+    auto stars = c;
+    stars.password = "****";
+    CHECK(probe::without_secrets("220 ****************", stars) == "220 ****************");
     health_check mail = check_of(health_check::kind::smtp);
     mail.user = "dyad";
     mail.password = "secret";

@@ -142,6 +142,18 @@ TEST_CASE("a client whose certificate is on its authority's list is refused", "[
     CHECK(p.status().not_served.empty());
 }
 
+TEST_CASE("a damaged list is no list, and it is said", "[revocation]") {
+    certificate const known("workstation-7");
+    auto const list = list_of(known, 1, 600);
+    CHECK_FALSE(balance::has_damaged_revocation_list(known.pem()));
+    CHECK_FALSE(balance::has_damaged_revocation_list(known.pem() + list + list));
+    auto broken = list;
+    broken.replace(broken.find('\n') + 5, 4, "!!!!");
+    CHECK(balance::has_damaged_revocation_list(known.pem() + broken));
+    CHECK(balance::has_damaged_revocation_list(list + broken));
+    CHECK(balance::has_damaged_revocation_list(known.pem() + list.substr(0, list.size() / 2)));
+}
+
 TEST_CASE("until when lists are good", "[revocation]") {
     certificate const known("workstation-7");
     CHECK_FALSE(balance::revocation_lists_end(known.pem()));

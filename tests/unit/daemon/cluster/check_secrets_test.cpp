@@ -16,6 +16,7 @@ TEST_CASE("secrets of checks are the first lines of files", "[secrets]") {
     put("b", "");
     put("long", std::string(5000, 'x'));
     put("unused", "x");
+    put("latin", "Pr\xfc""fung\n");
     std::vector<balance::virtual_service> services(3);
     services[0].check.password_file = "a";
     services[0].check.secret_file = "a";
@@ -25,9 +26,10 @@ TEST_CASE("secrets of checks are the first lines of files", "[secrets]") {
     services[1].check.password_file = "b";
     services[1].check.secret_file = "long";
     services[2].check.password_file = "gone";
+    services[2].check.secret_file = "latin";
     auto const bad = read_secrets(folder.path(), services);
     CHECK(bad.texts == good.texts);
-    for (auto const* name : {"/b: its first line is empty", "/long: its first line", "/gone"}) {
+    for (auto const* name : {"/b: its first line is empty", "/long: its first line", "/gone", "/latin: its first line"}) {
         CHECK(bad.fault.find(name) != std::string::npos);
     }
 }

@@ -52,6 +52,8 @@ TEST_CASE("redis: PING, or a query with an answer", "[protocols]") {
     auto const asked = speak(c, {"*3\r\n$2\r\nxy\r\n$-1\r\n*1\r\n:7\r\n"}, 1);
     CHECK(asked.said == texts{"*3\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\n"});
     CHECK(asked.found.answer == "xy\n\n7");
+    for (auto const* nothing : {"$-1\r\n", "*-1\r\n"})
+        CHECK(reason_of(c, {nothing}) == "down: the query gives nothing");
     for (auto const* wrong : {"*9999999\r\n", "$99999999\r\n", "$x\r\n", "*-2\r\n", "?\r\n"})
         CHECK(reason_of(c, {wrong}).starts_with("down: the answer to the query is not Redis"));
 }
