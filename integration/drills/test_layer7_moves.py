@@ -98,14 +98,20 @@ def loaded(node):
     return {name for name in RULES if f"table ip {name}" in node.host.run(["nft", "list", "tables"]).stdout}
 
 
+def hand_over(pair):
+    """The addresses move; who had them, and who has them."""
+    old, new = pair.active, pair.passive
+    old.dyad("handover")
+    until(lambda: new.state == "active", 3, "the move is made", describe=pair.describe)
+    return old, new
+
+
 def test_connections_stay_where_they_are(moving):
     """Three moves within the grace: a connection of each node's lives on, beside one that begins after each move."""
     client, pair = moving.client, moving.pair
     echoes = [Echo(client)]
     for _ in range(3):
-        old, new = pair.active, pair.passive
-        old.dyad("handover")
-        until(lambda: new.state == "active", 3, "the move is made", describe=pair.describe)
+        old, new = hand_over(pair)
         assert (awake(new), awake(old)) == ({"dyad_taken"}, {"dyad_given"})
         moment = time.monotonic()
         echoes.append(Echo(client))
@@ -185,9 +191,7 @@ def test_a_bulk_upload_crosses_whole(moving):
 def test_nothing_goes_in_circles(long_moving):
     """The new owner loses its service interface within the grace: the addresses go back, and no packet is sent to and fro."""
     pair = long_moving.pair
-    old, new = pair.active, pair.passive
-    old.dyad("handover")
-    until(lambda: new.state == "active", 3, "the move is made", describe=pair.describe)
+    old, new = hand_over(pair)
     echo = Echo(long_moving.client)
     before = links_carried(old) + links_carried(new)
     new.host.ports["eth0"].unplug()
@@ -201,10 +205,8 @@ def test_nothing_goes_in_circles(long_moving):
 def test_a_node_that_takes_nothing_sends_nothing_back(long_moving):
     """The previous owner lost its rules, and forwards: what comes to it ends there."""
     pair = long_moving.pair
-    old, new = pair.active, pair.passive
     echo = Echo(long_moving.client)
-    old.dyad("handover")
-    until(lambda: new.state == "active", 3, "the move is made", describe=pair.describe)
+    old, new = hand_over(pair)
     before = links_carried(old) + links_carried(new)
     old.host.run(["nft", "flush", "ruleset"])
     until(lambda: any("put back" in e["text"] and e["kind"] == "layer7" for e in old.events()), 4, "it is noticed and told")
@@ -217,10 +219,8 @@ def test_a_node_that_takes_nothing_sends_nothing_back(long_moving):
 def test_the_previous_owner_dies_within_the_grace(long_moving, how):
     """Its connections end at once: nobody waits for answers that cannot come."""
     pair = long_moving.pair
-    old, new = pair.active, pair.passive
     echo = Echo(long_moving.client)
-    old.dyad("handover")
-    until(lambda: new.state == "active", 3, "the move is made", describe=pair.describe)
+    old, new = hand_over(pair)
     lives(echo, time.monotonic())
     if how == "cut":
         for port in old.host.ports.values():
@@ -234,10 +234,8 @@ def test_the_previous_owner_dies_within_the_grace(long_moving, how):
 def test_the_new_owner_dies_within_the_grace(long_moving):
     """The previous owner takes the addresses back, its connections go on, those of the dead node are reset at once."""
     pair = long_moving.pair
-    old, new = pair.active, pair.passive
     stays = Echo(long_moving.client)
-    old.dyad("handover")
-    until(lambda: new.state == "active", 3, "the move is made", describe=pair.describe)
+    old, new = hand_over(pair)
     goes = Echo(long_moving.client)
     for port in new.host.ports.values():
         port.unplug()

@@ -72,7 +72,7 @@ std::string table_text(chain_table t, daisy_chain::settings const& s, bool aslee
     auto const ip = std::string(family(t));
     auto const type = ip == "ip6" ? std::string("ipv6_addr") : std::string("ipv4_addr");
     bool const taken = t.side == side::taken;
-    std::string out = "table " + ip + " " + std::string(name_of(t)) + " {\n" + (asleep ? "\tflags dormant\n\n" : "");
+    std::string out = "table " + ip + " " + name_of(t) + " {\n" + (asleep ? "\tflags dormant\n\n" : "");
     out += "\tset endpoints {\n\t\ttype " + type + " . inet_service\n\t\tflags interval\n\t\telements = { " +
            elements(s.endpoints, t.v6) + " }\n\t}\n";
     if (taken) {
@@ -91,7 +91,7 @@ std::string table_text(chain_table t, daisy_chain::settings const& s, bool aslee
 
 } // namespace
 
-std::string_view name_of(chain_table t) noexcept { return t.side == side::taken ? "dyad_taken" : "dyad_given"; }
+char const* name_of(chain_table t) noexcept { return t.side == side::taken ? "dyad_taken" : "dyad_given"; }
 
 std::vector<chain_table> tables_of(daisy_chain::settings const& s) {
     std::vector<chain_table> out;
@@ -107,7 +107,7 @@ std::string chain_rules(daisy_chain::settings const& s, side awake) {
     std::string out;
     for (auto const t : all_tables) {
         // "table" makes it exist, so that "delete" cannot fail.
-        auto const name = std::string(family(t)) + " " + std::string(name_of(t)) + "\n";
+        auto const name = std::string(family(t)) + " " + name_of(t) + "\n";
         out += "table " + name + "delete table " + name;
     }
     for (auto const t : tables_of(s)) {

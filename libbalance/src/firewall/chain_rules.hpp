@@ -4,7 +4,6 @@
 #include <balance/daisy_chain.hpp>
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 /// The packet rules behind `daisy_chain`, as text for nft. Pure.
@@ -19,7 +18,7 @@ struct chain_table {
 };
 
 /// As nft knows it.
-std::string_view name_of(chain_table t) noexcept;
+char const* name_of(chain_table t) noexcept;
 
 /// The tables that these settings need.
 std::vector<chain_table> tables_of(daisy_chain::settings const& s);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firewall/table_switch.hpp"
 
+#include <netlink/attr.h>
 #include <netlink/msg.h>
 
 #include <linux/netfilter.h>
@@ -16,6 +17,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -28,49 +30,18 @@ error switch_error(int code) {
     return make_error(errc::io_error, std::string("waking packet rules: ") + std::strerror(code));
 }
 
-/// Netlink messages, one behind the other.
-class message_writer {
-public:
-    explicit message_writer(std::uint32_t sequence) : sequence_(sequence) {}
+using message = std::unique_ptr<nl_msg, decltype([](nl_msg* m) { nlmsg_free(m); })>;
 
-    void begin(int type, int flags, nfgenmsg const& head) {
-        start_ = out_.size();
-        append(nlmsghdr{0, static_cast<std::uint16_t>(type), static_cast<std::uint16_t>(NLM_F_REQUEST | flags), sequence_, 0});
-        append(head);
-        close();
-    }
-
-    void attribute(std::uint16_t type, std::span<std::byte const> payload) {
-        append(nlattr{static_cast<std::uint16_t>(sizeof(nlattr) + payload.size()), type});
-        out_.insert(out_.end(), payload.begin(), payload.end());
-        out_.resize(NLMSG_ALIGN(out_.size()));
-        close();
-    }
-
-    void text(std::uint16_t type, std::string const& s) {
-        attribute(type, std::as_bytes(std::span(s.c_str(), s.size() + 1)));
-    }
-
-    std::vector<std::byte> take() { return std::move(out_); }
-
-private:
-    template <class T>
-    void append(T const& value) {
-        auto const* const bytes = reinterpret_cast<std::byte const*>(&value);
-        out_.insert(out_.end(), bytes, bytes + sizeof value);
-        out_.resize(NLMSG_ALIGN(out_.size()));
-    }
-
-    /// The message ends here so far.
-    void close() {
-        auto const length = static_cast<std::uint32_t>(out_.size() - start_);
-        std::memcpy(out_.data() + start_ + offsetof(nlmsghdr, nlmsg_len), &length, sizeof length);
-    }
-
-    std::uint32_t sequence_;
-    std::vector<std::byte> out_;
-    std::size_t start_ = 0;
-};
+/// Appends a message of nftables to a packet; `fill` puts its attributes.
+template <class Fill>
+void append(std::vector<std::byte>& packet, int type, int flags, nfgenmsg head, std::uint32_t sequence, Fill fill) {
+    message const m(nlmsg_alloc());
+    auto const* const header = nlmsg_put(m.get(), 0, sequence, type, 0, NLM_F_REQUEST | flags);
+    nlmsg_append(m.get(), &head, sizeof head, NLMSG_ALIGNTO);
+    fill(m.get());
+    auto const* const bytes = reinterpret_cast<std::byte const*>(header);
+    packet.insert(packet.end(), bytes, bytes + header->nlmsg_len);
+}
 
 nfgenmsg head_of(chain_table t) {
     return {static_cast<std::uint8_t>(t.v6 ? NFPROTO_IPV6 : NFPROTO_IPV4), NFNETLINK_V0, 0};
@@ -87,22 +58,23 @@ bool forgets(chain_table t, daisy_chain::side awake) {
 std::vector<std::byte> encode_switch(std::span<chain_table const> tables, daisy_chain::side awake,
                                      std::uint32_t sequence) {
     nfgenmsg const batch{AF_UNSPEC, NFNETLINK_V0, htons(NFNL_SUBSYS_NFTABLES)};
-    message_writer out(sequence);
-    out.begin(NFNL_MSG_BATCH_BEGIN, 0, batch);
+    auto const nothing = [](nl_msg*) {};
+    std::vector<std::byte> out;
+    append(out, NFNL_MSG_BATCH_BEGIN, 0, batch, sequence, nothing);
     for (auto const t : tables) {
-        auto const name = std::string(name_of(t));
         if (forgets(t, awake)) {
-            out.begin(subsystem | NFT_MSG_DELSETELEM, NLM_F_ACK, head_of(t)); // of no element: of all
-            out.text(NFTA_SET_ELEM_LIST_TABLE, name);
-            out.text(NFTA_SET_ELEM_LIST_SET, "begun");
+            append(out, subsystem | NFT_MSG_DELSETELEM, NLM_F_ACK, head_of(t), sequence, [t](nl_msg* m) { // of no element: of all
+                nla_put_string(m, NFTA_SET_ELEM_LIST_TABLE, name_of(t));
+                nla_put_string(m, NFTA_SET_ELEM_LIST_SET, "begun");
+            });
         }
-        out.begin(subsystem | NFT_MSG_NEWTABLE, NLM_F_ACK, head_of(t));
-        out.text(NFTA_TABLE_NAME, name);
-        std::uint32_t const flags = htonl(t.side == awake ? 0 : NFT_TABLE_F_DORMANT);
-        out.attribute(NFTA_TABLE_FLAGS, std::as_bytes(std::span(&flags, 1)));
+        append(out, subsystem | NFT_MSG_NEWTABLE, NLM_F_ACK, head_of(t), sequence, [t, awake](nl_msg* m) {
+            nla_put_string(m, NFTA_TABLE_NAME, name_of(t));
+            nla_put_u32(m, NFTA_TABLE_FLAGS, htonl(t.side == awake ? 0 : NFT_TABLE_F_DORMANT));
+        });
     }
-    out.begin(NFNL_MSG_BATCH_END, 0, batch);
-    return out.take();
+    append(out, NFNL_MSG_BATCH_END, 0, batch, sequence, nothing);
+    return out;
 }
 
 std::size_t acknowledged(std::span<chain_table const> tables, daisy_chain::side awake) noexcept {
@@ -130,9 +102,9 @@ table_switch::~table_switch() {
 table_switch::table_switch(table_switch&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)), sequence_(other.sequence_) {}
 
-result<int> table_switch::ask(std::vector<std::byte> message, std::size_t missing,
+result<int> table_switch::ask(std::vector<std::byte> const& packet, std::size_t missing,
                               std::function<void(std::span<std::byte const>)> const& each) {
-    if (::send(fd_, message.data(), message.size(), 0) < 0) {
+    if (::send(fd_, packet.data(), packet.size(), 0) < 0) {
         return switch_error(errno);
     }
     while (missing > 0) {
@@ -176,11 +148,11 @@ result<> table_switch::set(std::span<chain_table const> tables, daisy_chain::sid
 }
 
 result<std::optional<std::uint32_t>> table_switch::contents(chain_table t) {
-    message_writer out(++sequence_);
-    out.begin(subsystem | NFT_MSG_GETTABLE, NLM_F_ACK, head_of(t));
-    out.text(NFTA_TABLE_NAME, std::string(name_of(t)));
+    std::vector<std::byte> question;
+    append(question, subsystem | NFT_MSG_GETTABLE, NLM_F_ACK, head_of(t), ++sequence_,
+           [t](nl_msg* m) { nla_put_string(m, NFTA_TABLE_NAME, name_of(t)); });
     std::optional<std::uint32_t> count;
-    auto const refused = ask(out.take(), 1, [&count](std::span<std::byte const> payload) {
+    auto const refused = ask(question, 1, [&count](std::span<std::byte const> payload) {
         auto left = static_cast<int>(payload.size()) - static_cast<int>(sizeof(nfgenmsg));
         auto const* at = reinterpret_cast<nlattr const*>(payload.data() + sizeof(nfgenmsg));
         for (; nla_ok(at, left) != 0; at = nla_next(at, &left)) {

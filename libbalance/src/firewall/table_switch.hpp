@@ -32,7 +32,7 @@ private:
 
     /// Sends, and reads until `missing` messages were acknowledged or one was refused: the errno of that. `each` sees
     /// every other message's attributes.
-    result<int> ask(std::vector<std::byte> message, std::size_t missing,
+    result<int> ask(std::vector<std::byte> const& packet, std::size_t missing,
                     std::function<void(std::span<std::byte const>)> const& each);
 
     int fd_;

@@ -7,6 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <mutex>
 
 using namespace lab;
 using namespace cluster::net;
@@ -179,6 +180,38 @@ TEST_CASE("an address that somebody removes is put back and told; others' addres
     CHECK_FALSE(has_address(m, "10.9.0.100"));
     CHECK_FALSE(has_address(m, "fd09::100"));
     CHECK(has_address(m, "10.9.0.77"));
+}
+
+TEST_CASE("how the addresses move is told before they do, once for each move") {
+    machine m;
+    mailbox<keeper_report> reports;
+    std::mutex mutex;
+    std::vector<std::pair<cluster::address_move, bool>> moves; // with whether the address was there when it was told
+    address_keeper keeper({.links = {}, .authority = 500ms}, reports);
+    m.inside([&] {
+        auto const started = keeper.start({{at("10.9.0.100"), ""}}, [&](cluster::address_move move) {
+            bool const there = has_address(m, "10.9.0.100");
+            std::lock_guard const lock(mutex);
+            moves.emplace_back(move, there);
+        });
+        REQUIRE(started.has_value());
+    });
+    auto const told = [&] {
+        std::lock_guard const lock(mutex);
+        return moves.size();
+    };
+    std::size_t awaited = 0;
+    for (bool const planned : {true, false}) {
+        keeper.acquire(planned);
+        CHECK(eventually([&] { return told() == awaited + 1 && has_address(m, "10.9.0.100"); }));
+        keeper.release(planned);
+        CHECK(eventually([&] { return told() == awaited + 2 && !has_address(m, "10.9.0.100"); }));
+        keeper.release(planned); // asked for again: nothing moves
+        awaited += 2;
+    }
+    keeper.stop();
+    using enum cluster::address_move;
+    CHECK(moves == std::vector<std::pair<cluster::address_move, bool>>{{received, false}, {given, true}, {claimed, false}, {dropped, true}});
 }
 
 TEST_CASE("an address that went because nobody renewed it stays off: the node may have been asleep") {

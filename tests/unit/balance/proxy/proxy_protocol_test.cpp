@@ -2,6 +2,7 @@
 // Who a client is, told by the relay before us and to the servers behind us.
 #include "proxied_service.hpp"
 #include "recording_server.hpp"
+#include "support/event_wait.hpp"
 #include "support/tls_server.hpp"
 
 #include <balance/text.hpp>
@@ -180,7 +181,9 @@ TEST_CASE("servers are told of the client in front of all else", "[proxy_protoco
 
 TEST_CASE("a server's connection that named a client is used by no other", "[proxy_protocol]") {
     told_service p(balance::mode::http);
-    auto const serve = [](tcp::socket& s) -> awaitable<void> {
+    std::atomic<int> open{0};
+    auto const serve = [&open](tcp::socket& s) -> awaitable<void> {
+        ++open;
         std::string read;
         auto into = boost::asio::dynamic_buffer(read);
         auto [ec, line] = co_await boost::asio::async_read_until(s, into, "\r\n", no_throw);
@@ -195,6 +198,7 @@ TEST_CASE("a server's connection that named a client is used by no other", "[pro
             if (!ec)
                 std::tie(ec, sent) = co_await boost::asio::async_write(s, boost::asio::buffer(answer), no_throw);
         }
+        --open;
     };
     threaded_server one(serve);
     p.add_server("one", one.port());
@@ -210,4 +214,10 @@ TEST_CASE("a server's connection that named a client is used by no other", "[pro
             CHECK(client.receive(http_answer(header).size()) == http_answer(header));
         }
     }
+    // Nobody else may have it, so it does not outlive a client that leaves.
+    auto const before = open.load();
+    tcp_client client(p.port);
+    client.send("PROXY TCP4 192.0.2.3 198.51.100.2 3 80\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    CHECK(client.receive_all().ends_with("PROXY TCP4 192.0.2.3 198.51.100.2 3 80"));
+    CHECK(eventually([&] { return open == before; }));
 }

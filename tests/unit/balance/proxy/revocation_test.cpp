@@ -190,6 +190,7 @@ TEST_CASE("what is wrong with a response is said", "[revocation]") {
     CHECK(facts(response_for(own)).staple_fault.empty());
     CHECK(facts(response_for(own)).stapled_until > std::chrono::system_clock::now() + std::chrono::minutes(59));
     CHECK(facts(response_for(own, V_OCSP_CERTSTATUS_REVOKED)).staple_fault.find("revoked") != std::string::npos);
+    CHECK(facts(response_for(own, V_OCSP_CERTSTATUS_UNKNOWN)).staple_fault.find("does not know it") != std::string::npos);
     CHECK(facts("nonsense").staple_fault.find("nothing") != std::string::npos);
     CHECK_FALSE(balance::read_certificate(own.pem() + own.key_pem()).value().stapled_until);
 }

@@ -28,9 +28,9 @@ struct application : proxied_service {
         apply();
     }
     /// The server that answered.
-    std::string ask(std::string const& fields = {}) {
+    std::string ask(std::string const& fields = {}, std::string const& path = "/") {
         tcp_client client(port);
-        client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + fields + "\r\n");
+        client.send("GET " + path + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + fields + "\r\n");
         auto const answer = client.receive_all();
         return answer.size() < 3 ? answer : answer.substr(answer.size() - 3);
     }
@@ -90,6 +90,25 @@ TEST_CASE("a session whose server is gone goes to another one for good", "[sessi
         CHECK(p.ask("Cookie: JSESSIONID=s\r\n") == "two");
 }
 
+TEST_CASE("a request that a route leads elsewhere takes no session with it", "[session_cookie]") {
+    application p;
+    p.add_server("one as well", p.one.port());
+    p.service().http.routes = {{"images", "", "/images", {"two"}}};
+    p.use_cookie();
+    p.one.answer(with_session("one", "JSESSIONID=s"));
+    CHECK(p.ask() == "one");
+    auto const remembered = p.subject.persistence_snapshot();
+    REQUIRE(remembered.size() == 1);
+    CHECK(p.ask("Cookie: JSESSIONID=s\r\n", "/images/1") == "two");
+    auto const after = p.subject.persistence_snapshot();
+    REQUIRE(after.size() == 1);
+    CHECK(after[0].server == remembered[0].server);
+    p.state("two").health = balance::health::down; // no server of the route is well: the session stays where it is, too
+    p.apply();
+    p.ask("Cookie: JSESSIONID=s\r\n", "/images/1");
+    CHECK(p.subject.persistence_snapshot().at(0).server == remembered[0].server);
+}
+
 TEST_CASE("both nodes know a session by the same number", "[session_cookie]") {
     application here;
     here.use_cookie();
@@ -114,8 +133,23 @@ TEST_CASE("behind trusted relays persistence goes by X-Forwarded-For", "[session
         CHECK(p.ask("X-Forwarded-For: 192.0.2.2\r\n") == "two");
     }
     CHECK(p.one.asked().back().head.find("X-Forwarded-For: 203.0.113.1, 192.0.2.1\r\nX-Forwarded-For: 127.0.0.1\r\n") != std::string::npos);
+    tcp_client kept(p.port); // the relay's own connection, over the change
+    auto const through = [&kept](std::string const& client) {
+        kept.send("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: " + client + "\r\n\r\n");
+        return kept.receive(http_answer("one").size());
+    };
+    CHECK(through("192.0.2.1") == http_answer("one"));
+    CHECK(through("192.0.2.2") == http_answer("two"));
     p.service().http.trusted_relays.clear();
     p.apply();
+    auto const by_connection = through("192.0.2.1");
+    CHECK(through("192.0.2.2") == by_connection);
+    for (auto const& e : p.subject.persistence_snapshot()) {
+        if (e.client.is_loopback()) {
+            CHECK(by_connection == http_answer(e.server));
+        }
+    }
+    CHECK(p.subject.persistence_snapshot().size() == 3); // the two clients, and the relay as itself
     auto const served = p.ask("X-Forwarded-For: 192.0.2.1\r\n");
     CHECK(p.ask("X-Forwarded-For: 192.0.2.2\r\n") == served);
 }

@@ -112,6 +112,13 @@ TEST_CASE("dyad probe: connections that are served") {
     CHECK(o.at("target").as_string() == server.target());
 }
 
+TEST_CASE("dyad probe: ends although its grid is finer than it can follow") {
+    small_server const server("");
+    for (int i = 0; i < 5; ++i) {
+        CHECK(dyad_in("/nonexistent", {"probe", server.target(), "--for", "100ms", "--every", "1ms"}).code == 0);
+    }
+}
+
 TEST_CASE("dyad probe: nobody listens") {
     auto const got = dyad_in("/nonexistent", {"probe", closed_target(), "--for", "100ms"});
     CHECK(got.code == 1);

@@ -127,6 +127,11 @@ TEST_CASE("mysql: a login by what the server wants, and a row", "[protocols]") {
                                  mysql_packet(4, ok), row});
     CHECK(other.found.success);
     CHECK(other.said[1] == mysql_packet(3, exclusive_or(sha1("secret"), sha1("zyxwvutsrqponmlkjihg" + sha1(sha1("secret"))))));
+    auto const open = check_that_asks(kind::mysql, "dyad", "");
+    for (auto const& [method, nothing] : {std::pair("mysql_native_password", ""s), {"caching_sha2_password", "\0"s}}) {
+        auto const packet = "\xfe"s + method + "\0zyxwvutsrqponmlkjihg\0"s;
+        CHECK(speak(open, {mysql_greeting("client_ed25519"), mysql_packet(2, packet)}).said.at(1) == mysql_packet(3, nothing));
+    }
     CHECK(reason_of(c, {mysql_greeting(), mysql_packet(2, "\xfe" "client_ed25519\0x"s)}) ==
           "down: the server wants the login by \"client_ed25519\", which is not known here");
     CHECK(reason_of(c, {mysql_greeting(), mysql_packet(2, "\xfe" "mysql_clear_password\0"s)}) ==
