@@ -19,8 +19,9 @@ namespace dyad {
 namespace {
 
 constexpr std::chrono::milliseconds tick_period{500};
+constexpr std::chrono::milliseconds short_tick{20};   ///< while there is more to tell
+constexpr std::size_t most_results = 300;             ///< told at once: no check waits for it
 constexpr std::chrono::seconds longest_test{50}; ///< an operator's patience, and that of `dyad`, ends at a minute
-constexpr unsigned latency_ticks = 4; ///< times that only a latency changed are told every so many ticks
 
 boost::json::object health_message(balance::health_event const& e) {
     auto message = ipc::pack(e);
@@ -35,7 +36,7 @@ checker_process::checker_process(int guardian_fd, balance::checker::settings s)
       links_(io_, guardian_fd,
              {[this] {
                   introduced_ = false;
-                  results_.forget();
+                  checker_.repeat_news();
               },
               [this](boost::json::object const& m) { on_cluster(m); }, [](auto const&, auto&&) {}}) {
     checker_.on_event([this](balance::health_event const& e) {
@@ -61,6 +62,14 @@ void checker_process::on_cluster(boost::json::object const& message) {
         tell_history(message);
     } else if (type == "test") {
         test(message);
+    } else if (type == "pace") {
+        checker_.pace(ipc::fields(message).number<unsigned>("factor"));
+    } else if (type == "seed") {
+        seed(message);
+    } else if (type == "check_now") {
+        check_now(message);
+    } else if (type == "errors") {
+        report_errors(message);
     } else {
         spdlog::error("the cluster process sent a message of unknown type \"{}\"", type);
     }
@@ -84,9 +93,11 @@ void checker_process::configure(boost::json::object const& message) {
         }
         services_ = std::move(parsed.value->services.services);
         common_hook_ = std::move(parsed.value->on_change);
+        hook_limits_ = parsed.value->hooks;
         text_ = std::move(*text);
     }
     take_secrets(message);
+    programs_.configure(hook_limits_);
     hooks_.configure(services_, common_hook_, *known);
     checker_.apply(services_, *known);
     if (!std::exchange(introduced_, true)) {
@@ -109,6 +120,33 @@ void checker_process::take_secrets(boost::json::object const& message) {
         if (!check.secret_file.empty()) {
             check.secret = secret(check.secret_file);
         }
+    }
+}
+
+void checker_process::seed(boost::json::object const& message) {
+    if (auto const found = ipc::unpack_all<balance::health_event>(message, "found"); found) {
+        checker_.seed(*found);
+    } else {
+        spdlog::error("message \"seed\": {}", found.error().detail);
+    }
+}
+
+void checker_process::check_now(boost::json::object const& message) {
+    if (auto const keys = ipc::unpack_all<balance::server_key>(message, "servers"); keys) {
+        checker_.check_now(*keys);
+    } else {
+        spdlog::error("message \"check_now\": {}", keys.error().detail);
+    }
+}
+
+void checker_process::report_errors(boost::json::object const& message) {
+    auto const reports = ipc::unpack_all<ipc::error_report>(message, "reports");
+    if (!reports) {
+        spdlog::error("message \"errors\": {}", reports.error().detail);
+        return;
+    }
+    for (auto const& r : *reports) {
+        checker_.report_errors(r.key, r.reason, r.take_down);
     }
 }
 
@@ -163,15 +201,24 @@ void checker_process::tell_what_differs(std::vector<balance::server_state> const
 }
 
 void checker_process::tick() {
-    timer_.expires_after(tick_period);
+    timer_.expires_after(more_to_tell_ ? short_tick : tick_period);
     timer_.async_wait([this](boost::system::error_code ec) {
         if (ec) {
             return;
         }
+        more_to_tell_ = false;
         if (introduced_ && links_.has_cluster()) {
-            auto const changed = results_.pick(checker_.snapshot(), ++ticks_ % latency_ticks == 0);
+            std::vector<ipc::last_result> changed;
+            for (auto& s : checker_.news(most_results)) {
+                changed.push_back({std::move(s.key), std::move(s.last.reason), s.last.latency});
+            }
+            more_to_tell_ = changed.size() == most_results;
             if (!changed.empty()) {
                 links_.to_cluster({{"type", "results"}, {"entries", ipc::pack_all(changed)}});
+            }
+            if (auto const now = std::chrono::steady_clock::now(); now >= tell_lateness_at_) {
+                tell_lateness_at_ = now + lateness_period;
+                links_.to_cluster({{"type", "lateness"}, {"time", ipc::pack(checker_.take_lateness())}});
             }
         }
         tick();

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "checker/health_hooks.hpp"
-#include "checker/result_changes.hpp"
 #include "ipc/worker_links.hpp"
 
 #include <balance/change_hooks.hpp>
@@ -28,11 +27,18 @@ private:
     void on_cluster(boost::json::object const& message);
     void configure(boost::json::object const& message);
     void take_secrets(boost::json::object const& message);
+    /// What the other node found out.
+    void seed(boost::json::object const& message);
+    void check_now(boost::json::object const& message);
+    /// What the proxy met at servers.
+    void report_errors(boost::json::object const& message);
     void tell_what_differs(std::vector<balance::server_state> const& known);
     void tell_history(boost::json::object const& message);
     /// Makes one check for an operator; the answer goes to whoever is the cluster process then.
     void test(boost::json::object const& message);
     void tick();
+
+    static constexpr std::chrono::seconds lateness_period{10};
 
     boost::asio::io_context io_{1};
     balance::checker checker_;
@@ -42,9 +48,10 @@ private:
     health_hooks hooks_;
     std::vector<balance::virtual_service> services_;
     std::string common_hook_;
+    balance::change_hooks::settings hook_limits_;
     std::string text_; ///< that `services_` came from
-    result_changes results_;
-    unsigned ticks_ = 0;
+    bool more_to_tell_ = false;
+    std::chrono::steady_clock::time_point tell_lateness_at_ = std::chrono::steady_clock::now() + lateness_period;
     bool introduced_ = false; ///< the present cluster process was told what we know
 };
 

@@ -33,7 +33,7 @@ constexpr auto footer = R"(Examples:
   dyad probe 192.0.2.100:80 --for 1m            from any machine: connect again and again, tell of gaps
 
 Exit codes: 0 done, 1 refused or failed (the reason is on stderr), 2 wrong usage, 3 no daemon answers.
-Every command but init, validate, certificate, keygen, probe and realserver-script asks the dyadd of this machine. `dyad COMMAND --help` says more.)";
+Every command but init, validate, certificate, keygen, backup, restore, probe and realserver-script asks the dyadd of this machine. `dyad COMMAND --help` says more.)";
 
 /// What the options of one command fill in, and what it does then.
 struct arguments {
@@ -44,6 +44,8 @@ struct arguments {
     std::string on_off;
     std::string confirm;
     std::string cut_after;
+    persistence_page page;
+    backup_options backup;
     import_order order;
     certificate_wishes wishes;
     std::string way = "loopback";
@@ -77,6 +79,8 @@ public:
         add_real_servers();
         add_status();
         add_operation();
+        add_persistence();
+        add_backup();
         add_certificates();
         add_pairing();
         add_parting();
@@ -211,6 +215,46 @@ private:
             ->add_option("on|off", a_.on_off, "on or off")
             ->required()
             ->check(CLI::IsMember({"on", "off"}));
+    }
+
+    void add_backup() {
+        auto const options = [this](CLI::App* c, char const* config_dir, char const* force) {
+            c->add_option("FILE", a_.backup.file, "The backup, mode 0600")->required();
+            c->add_option("--config-dir", a_.backup.config_dir, config_dir);
+            c->add_option("--state-dir", a_.backup.state_dir, "The daemon's state directory")->capture_default_str();
+            c->add_option("--password-file", a_.backup.password_file, "A file whose first line is the passphrase; else it is asked for");
+            c->add_flag("--force", a_.backup.force, force);
+        };
+        auto* b = command("backup",
+                          "Everything that a machine in this one's place needs, secrets included, in one file that is encrypted with a "
+                          "passphrase: node.toml, cluster.toml, the pair's key, certificates with keys, the kept configurations, drain and "
+                          "halt states, the audit trail. dyadd may run",
+                          [this] { return make_backup(env_, a_.backup); });
+        options(b, "The configuration directory; the daemon's, or /etc/dyad, when left out", "In the place of a file that is there");
+        b->add_flag("--plain", a_.backup.plain, "Do not encrypt it; whoever gets it has the pair's key");
+        options(command("restore",
+                        "Put back what `dyad backup` saved, when all of it was checked. dyadd must not run",
+                        [this] { return restore_backup(env_, a_.backup); }),
+                "The configuration directory; /etc/dyad when left out", "Also when the directories hold something, which is kept beside them with .before-restore behind its name");
+    }
+
+    void add_persistence() {
+        auto* all = app_.add_subcommand("persistence", "Which server each client of layer 7 goes to: show it, forget it");
+        all->footer("");
+        all->require_subcommand(1);
+        names_.emplace_back("persistence");
+        auto* show = all->add_subcommand("show", "The entries by service and client, a page at a time. Layer 4's are the kernel's: `ipvsadm -Lnc`");
+        show->add_option("SERVICE", a_.page.service, "Only this service; all when left out");
+        show->add_option("--limit", a_.page.limit, "Entries of a page")->check(CLI::Range(1, 1000))->capture_default_str();
+        show->add_option("--after", a_.page.after, "SERVICE/CLIENT: begin behind this entry, with which the page before ended");
+        auto* clear = all->add_subcommand("clear", "Forget where the clients of a service go, on both nodes: their next connections, or requests, are balanced "
+                                                   "anew. Connections that are open go on");
+        clear->add_option("SERVICE", a_.page.service, "A service of layer 7 with a table")->required();
+        clear->add_option("CLIENT", a_.address, "Only the entry of this client; with a granularity, of its network");
+        show->footer("");
+        clear->footer("");
+        show->callback([this] { command_ = [this] { return show_persistence(env_, a_.page); }; });
+        clear->callback([this] { command_ = [this] { return clear_persistence(env_, a_.page.service, a_.address); }; });
     }
 
     /// One of `dyad certificate`'s own commands.

@@ -80,7 +80,8 @@ balance::result<std::vector<certificate_input>> read_inputs(import_order const& 
         if (!bytes) {
             return balance::make_error(balance::errc::io_error, file + ": " + bytes.error().detail);
         }
-        has_key |= bytes->find("PRIVATE KEY-----") != bytes->npos || bytes->find("-----BEGIN ") == bytes->npos;
+        bool const pem = bytes->find("-----BEGIN ") != bytes->npos;
+        has_key |= pem ? bytes->find("PRIVATE KEY-----") != bytes->npos : !is_bare_certificate(*bytes);
         out.push_back({file, std::move(*bytes)});
     }
     std::error_code ec;

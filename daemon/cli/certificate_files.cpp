@@ -36,7 +36,7 @@ int give_to_owner_of(std::filesystem::path const& directory, int fd) {
 
 } // namespace
 
-balance::result<> write_secret(std::filesystem::path const& file, std::string_view bytes, bool replace) {
+balance::result<> write_secret(std::filesystem::path const& file, std::string_view bytes, bool replace, secret_owner owner) {
     auto const failed = [&](int error) {
         return balance::make_error(error == EEXIST ? balance::errc::already_exists : balance::errc::io_error,
                                    file.string() + (error == EEXIST ? " is there already; --replace puts the new one in its place"
@@ -49,7 +49,7 @@ balance::result<> write_secret(std::filesystem::path const& file, std::string_vi
         return failed(errno);
     }
     int error = write_all(fd, bytes);
-    if (error == 0) {
+    if (error == 0 && owner == secret_owner::of_directory) {
         error = give_to_owner_of(directory, fd);
     }
     if (::close(fd) != 0 && error == 0) {

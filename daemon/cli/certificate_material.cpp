@@ -261,6 +261,13 @@ balance::result<certificate_bundle> make_bundle(std::span<certificate_input cons
     return out;
 }
 
+bool is_bare_certificate(std::string const& bytes) {
+    auto const* at = reinterpret_cast<unsigned char const*>(bytes.data());
+    certificate const found{d2i_X509(nullptr, &at, static_cast<long>(bytes.size()))};
+    ERR_clear_error();
+    return found != nullptr;
+}
+
 balance::result<std::string> with_response(std::string pem, std::string const& response, std::chrono::system_clock::time_point now) {
     constexpr std::string_view begin = "-----BEGIN OCSP RESPONSE-----";
     constexpr std::string_view end = "-----END OCSP RESPONSE-----\n";

@@ -35,6 +35,9 @@ using password_source = std::function<std::string(std::string const& what)>;
 balance::result<certificate_bundle> make_bundle(std::span<certificate_input const> files, password_source const& password,
                                                 std::chrono::system_clock::time_point now);
 
+/// Is it a certificate in DER, and nothing beside it? Then the key is somewhere else.
+bool is_bare_certificate(std::string const& bytes);
+
 /// The PEM of a service with this OCSP response (DER) in it, and no other. Errors: `invalid_configuration` when it does not speak
 /// of the certificate, is out of date, or says that it was revoked.
 balance::result<std::string> with_response(std::string pem, std::string const& response, std::chrono::system_clock::time_point now);

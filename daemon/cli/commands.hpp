@@ -20,6 +20,18 @@ exit_code keygen(environment& env, std::optional<std::filesystem::path> const& f
 exit_code print_realserver_script(environment& env, std::string const& service, std::string const& way,
                                   directory const& where);
 
+struct backup_options {
+    std::string file;
+    std::string config_dir; ///< empty: the daemon's, or /etc/dyad
+    std::string state_dir = "/var/lib/dyad";
+    std::string password_file; ///< empty: it is asked for
+    bool plain = false;        ///< not encrypted
+    bool force = false;        ///< in the place of what is there
+};
+exit_code make_backup(environment& env, backup_options o);
+/// Checks everything before it replaces anything; refuses while dyadd runs.
+exit_code restore_backup(environment& env, backup_options o);
+
 // What runs now.
 /// `target` is empty, SERVICE or SERVICE/SERVER.
 exit_code status(environment& env, std::string const& target);
@@ -57,6 +69,16 @@ exit_code unpair(environment& env, bool force);
 /// Makes this node the primary; `force`: also when the one it was cannot be told.
 exit_code promote(environment& env, bool force);
 exit_code run_firewall_script(environment& env);
+
+// Where layer 7's clients go.
+struct persistence_page {
+    std::string service;     ///< empty: all
+    std::string after;       ///< SERVICE/CLIENT that the page before ended with; empty: the first
+    unsigned limit = 100;
+};
+exit_code show_persistence(environment& env, persistence_page const& page);
+/// `address` is a client's, or empty for all.
+exit_code clear_persistence(environment& env, std::string const& service, std::string const& address);
 
 // What a client sees.
 /// As given on the command line; times like "20ms".

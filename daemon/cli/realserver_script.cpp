@@ -183,7 +183,7 @@ balance::result<receiving> parse_receiving(std::string_view word) {
 
 balance::result<std::string> realserver_script(balance::virtual_service const& s, receiving how,
                                                std::vector<balance::address> const& floating) {
-    if (s.mode == mode::nat) {
+    if (s.mode == mode::nat || s.transparent) {
         for (auto const& a : floating) {
             if (s.servers.empty() || a.is_v6() == s.servers.front().address.is_v6()) {
                 return gateway(s, a);

@@ -22,7 +22,7 @@ enum class receiving {
 balance::result<receiving> parse_receiving(std::string_view word);
 
 /// A script for /bin/sh that prepares a Linux real server for a service and may be run again; with "undo" as argument it
-/// takes back what it did. `floating` are the pair's addresses that are no service: a nat service's servers send their
+/// takes back what it did. `floating` are the pair's addresses that are no service: a nat or transparent service's servers send their
 /// replies to one of them. Errors: `not_supported` when the service's servers need no preparation, and why. Pure.
 balance::result<std::string> realserver_script(balance::virtual_service const& s, receiving how,
                                                std::vector<balance::address> const& floating);

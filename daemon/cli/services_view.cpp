@@ -21,8 +21,18 @@ table::cell state_of(json::object const& server) {
     return {health, health == "up" ? colour::green : health == "down" ? colour::red : colour::yellow};
 }
 
+/// Do the two nodes know, and not agree?
+bool differs(json::object const& server) {
+    auto const here = text(server, "health");
+    auto const there = text(server, "peer_health");
+    return (here == "up" && there == "down") || (here == "down" && there == "up");
+}
+
 std::string note_of(json::object const& server) {
     auto const reason = text(server, "reason");
+    if (auto const there = text(server, "peer_health"); differs(server)) {
+        return there + " on the peer: " + text(server, there == "down" ? "peer_reason" : "reason");
+    }
     if (server.contains("share") && number(server, "share") < 100 && text(server, "health") == "up") {
         return text(server, "agent");
     }
@@ -167,6 +177,17 @@ std::string traffic_text(json::object const& service) {
     return t.text(false);
 }
 
+/// How many connections it may have; empty: as many as come.
+std::string limit_of(json::object const& server) {
+    auto const configured = number(server, "max_connections");
+    auto const agents = number(server, "agent_max_connections");
+    if (agents != 0 && (configured == 0 || agents < configured)) {
+        return std::to_string(agents) + " connections, as its agent says" +
+               (configured == 0 ? "" : " (configured: " + std::to_string(configured) + ")");
+    }
+    return configured == 0 ? std::string() : std::to_string(configured) + " connections";
+}
+
 std::string server_detail(json::object const& service, json::object const& server) {
     table t({{"SERVER", 40}, {text(service, "name") + '/' + text(server, "name"), 200}});
     auto const port = number(server, "port");
@@ -179,6 +200,13 @@ std::string server_detail(json::object const& service, json::object const& serve
         t.row({{"agent"}, {agent}});
     }
     t.row({{"health"}, {text(server, "health") + " for " + age_text(number(server, "since_change_ms"))}});
+    if (auto const there = text(server, "peer_health"); !there.empty()) {
+        auto const why = text(server, "peer_reason");
+        t.row({{"on the peer"}, {there + (why.empty() ? "" : ": " + why), differs(server) ? colour::red : colour::none}});
+    }
+    if (auto const most = limit_of(server); !most.empty()) {
+        t.row({{"at most"}, {most}});
+    }
     t.row({{"last check"}, {(reason.empty() ? "none yet" : reason) + (latency.empty() ? "" : ", " + latency + " ms")}});
     t.row({{"operator"}, {text(server, "admin")}});
     t.row({{"connections"},

@@ -24,6 +24,14 @@ std::string node_lines(json::object const& status, bool colours) {
                        colours) +
                '\n';
     }
+    if (flag(node, "unsteady")) {
+        auto const left = number(node, "steady_in_ms");
+        out += painted("UNSTEADY: the addresses moved unplanned too often, so there is no failback and no move for ping nodes " +
+                           (left > 0 ? "for " + age_text(left) : std::string("until the peer says that they kept still")) +
+                           "; see `dyad events`",
+                       colour::red, colours) +
+               '\n';
+    }
     if (!flag(node, "ready")) {
         out +=
             painted("not ready: services are still being set up, so it could not serve yet", colour::yellow, colours) +

@@ -7,6 +7,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,7 @@ public:
     void to_guardian(boost::json::object const& m) { guardian_.send(m); }
     // False when there is none, or when it does not take the message.
     bool to_checker(boost::json::object const& m) { return checker_.send(m); }
-    bool to_proxy(boost::json::object const& m) { return proxy_.send(m); }
+    bool to_proxy(boost::json::object const& m, std::span<int const> descriptors = {}) { return proxy_.send(m, descriptors); }
 
     [[nodiscard]] bool has_proxy() const noexcept { return proxy_.is_open(); }
     [[nodiscard]] std::vector<process_info> const& processes() const noexcept { return processes_; }

@@ -15,6 +15,7 @@ namespace dyad {
 namespace {
 
 constexpr std::chrono::milliseconds reconcile_period{1500}; ///< what others changed is put right within 2 s
+constexpr std::chrono::milliseconds longest_leave{4000}; ///< the guardian's patience ends after 4.8 s
 
 config::surroundings surroundings_of(std::filesystem::path const& directory) {
     config::surroundings around;
@@ -30,12 +31,15 @@ core::core(boost::asio::io_context& io, cluster_process_context ctx, config::nod
            std::vector<cluster::link_settings> named_links)
     : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), named_links_(std::move(named_links)), audit_(ctx_.state_dir), layer4_(io.get_executor()),
       observer_(io.get_executor(), layer4_, [this] { update_layer4(); }), examiner_(io.get_executor()),
-      questions_(io.get_executor(), [this](boost::json::object const& m) { return children_->to_checker(m); }), hold_timer_(io), chain_timer_(io), tick_(io),
-      confirm_timer_(io), pair_timer_(io),
+      questions_(io.get_executor(), [this](boost::json::object const& m) { return children_->to_checker(m); }),
+      notifications_(self_), state_programs_(io.get_executor(), {.timeout = self_.notify.timeout}),
+      address_programs_(io.get_executor(), {.timeout = self_.notify.timeout}), hold_timer_(io), chain_timer_(io), tick_(io),
+      confirm_timer_(io), pair_timer_(io), notify_timer_(io), health_timer_(io),
       started_ms_(monotonic_ms()) {}
 
 balance::result<> core::start() {
     keep_audit_trail();
+    start_notifying();
     if (auto chosen = choose_configuration(); !chosen) {
         return chosen.error();
     }
@@ -44,6 +48,8 @@ balance::result<> core::start() {
     if (auto started = start_node(); !started) {
         return started.error();
     }
+    // What the node tells of itself begins with how it leaves this state.
+    notify_state({.state = cluster::node_state::listening, .epoch = load_remembered(ctx_.state_dir).epoch}, false, "dyadd starts");
     if (paired()) {
         if (auto started = start_replication(); !started) {
             return started.error();
@@ -60,7 +66,7 @@ balance::result<> core::start() {
         run_firewall_script("start", [](balance::result<>) {});
     }
     if (paired()) {
-        hold_unknown(true); // until it has been active for a while
+        layer4_.hold_unknown(holding_ = true); // until it has been active for a while; applied with the first configuration
         layer4_.guard_interface(balance::connection_sync::settings{}.interface);
     }
     enforce();
@@ -170,6 +176,9 @@ balance::result<> core::start_node() {
         });
     });
     node_->on_move([this](cluster::address_move m) { before_move(m); });
+    node_->on_held([this](std::vector<cluster::floating_address> const& held) {
+        boost::asio::post(io_, [this, held] { notify_held(held); });
+    });
     return node_->start();
 }
 
@@ -205,6 +214,7 @@ children::handlers core::child_handlers() {
                 },
             .proxy_attached =
                 [this] {
+                    hand_over_access_log(); // before the first client
                     tell_proxy();
                     send_tables_to_proxy();
                 },
@@ -226,10 +236,15 @@ void core::tick() {
                 update_layer4();
             }
             tell_guardian();
+            if (access_log_.was_moved()) {
+                hand_over_access_log();
+            }
             update_fitness();
+            notify_fitness();
             follow_translations();
             follow_chain();
             cut_what_is_left();
+            tell_peer(); // what it did not take
             go_back(); // where it is due: the timer stands still while the machine sleeps
             tick();
         }
@@ -241,6 +256,7 @@ void core::leave(std::string why) {
         return;
     }
     events_.add("process", "leaving: " + why);
+    notify_timer_.expires_after(longest_leave);
     children_->to_guardian({{"type", "leaving"}});
     bool const active = node_->status().state == cluster::node_state::active;
     bool const serves = active || monotonic_ms() - served_until_ms_ < connections_told.count();
@@ -256,7 +272,7 @@ void core::leave(std::string why) {
         if (replicator_) {
             replicator_->stop();
         }
-        boost::asio::post(io_, [this] { io_.stop(); }); // after what the node has posted: its last epoch is kept
+        boost::asio::post(io_, [this] { end_when_notified(); }); // after what the node has posted: its last epoch is kept
     });
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "cluster/access_log_file.hpp"
 #include "cluster/audit_file.hpp"
 #include "cluster/checker_questions.hpp"
 #include "cluster/children.hpp"
@@ -12,6 +13,8 @@
 #include "cluster/joining.hpp"
 #include "cluster/layer4_observer.hpp"
 #include "cluster/layer4_worker.hpp"
+#include "cluster/notifications.hpp"
+#include "cluster/peer_health.hpp"
 #include "cluster/persistence_copy.hpp"
 #include "cluster/process.hpp"
 #include "cluster/running_config.hpp"
@@ -20,6 +23,7 @@
 #include "cluster/status.hpp"
 #include "cluster/translation_relay.hpp"
 
+#include <balance/change_hooks.hpp>
 #include <balance/checker.hpp>
 #include <balance/daisy_chain.hpp>
 #include <cluster/node.hpp>
@@ -107,6 +111,17 @@ public:
     void set_maintenance(bool on, std::string const& who, cluster::node::answer done);
     /// Runs the operator's own script of node.toml; how it went is an event too.
     void run_firewall_script(std::string const& who, std::function<void(balance::result<>)> done);
+    /// Persistence of layer 7; cluster/tables.cpp. `service` may be empty: all.
+    [[nodiscard]] balance::result<persistence_copy::page> persistence(std::string const& service,
+                                                                      std::optional<persistence_copy::position> const& after,
+                                                                      std::size_t most) const;
+    struct cleared {
+        std::size_t entries = 0;
+        bool peer_told = false;
+    };
+    /// Forgets where the clients of a service go, or where one goes, on both nodes.
+    balance::result<cleared> clear_persistence(std::string const& service, std::optional<balance::address> const& client,
+                                               std::string const& who);
     void status(std::function<void(boost::json::object)> done);
     /// Looks for what usually goes wrong, with one service or, when `service` is empty, with all. Errors: `not_found`,
     /// `refused` while another examination is under way.
@@ -190,6 +205,8 @@ private:
     void follow_translations();
     void hold_unknown(bool on);
     void tell_proxy();
+    /// Opens the access log's file anew, and gives it to the proxy.
+    void hand_over_access_log();
     void send_tables_to_proxy();
     void send_tables_to_peer();
     void set_floating_when_served();
@@ -197,6 +214,18 @@ private:
     boost::json::object secrets_of_checks();
     void tell_guardian();
     void states_changed();
+
+    // cluster/health_sharing.cpp: what both nodes know of the servers.
+    /// How often this node checks.
+    void tell_pace();
+    void tell_peer_of(balance::server_key const& key);
+    void tell_peer_of_all();
+    void tell_peer_of_state();
+    /// Now, if there is anything to tell and somebody to hear it.
+    void tell_peer();
+    void peer_found(std::string_view bytes);
+    /// What the peer knows and this node does not.
+    void seed_checker();
 
     // cluster/moving.cpp: layer-7 connections when the addresses move.
     [[nodiscard]] balance::daisy_chain::settings chain_settings() const;
@@ -213,8 +242,15 @@ private:
     /// True when a server's share of its weight changed.
     bool note_agent(balance::server_key const& key, balance::agent_view const& agent);
     void from_proxy(boost::json::object const& m);
+    void take_status(boost::json::object const& m);
     void node_event(cluster::node_event const& e);
     void state_changed(cluster::node_state now);
+    /// Tells the operator's programs how the node stands, if that is news; cluster/notifying.cpp.
+    void notify_state(notifications::standing now, bool service_ok, std::string const& reason);
+    void notify_fitness();
+    void notify_held(std::vector<cluster::floating_address> const& held);
+    void start_notifying();
+    void end_when_notified();
     void peer_document(cluster::shared_document const& d);
     void peer_stream(std::string_view channel, std::string_view bytes);
     void peer_connected(bool connected);
@@ -236,6 +272,8 @@ private:
     std::vector<cluster::link_settings> named_links_; ///< of node.toml, used or not
     event_log events_;
     audit_file audit_;
+    access_log_file access_log_;
+    std::string access_log_error_;
     std::string audit_error_; ///< the last one, so that each is told once
     std::optional<cluster::generation_store> store_;
     std::optional<history_reader> history_; ///< of the store
@@ -250,6 +288,9 @@ private:
     examiner examiner_; ///< of what operators ask the doctor
     std::unique_ptr<children> children_;
     checker_questions questions_;
+    notifications notifications_;
+    balance::change_hooks state_programs_;
+    balance::change_hooks address_programs_; ///< which wait for no other
     std::unique_ptr<cluster::node> node_;
     std::unique_ptr<cluster::replicator> replicator_;
     std::unique_ptr<connection_relay> relay_; ///< of layer-4 connections, in a pair
@@ -262,6 +303,11 @@ private:
     boost::asio::steady_timer tick_;
     boost::asio::steady_timer confirm_timer_;
     boost::asio::steady_timer pair_timer_;
+    boost::asio::steady_timer notify_timer_;
+    boost::asio::steady_timer health_timer_;
+    peer_health peer_health_;
+    health_news untold_; ///< to the peer
+    unsigned told_pace_ = 0; ///< to the checker; 0: nothing yet
     std::optional<cluster::pairing_host> host_;   ///< while a token waits for its primary
     std::optional<cluster::pairing_guest> guest_; ///< while this node asks another one
     pairing_progress pairing_;
@@ -270,10 +316,16 @@ private:
     bool parting_stays_ = false;
     std::function<void(balance::result<>)> parting_done_; ///< for the peer's answer; empty: none is waited for
     std::vector<balance::service_status> layer7_status_;
+    balance::percentiles checks_late_;
     std::map<std::string, std::string> not_listening_; ///< "address port n" -> why
     std::vector<cluster::floating_address> floating_;  ///< what the node was told last
     std::vector<cluster::floating_address> guarded_;   ///< what the guardian was told last
+    bool notified_fit_ = false; ///< it was looked whether the service interfaces are up
     std::int64_t started_ms_ = 0;
+    balance::configuration layer4_part_; ///< of the running configuration what the kernel has a share in
+    bool states_to_tell_ = false;
+    boost::asio::steady_timer states_timer_{io_};
+    std::chrono::steady_clock::time_point may_tell_states_at_;
     bool layer4_busy_ = false;
     bool layer4_again_ = false;
     bool layer4_ready_ = false;

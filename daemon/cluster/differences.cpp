@@ -72,6 +72,7 @@ std::string compare(balance::virtual_service const& a, balance::virtual_service 
     c("firewall_mark", std::to_string(a.firewall_mark), std::to_string(b.firewall_mark));
     c("balance", a.balance, b.balance);
     c("transparent", word(a.transparent), word(b.transparent));
+    c("access_log", word(a.access_log), word(b.access_log));
     c("re_encrypt", word(a.re_encrypt), word(b.re_encrypt));
     c("slow_start", duration(a.slow_start), duration(b.slow_start));
     c("network", a.network, b.network);
@@ -122,7 +123,8 @@ constexpr char const* after_restart = "; in force once dyadd was restarted, on o
 
 std::string describe_timing(cluster::timing const& t) {
     return "keepalive " + duration(t.keepalive) + ", warntime " + duration(t.warntime) + ", deadtime " +
-           duration(t.deadtime) + ", initdead " + duration(t.initdead) + ", auto_failback " + word(t.auto_failback);
+           duration(t.deadtime) + ", initdead " + duration(t.initdead) + ", auto_failback " + word(t.auto_failback) +
+           ", flap_limit " + std::to_string(t.flap_limit) + ", flap_window " + duration(t.flap_window);
 }
 
 } // namespace
@@ -143,6 +145,12 @@ std::vector<config_change> differences(config::cluster_config const& before, con
     if (before.handover_grace != after.handover_grace) {
         out.push_back({"layer7", "change",
                        "handover_grace: " + duration(before.handover_grace) + " -> " + duration(after.handover_grace)});
+    }
+    if (before.access_log != after.access_log) {
+        auto const text = [](config::access_log_settings const& a) {
+            return a.to.empty() ? std::string("none") : a.to + " rate " + std::to_string(a.rate);
+        };
+        out.push_back({"layer7", "change", "access_log: " + text(before.access_log) + " -> " + text(after.access_log)});
     }
     if (before.kept_generations != after.kept_generations) {
         out.push_back({"history", "change",

@@ -15,6 +15,7 @@
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <span>
 #include <string_view>
@@ -28,6 +29,9 @@ namespace {
 constexpr std::size_t entries_in_a_message = 10'000;
 
 constexpr std::int64_t relay_retry_period_ms = 60'000;
+
+/// Times that telling the states of all servers took.
+constexpr int rest_of_telling = 4;
 
 /// Name -> PEM with the key, in base64: the text around it may be in any encoding. They go from process to process and
 /// nowhere else.
@@ -62,6 +66,8 @@ void core::enforce() {
     store_->keep(running_.cluster.kept_generations);
     running_.cluster.services.page_port = self_.fallback_port;
     running_.cluster.services.auto_nat_interface = self_.auto_nat_interface;
+    layer4_part_ = running_.cluster.services;
+    std::erase_if(layer4_part_.services, [](auto const& s) { return !balance::is_layer4(s.mode) && !s.transparent; });
     servers_.set_services(running_.cluster.services.services, monotonic_ms());
     // Addresses that go, go at once; those that come wait until something serves them.
     auto staying = place(running_.cluster, self_);
@@ -74,8 +80,10 @@ void core::enforce() {
     auto endpoints = config::endpoints_of(running_.cluster.services);
     endpoints.merge(config::page_endpoints(running_.cluster.services));
     children_->to_guardian({{"type", "listen"}, {"sockets", ipc::pack_all(endpoints)}});
+    hand_over_access_log();
     tell_proxy();
     tell_checker();
+    tell_peer_of_all();
     update_layer4();
     follow_translations();
     follow_chain();
@@ -117,6 +125,28 @@ void core::tell_proxy() {
                          {"states", ipc::pack_all(servers_.list())}});
 }
 
+void core::hand_over_access_log() {
+    auto const& wanted = running_.cluster.access_log;
+    ipc::descriptor file;
+    if (wanted.to.starts_with('/')) {
+        auto opened = access_log_.open(wanted.to);
+        auto const error = opened ? std::string() : opened.error().detail;
+        if (error != std::exchange(access_log_error_, error) && !error.empty()) {
+            events_.add("error", error, {}, true);
+        }
+        if (!opened) {
+            return; // the proxy keeps what it has; tried again with the next look
+        }
+        file = std::move(*opened);
+    } else {
+        access_log_.forget();
+        access_log_error_.clear();
+    }
+    std::array const one{file.get()};
+    children_->to_proxy({{"type", "access_log"}, {"journal", wanted.to == "journal"}, {"rate", wanted.rate}},
+                        file ? std::span<int const>(one) : std::span<int const>());
+}
+
 void core::set_floating_when_served() {
     if (layer4_follows_ || listeners_follow_ || leaving_) {
         return;
@@ -153,6 +183,9 @@ void core::tell_checker() {
                            {"cluster_toml", file_of(running_.generation, cluster_file)},
                            {"secrets", secrets_of_checks()},
                            {"known", ipc::pack_all(servers_.list())}});
+    told_pace_ = 0; // it may be another checker
+    tell_pace();
+    seed_checker();
 }
 
 /// Read anew whenever the checker is told: an operator may have put them there meanwhile.
@@ -168,9 +201,24 @@ boost::json::object core::secrets_of_checks() {
     return out;
 }
 
+/// At once. What changes while this is told, and for some times as long afterwards, is passed on together: a node whose
+/// thousands of servers all change does not spend its time with telling.
 void core::states_changed() {
-    children_->to_proxy({{"type", "states"}, {"states", ipc::pack_all(servers_.list())}});
-    update_layer4();
+    if (std::exchange(states_to_tell_, true)) {
+        return;
+    }
+    states_timer_.expires_at(may_tell_states_at_);
+    states_timer_.async_wait([this](boost::system::error_code ec) {
+        states_to_tell_ = false;
+        if (ec || leaving_) {
+            return;
+        }
+        auto const began = std::chrono::steady_clock::now();
+        children_->to_proxy({{"type", "states"}, {"states", ipc::pack_all(servers_.list())}});
+        update_layer4();
+        auto const ended = std::chrono::steady_clock::now();
+        may_tell_states_at_ = ended + rest_of_telling * (ended - began);
+    });
 }
 
 /// One apply at a time; what changes meanwhile is taken up by the next.
@@ -179,10 +227,8 @@ void core::update_layer4() {
         layer4_again_ = true;
         return;
     }
-    auto services = running_.cluster.services;
-    std::erase_if(services.services, [](auto const& s) { return !balance::is_layer4(s.mode); });
-    bool const any = !services.services.empty();
-    layer4_.apply(std::move(services), servers_.list(), [this, any](auto outcome, std::chrono::microseconds cost) {
+    bool const any = !layer4_part_.services.empty();
+    layer4_.apply(layer4_part_, any ? servers_.list() : std::vector<balance::server_state>{}, [this, any](auto outcome, std::chrono::microseconds cost) {
         layer4_busy_ = false;
         if (!leaving_) {
             observer_.looked(cost, outcome && !outcome->empty(), any);

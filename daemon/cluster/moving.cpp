@@ -61,8 +61,11 @@ void core::before_move(cluster::address_move m) {
     auto const done = m == move::received ? chain_.wake(side::taken)
                       : m == move::given  ? chain_.wake(side::given)
                                           : chain_.rest();
-    boost::asio::post(io_, [this, done] {
+    boost::asio::post(io_, [this, done, m] {
         tell_chain(done);
+        if (m == move::given) { // their servers' gateway has gone with the addresses
+            children_->to_proxy({{"type", "reset_clients"}, {"transparent", true}});
+        }
         chain_timer_.expires_after(running_.cluster.handover_grace);
         chain_timer_.async_wait([this](boost::system::error_code ec) {
             if (!ec && !leaving_) {

@@ -9,6 +9,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace dyad {
@@ -38,6 +39,7 @@ void core::from_guardian(json::object const& m) {
     if (type == "stop") {
         leave("asked to stop");
     } else if (type == "reload") {
+        hand_over_access_log(); // whoever rotates logs asks like this
         auto text = read_file(ctx_.config_dir / cluster_file);
         if (!text) {
             events_.add("error", text.error().detail, {}, true);
@@ -72,9 +74,14 @@ void core::listen_result(json::object const& m) {
 void core::from_checker(json::object const& m) {
     auto const type = text_of(m, "type");
     if (type == "results") {
-        for (auto const& entry : list_of<balance::health_snapshot>(m, "entries", events_)) {
-            servers_.set_result(entry.key, entry.last.reason, entry.last.latency.count());
+        for (auto& entry : list_of<ipc::last_result>(m, "entries", events_)) {
+            servers_.set_result(entry.key, std::move(entry.reason), entry.latency.count());
         }
+        return;
+    }
+    if (type == "lateness") {
+        auto const time = ipc::unpack<balance::percentiles>(m.contains("time") ? m.at("time") : json::value());
+        checks_late_ = time ? *time : balance::percentiles{};
         return;
     }
     if (type == "tested" || type == "history") {
@@ -96,6 +103,7 @@ void core::from_checker(json::object const& m) {
         auto const what = key.service + "/" + key.server + " is " + std::string(balance::to_string(health));
         events_.add("health", what + ": " + last.reason, {}, health == balance::health::down);
         states_changed();
+        tell_peer_of(key);
     } else if (other_share) {
         states_changed();
     }
@@ -105,7 +113,7 @@ void core::from_checker(json::object const& m) {
 bool core::note_agent(balance::server_key const& key, balance::agent_view const& agent) {
     auto const* known = servers_.find(key);
     bool const was_out = known != nullptr && known->state.share == 0;
-    if (!servers_.set_agent(key, agent.share, agent.said)) {
+    if (!servers_.set_agent(key, agent)) {
         return false;
     }
     if (was_out != (agent.share == 0)) {
@@ -119,12 +127,31 @@ bool core::note_agent(balance::server_key const& key, balance::agent_view const&
 void core::from_proxy(json::object const& m) {
     auto const type = text_of(m, "type");
     if (type == "status") {
-        layer7_status_ = list_of<balance::service_status>(m, "services", events_);
+        take_status(m);
+    } else if (type == "errors") {
+        auto reports = list_of<ipc::error_report>(m, "reports", events_);
+        children_->to_checker({{"type", "errors"}, {"reports", ipc::pack_all(reports)}});
     } else if (type == "persistence") {
         auto const entries = list_of<balance::persistence_entry>(m, "entries", events_);
         tables_.merge(entries, monotonic_ms());
-        if (replicator_) {
+        if (replicator_) { // also what is no news to us: the peer's proxy may have begun a table anew, as ours has
             replicator_->send("persistence", json::serialize(json::object{{"entries", ipc::pack_all(entries)}}));
+        }
+    }
+}
+
+/// Services that do nothing are not told again.
+void core::take_status(json::object const& m) {
+    auto services = list_of<balance::service_status>(m, "services", events_);
+    auto const* const whole = m.if_contains("whole");
+    if (whole == nullptr || *whole == true) {
+        layer7_status_ = std::move(services);
+        return;
+    }
+    for (auto& s : services) {
+        auto const known = std::ranges::find(layer7_status_, s.name, &balance::service_status::name);
+        if (known != layer7_status_.end()) {
+            *known = std::move(s);
         }
     }
 }
@@ -137,6 +164,12 @@ void core::node_event(cluster::node_event const& e) {
     if (e.kind == "state") {
         told_state_ = e.state;
         follow_translations();
+        tell_pace();
+        tell_peer_of_state();
+    }
+    if (e.kind == "state" || e.kind == "maintenance") {
+        notify_state({.state = e.state, .maintenance = e.maintenance, .epoch = e.epoch}, e.service_ok,
+                     e.kind == "state" ? e.reason : e.text);
     }
     end_chain_without_peer();
     if (e.kind == "link" || e.kind == "peer") {
@@ -211,6 +244,10 @@ void core::peer_stream(std::string_view channel, std::string_view bytes) {
         }
         return;
     }
+    if (channel == health_channel) {
+        peer_found(bytes);
+        return;
+    }
     if (is_about_parting(channel)) {
         peer_parts(bytes);
         return;
@@ -233,7 +270,10 @@ void core::peer_connected(bool connected) {
     if (connected) {
         send_tables_to_peer();
         ask_for_connections();
+    } else {
+        peer_health_.forget();
     }
+    tell_peer_of_all();
     follow_translations();
     update_fitness();
 }

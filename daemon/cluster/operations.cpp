@@ -123,6 +123,8 @@ public:
         bool const get = r.method == "GET";
         if (get && r.path == "/v1/status") {
             core_.status([done](json::object status) { done({200, std::move(status)}); });
+        } else if (r.path == "/v1/persistence") {
+            get ? persistence(r, done) : clear_persistence(r, done);
         } else if (get && r.path == "/v1/events") {
             events(r, done);
         } else if (get && r.path == "/v1/results") {
@@ -207,6 +209,55 @@ private:
                 t->cancel();
             }
         });
+    }
+
+    void persistence(api::request const& r, respond const& done) {
+        constexpr std::size_t most_in_a_page = 1000;
+        std::optional<persistence_copy::position> after;
+        if (auto const service = word_in(r.query, "after_service"); !service.empty()) {
+            auto const client = balance::parse_address(word_in(r.query, "after_client"));
+            if (!client) {
+                done(api::refused(400, "after_client: " + client.error().detail));
+                return;
+            }
+            after = persistence_copy::position{service, *client};
+        }
+        auto const asked = number_in(r.query, "limit");
+        auto const limit = asked == 0 ? 100 : std::min<std::size_t>(asked, most_in_a_page);
+        auto const found = core_.persistence(word_in(r.query, "service"), after, limit);
+        if (!found) {
+            done(refusal(found.error()));
+            return;
+        }
+        json::array list;
+        for (auto const& e : found->entries) {
+            list.push_back(json::object{{"service", e.service},
+                                        {"client", e.client.to_string()},
+                                        {"server", e.server},
+                                        {"remaining_ms", e.remaining.count()}});
+        }
+        json::array kernels;
+        for (auto const& s : core_.running().services.services) {
+            if (balance::is_layer4(s.mode) && s.persistence.mode != balance::persistence::kind::none) {
+                kernels.emplace_back(s.name);
+            }
+        }
+        done({200, {{"entries", std::move(list)}, {"more", found->more}, {"layer4", std::move(kernels)}}});
+    }
+
+    void clear_persistence(api::request const& r, respond const& done) {
+        std::optional<balance::address> client;
+        if (auto const text = text_of(r.body, "client"); !text.empty()) {
+            auto const parsed = balance::parse_address(text);
+            if (!parsed) {
+                done(api::refused(400, parsed.error().detail));
+                return;
+            }
+            client = *parsed;
+        }
+        auto const outcome = core_.clear_persistence(text_of(r.body, "service"), client, r.who.text());
+        done(outcome ? response{200, {{"cleared", outcome->entries}, {"peer_told", outcome->peer_told}}}
+                     : refusal(outcome.error()));
     }
 
     void plan(api::request const& r, respond const& done) {

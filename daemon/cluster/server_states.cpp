@@ -19,11 +19,13 @@ void server_states::set_services(std::vector<balance::virtual_service> const& se
         for (auto const& server : service.servers) {
             balance::server_key key{service.name, server.name};
             if (auto const found = entries_.find(key); found != entries_.end()) {
+                found->second.target = {server.address, server.port};
                 kept.insert(entries_.extract(found));
                 continue;
             }
             entry fresh;
             fresh.state.key = key;
+            fresh.target = {server.address, server.port};
             fresh.changed_at_ms = now_ms;
             kept.emplace(std::move(key), std::move(fresh));
         }
@@ -49,13 +51,15 @@ bool server_states::set_health(balance::server_key const& key, balance::health h
     return true;
 }
 
-bool server_states::set_agent(balance::server_key const& key, std::uint16_t share, std::string said) {
+bool server_states::set_agent(balance::server_key const& key, balance::agent_view view) {
     auto const found = entries_.find(key);
     if (found == entries_.end()) {
         return false;
     }
-    found->second.agent = std::move(said);
-    return std::exchange(found->second.state.share, share) != share;
+    found->second.agent = std::move(view.said);
+    auto& state = found->second.state;
+    bool const other_share = std::exchange(state.share, view.share) != view.share;
+    return std::exchange(state.most_connections, view.most_connections) != view.most_connections || other_share;
 }
 
 void server_states::set_result(balance::server_key const& key, std::string reason, std::int64_t latency_ms) {
@@ -92,7 +96,9 @@ std::vector<balance::server_key> server_states::cut_those_due(std::int64_t now_m
             due.push_back(key);
         }
     }
-    apply_words();
+    if (!due.empty()) {
+        apply_words();
+    }
     return due;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <balance/checker.hpp>
 #include <balance/service.hpp>
 #include <cluster/replicator.hpp>
 
@@ -29,6 +30,7 @@ public:
         std::int64_t latency_ms = 0;
         std::int64_t changed_at_ms = 0; ///< monotonic
         std::string agent;              ///< what its agent says; empty: there is none
+        balance::endpoint target{};     ///< where it is, as configured
     };
 
     /// Keeps entries of servers that stay, forgets the health of those that went, adds the others as unknown.
@@ -37,8 +39,8 @@ public:
     /// True when the health changed. Unknown servers are ignored: the checks of a former configuration may be late.
     bool set_health(balance::server_key const& key, balance::health h, std::string reason, std::int64_t latency_ms,
                     std::int64_t now_ms);
-    /// What its agent says and allows. True when the share changed.
-    bool set_agent(balance::server_key const& key, std::uint16_t share, std::string said);
+    /// What its agent says and allows. True when what it allows changed.
+    bool set_agent(balance::server_key const& key, balance::agent_view view);
     void set_result(balance::server_key const& key, std::string reason, std::int64_t latency_ms);
 
     /// Sets the operator's word for every key and counts the document's stamp up.
@@ -51,6 +53,7 @@ public:
 
     [[nodiscard]] entry const* find(balance::server_key const& key) const;
     [[nodiscard]] std::vector<balance::server_state> list() const;
+    [[nodiscard]] std::map<balance::server_key, entry> const& all() const noexcept { return entries_; }
 
     /// The operators' words as the document "servers", as shared with the peer and kept in servers.json.
     [[nodiscard]] cluster::shared_document document() const;

@@ -16,6 +16,9 @@ namespace json = boost::json;
 
 namespace {
 
+/// Of checks that begin late; a server that died is taken out so much later.
+constexpr std::chrono::milliseconds noticeable_lateness{100};
+
 json::object node_json(overview const& o) {
     auto const& n = o.node;
     return {{"name", o.self.name},
@@ -25,6 +28,9 @@ json::object node_json(overview const& o) {
             {"epoch", std::to_string(n.epoch.counter) + "/" + std::string(cluster::to_string(n.epoch.owner))},
             {"maintenance", n.maintenance},
             {"ready", o.ready},
+            {"unplanned_moves", n.unplanned_moves},
+            {"unsteady", n.unsteady},
+            {"steady_in_ms", n.steady_in.count()},
             {"version", DYAD_VERSION},
             {"uptime_ms", o.now_ms - o.started_ms},
             {"config_dir", o.config_dir}};
@@ -121,10 +127,18 @@ json::array hints_json(overview const& o) {
     if (!o.relay_error.empty()) {
         hints.emplace_back("layer-4 connections would not survive a failover: " + o.relay_error);
     }
+    if (o.checks_late.p99 > noticeable_lateness) {
+        auto const late = std::chrono::round<std::chrono::milliseconds>(o.checks_late.p99);
+        hints.emplace_back("one in a hundred health checks begins " + std::to_string(late.count()) +
+                           " ms late or more: this machine is too busy for them; check less often, or give it a processor");
+    }
     for (auto const& link : o.node.links) {
         if (link.alive && !link.peer_hears) {
             hints.emplace_back("link " + link.name + " works one way only: the peer does not hear this node on it");
         }
+    }
+    if (auto const text = disagreement(o.servers, o.peer_health); !text.empty()) {
+        hints.emplace_back(text);
     }
     return hints;
 }
@@ -157,6 +171,10 @@ json::object server_json(balance::virtual_service const& service, balance::real_
             {"admin", balance::to_string(known ? known->state.admin : balance::admin_state::online)},
             {"share", known ? known->state.share : 100},
             {"agent", known ? known->agent : ""},
+            {"max_connections", server.max_connections},
+            {"agent_max_connections", known ? known->state.most_connections : 0},
+            {"peer_health", known ? o.peer_health.text_of(*known) : ""},
+            {"peer_reason", known ? o.peer_health.reason_of(*known) : ""},
             {"reason", known ? known->reason : ""},
             {"latency_ms", known ? known->latency_ms : 0},
             {"since_change_ms", known ? o.now_ms - known->changed_at_ms : 0},
@@ -249,6 +267,7 @@ json::object to_json(overview const& o) {
             {"config", config_json(o)},
             {"processes", std::move(processes)},
             {"connection_sync", connection_sync_json(o)},
+            {"checks", json::object{{"late", ipc::pack(o.checks_late)}}},
             {"hints", hints_json(o)},
             {"services", std::move(services)}};
 }

@@ -3,6 +3,7 @@
 
 #include "cluster/confirmation.hpp"
 #include "cluster/connection_relay.hpp"
+#include "cluster/peer_health.hpp"
 #include "cluster/running_config.hpp"
 #include "cluster/server_states.hpp"
 #include "cluster/translation_relay.hpp"
@@ -37,8 +38,10 @@ struct overview {
     cluster::node_status const& node;
     running_config const& running;
     server_states const& servers;
+    dyad::peer_health const& peer_health;
     std::vector<balance::service_status> const& layer4;
     std::vector<balance::service_status> const& layer7;
+    balance::percentiles checks_late{}; ///< by how much health checks began late, in the last 10 s
     std::map<std::string, std::string> const& not_listening; ///< "address port n" -> why
     std::vector<process_info> const& processes;
     cluster::replicator_status const* replication = nullptr; ///< null: a single node

@@ -160,6 +160,7 @@ check_spec read_check(section const& s) {
     c.down_interval = s.duration("down_interval", 10ms, 24h).value_or(c.down_interval);
     c.connects = static_cast<std::uint16_t>(s.integer("connects", 0, 1000).value_or(0));
     out.timeout = s.duration("timeout", 1ms, 1h);
+    c.connect_timeout = s.duration("connect_timeout", 1ms, 1h).value_or(c.connect_timeout);
     if (auto const n = s.integer("rise", 1, 1000)) {
         out.rise = static_cast<std::uint16_t>(*n);
     }

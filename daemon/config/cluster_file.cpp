@@ -63,6 +63,8 @@ void read_heartbeat(section const& root, cluster_config& out) {
     t.initdead = s->duration("initdead", 2ms, 1h).value_or(std::max<std::chrono::milliseconds>(5s, t.deadtime));
     t.auto_failback = s->flag("auto_failback").value_or(t.auto_failback);
     t.failback_hold = s->duration("failback_hold", 0s, 24h).value_or(t.failback_hold);
+    t.flap_limit = static_cast<unsigned>(s->integer("flap_limit", 0, 20).value_or(t.flap_limit));
+    t.flap_window = s->duration("flap_window", 1s, 24h).value_or(t.flap_window);
     if (auto const life = s->duration("address_lifetime", 1s, 60s)) {
         out.address_lifetime = std::chrono::duration_cast<std::chrono::seconds>(*life);
         if (out.address_lifetime != *life) {
@@ -93,8 +95,25 @@ layer_defaults read_layer(section const& root, std::string_view key, table_schem
     if (key == "layer7") {
         d.slow_start = s->duration("slow_start", 0s, 1h).value_or(d.slow_start);
         d.timeouts = read_timeouts(*s, d.timeouts);
+        d.access_log = s->has("access_log");
     }
     return d;
+}
+
+void read_access_log(section const& root, cluster_config& out) {
+    auto const s = root.table("layer7", tables::layer7);
+    auto const t = s ? s->table("access_log", tables::access_log) : std::nullopt;
+    if (!t) {
+        return;
+    }
+    out.access_log.to = t->text("to").value_or("");
+    out.access_log.rate = static_cast<std::uint32_t>(t->integer("rate", 0, 1'000'000).value_or(out.access_log.rate));
+    auto const& to = out.access_log.to;
+    if (!t->has("to")) {
+        t->missing("to", "to = \"/var/log/dyad/access.log\"");
+    } else if (to != "journal" && (to.size() < 2 || to.front() != '/' || to.back() == '/')) {
+        t->wrong("to", "to is " + in_quotes(to) + "; it must be the absolute path of a file, or \"journal\"");
+    }
 }
 
 void read_grace(section const& root, cluster_config& out) {
@@ -107,6 +126,25 @@ void read_grace(section const& root, cluster_config& out) {
     if (out.handover_grace != *grace) {
         s->wrong("handover_grace", "handover_grace is " + format_duration(*grace) + ", but must be whole seconds");
     }
+}
+
+void read_checks(section const& root, cluster_config& out) {
+    auto const s = root.table("checks", tables::checks);
+    if (!s) {
+        return;
+    }
+    out.on_change = s->text("on_change").value_or("");
+    if (!out.on_change.empty() && out.on_change.front() != '/') {
+        s->wrong("on_change", "on_change is " + in_quotes(out.on_change) +
+                                  "; it must be the absolute path of a program, without arguments");
+    }
+    out.hooks.timeout = s->duration("hook_timeout", 10ms, 1h).value_or(out.hooks.timeout);
+    out.hooks.waiting = static_cast<std::size_t>(
+        s->integer("hook_waiting", 1, 100'000).value_or(static_cast<std::int64_t>(out.hooks.waiting)));
+    if (auto const r = s->word("hook_rate", &parse_rate)) {
+        out.hooks.pause = r->period / r->count;
+    }
+    out.passive_factor = static_cast<unsigned>(s->integer("passive_factor", 1, 100).value_or(out.passive_factor));
 }
 
 outcome<cluster_config> parse_cluster(std::string_view text, std::string const& file, surroundings const& around) {
@@ -125,15 +163,10 @@ outcome<cluster_config> parse_cluster(std::string_view text, std::string const& 
         out.kept_generations = static_cast<std::size_t>(
             history->integer("generations", 2, 1000).value_or(static_cast<std::int64_t>(out.kept_generations)));
     }
-    if (auto const all = root.table("checks", tables::checks)) {
-        out.on_change = all->text("on_change").value_or("");
-        if (!out.on_change.empty() && out.on_change.front() != '/') {
-            all->wrong("on_change", "on_change is " + in_quotes(out.on_change) +
-                                        "; it must be the absolute path of a program, without arguments");
-        }
-    }
+    read_checks(root, out);
     read_floating(root, out);
     read_grace(root, out);
+    read_access_log(root, out);
     auto checks = read_named_checks(root);
     service_context const context{read_layer(root, "layer4", tables::layer4),
                                   read_layer(root, "layer7", tables::layer7), &checks};

@@ -14,6 +14,7 @@ struct layer_defaults {
     std::uint16_t fall = 2;
     std::chrono::milliseconds slow_start{0};
     balance::timeouts timeouts;
+    bool access_log = false; ///< there is one
 };
 
 /// A check as it is written: what it leaves out comes from the layer of the service that uses it.
@@ -39,6 +40,9 @@ balance::timeouts read_timeouts(section const& s, balance::timeouts const& defau
 /// The tables "http" and "route"; `tls` says where a redirection leads.
 balance::http_policy read_http(section const& s, std::optional<balance::tls_termination> const& tls);
 void read_heartbeat(section const& root, cluster_config& out);
+/// The table "access_log" of [layer7].
+void read_access_log(section const& root, cluster_config& out);
+void read_checks(section const& root, cluster_config& out);
 layer_defaults read_layer(section const& root, std::string_view key, table_schema const& schema);
 check_spec read_check(section const& s);
 named_checks read_named_checks(section const& root);

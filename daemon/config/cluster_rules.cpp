@@ -59,6 +59,24 @@ void check_snat_sources(value const& root, cluster_config const& c, fault_list& 
     }
 }
 
+/// Such a server would be the balancer itself.
+void check_borrowers(value const& root, cluster_config const& c, fault_list& faults) {
+    for (auto const& s : c.services.services) {
+        if (!s.transparent || balance::is_layer4(s.mode)) {
+            continue;
+        }
+        for (auto const& v : s.servers) {
+            bool const ours = std::any_of(c.floating.begin(), c.floating.end(), [&](auto const& f) { return f.address == v.address; });
+            key_path const path{"service", s.name, "server", v.name, "address"};
+            if (ours && !faults.touches(path)) {
+                faults.add(path, locate(root, path),
+                           v.address.to_string() + " is a floating address, so this server would be the balancer itself and answer "
+                                                   "clients past the proxy; use another machine, or leave transparent out");
+            }
+        }
+    }
+}
+
 /// One address is on one interface, wherever it is mentioned.
 void check_networks(value const& root, cluster_config const& c, fault_list& faults) {
     std::map<balance::address, std::pair<std::string, std::string>> seen; // address -> network, who said so
@@ -127,6 +145,7 @@ void check_cluster(value const& root, section const& top, cluster_config const& 
     check_services(root, c, faults);
     check_snat_sources(root, c, faults);
     check_networks(root, c, faults);
+    check_borrowers(root, c, faults);
     if (around.certificates) {
         check_certificates(root, c, *around.certificates, faults);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <balance/change_hooks.hpp>
 #include <balance/service.hpp>
 #include <cluster/node.hpp>
 #include <cluster/types.hpp>
@@ -49,6 +50,14 @@ struct node_config {
     std::string firewall_script;    ///< absolute path of the operator's own script; empty: none
     std::string auto_nat_interface; ///< empty: none
     bool real_time = true;
+    struct notifying {
+        std::string on_state;   ///< absolute path of a program that is told of this node's changes; empty: none
+        std::string on_address; ///< of one that is told of floating addresses that came; empty: none
+        std::chrono::milliseconds timeout{30'000};
+
+        bool operator==(notifying const&) const = default;
+    };
+    notifying notify{};
 
     bool operator==(node_config const&) const = default;
 };
@@ -69,6 +78,14 @@ struct floating_ip {
     bool operator==(floating_ip const&) const = default;
 };
 
+/// Where what clients of layer 7 did is written.
+struct access_log_settings {
+    std::string to; ///< absolute path of a file, or "journal"; empty: nowhere
+    std::uint32_t rate = 10'000; ///< records in a second; 0: any number
+
+    bool operator==(access_log_settings const&) const = default;
+};
+
 /// cluster.toml: the same on both nodes.
 struct cluster_config {
     cluster::timing timing;
@@ -76,9 +93,12 @@ struct cluster_config {
     std::vector<balance::address> ping_nodes;
     /// For so long layer-7 connections go on where they are after a planned move; 0: they do not.
     std::chrono::seconds handover_grace{30};
+    access_log_settings access_log;
     std::size_t kept_generations = 50; ///< of configurations; older ones are removed
     std::vector<floating_ip> floating;
     std::string on_change; ///< absolute path of a program that is told of all servers that come and go; empty: none
+    balance::change_hooks::settings hooks{}; ///< how programs of `on_change` are run
+    unsigned passive_factor = 3; ///< the passive node's checks take so many times the interval
     /// Services in the file's order, defaults filled in; marks are left to the applier.
     balance::configuration services;
 

@@ -61,6 +61,16 @@ std::set<balance::endpoint> endpoints_of(balance::configuration const& c) {
 
 std::set<balance::endpoint> page_endpoints(balance::configuration const& c) {
     std::set<balance::endpoint> all;
+    for (auto const& s : c.services) { // mode http has a page of its own
+        if (listens(s) && s.mode == balance::mode::tcp && s.fallback.mode == balance::fallback::kind::local) {
+            all.insert({*s.address, c.page_port});
+        }
+    }
+    if (!all.empty()) {
+        for (auto const& taken : endpoints_of(c)) { // a service on the page's port would be led to itself
+            all.erase(taken);
+        }
+    }
     for (auto const& s : c.services) {
         bool const tcp = s.protocol == balance::protocol::tcp || s.protocol == balance::protocol::tcp_udp;
         if (balance::is_layer4(s.mode) && s.address && tcp && s.fallback.mode == balance::fallback::kind::local) {

@@ -32,17 +32,32 @@ std::string interface_of(section const& s) {
     return interface_at(s, "interface");
 }
 
+std::string program_at(section const& s, std::string_view key, std::string const& example) {
+    auto const path = s.text(key);
+    if (path && !path->starts_with('/')) {
+        s.wrong(key, std::string(key) + " is " + in_quotes(*path) + "; it must be the absolute path of a program, like " +
+                         in_quotes(example));
+    }
+    return path.value_or("");
+}
+
 void read_firewall(section const& root, node_config& out) {
     auto const firewall = root.table("firewall", tables::firewall);
     if (!firewall) {
         return;
     }
     out.auto_nat_interface = interface_at(*firewall, "auto_nat");
-    out.firewall_script = firewall->text("script").value_or("");
-    if (firewall->has("script") && !out.firewall_script.starts_with('/')) {
-        firewall->wrong("script", "script is " + in_quotes(out.firewall_script) +
-                                      "; it must be the absolute path of a program, like \"/etc/dyad/firewall.sh\"");
+    out.firewall_script = program_at(*firewall, "script", "/etc/dyad/firewall.sh");
+}
+
+void read_notify(section const& root, node_config& out) {
+    auto const notify = root.table("notify", tables::notify);
+    if (!notify) {
+        return;
     }
+    out.notify.on_state = program_at(*notify, "on_state", "/etc/dyad/state.sh");
+    out.notify.on_address = program_at(*notify, "on_address", "/etc/dyad/address.sh");
+    out.notify.timeout = notify->duration("timeout", std::chrono::seconds(1), std::chrono::minutes(10)).value_or(out.notify.timeout);
 }
 
 void read_name(section const& root, node_config& out) {
@@ -177,6 +192,7 @@ outcome<node_config> parse_node(std::string_view text, std::string const& file, 
         out.networks.emplace(name, interface_of(s));
     }
     read_firewall(root, out);
+    read_notify(root, out);
     out.real_time = root.flag("real_time").value_or(out.real_time);
     check_links(root, out, around);
     if (faults.any_fault()) {

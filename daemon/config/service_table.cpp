@@ -175,6 +175,26 @@ std::optional<balance::agent_check> read_agent(section const& s, layer_defaults 
     return out;
 }
 
+std::optional<balance::observation> read_observation(section const& s) {
+    auto const t = s.table("observe", tables::observe);
+    if (!t) {
+        return std::nullopt;
+    }
+    balance::observation out;
+    if (!t->has("errors")) {
+        t->missing("errors", "errors = 10");
+    }
+    out.errors = static_cast<std::uint32_t>(t->integer("errors", 1, 1'000'000).value_or(out.errors));
+    out.within = t->duration("within", 100ms, 1h).value_or(out.within);
+    out.server_errors = t->flag("server_errors").value_or(false);
+    auto const word = t->text("on_error").value_or("check");
+    out.take_down = word == "down";
+    if (word != "check" && word != "down") {
+        t->wrong("on_error", "on_error is " + in_quotes(word) + "; it must be \"check\" or \"down\"");
+    }
+    return out;
+}
+
 balance::proxy_protocol read_proxy_protocol(section const& s) {
     using version = balance::proxy_protocol::version;
     balance::proxy_protocol out;
@@ -212,6 +232,16 @@ balance::client_limits read_limits(section const& s) {
     out.ipv6_prefix = static_cast<std::uint8_t>(t->integer("ipv6_prefix", 1, 128).value_or(out.ipv6_prefix));
     out.except = t->subnet_list("except");
     return out;
+}
+
+bool read_log_choice(section const& s, bool layer4, bool there_is_one) {
+    auto const wanted = s.flag("access_log");
+    if (wanted && layer4) {
+        s.wrong("access_log", "access_log is for layer 7 (mode tcp or http) only: the kernel tells nobody what clients do; leave it out");
+    } else if (wanted.value_or(false) && !there_is_one) {
+        s.wrong("access_log", "there is no access log yet; say where it goes: [layer7] access_log = { to = \"/var/log/dyad/access.log\" }");
+    }
+    return !layer4 && there_is_one && wanted.value_or(true);
 }
 
 balance::tunnel read_tunnel(section const& s) {
@@ -290,6 +320,7 @@ balance::virtual_service read_service(std::string const& name, section const& s,
     }
     out.check = read_service_check(s, context, defaults);
     out.agent = read_agent(s, defaults);
+    out.observe = read_observation(s);
     out.tls = read_tls(s);
     out.re_encrypt = s.flag("re_encrypt").value_or(false);
     out.fallback = read_fallback(s, out.mode);
@@ -299,6 +330,7 @@ balance::virtual_service read_service(std::string const& name, section const& s,
     out.timeouts = layer4 ? balance::timeouts{} : read_timeouts(s, defaults.timeouts);
     out.proxy_protocol = read_proxy_protocol(s);
     out.limits = read_limits(s);
+    out.access_log = read_log_choice(s, layer4, defaults.access_log);
     if (layer4 && s.has("timeouts")) {
         s.wrong("timeouts", "timeouts are for layer 7 (mode tcp or http) only; leave them out");
     }

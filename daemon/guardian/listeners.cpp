@@ -70,6 +70,18 @@ balance::result<ipc::descriptor> open_listener(balance::endpoint const& local) {
     return socket;
 }
 
+std::vector<ipc::descriptor> open_borrowing_sockets(bool ipv6, std::size_t count) {
+    std::vector<ipc::descriptor> out;
+    while (out.size() < count) {
+        ipc::descriptor socket(::socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
+        if (!socket || !(ipv6 ? set(socket.get(), IPPROTO_IPV6, IPV6_TRANSPARENT) : set(socket.get(), IPPROTO_IP, IP_TRANSPARENT))) {
+            break;
+        }
+        out.push_back(std::move(socket));
+    }
+    return out;
+}
+
 listener_change listeners::apply(std::set<balance::endpoint> desired) {
     desired_ = std::move(desired);
     failed_.clear();

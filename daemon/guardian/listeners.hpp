@@ -27,6 +27,10 @@ listener_change listener_difference(std::set<balance::endpoint> const& held,
 /// Errors: `already_exists` (taken), `not_permitted`, `io_error`; each with the remedy.
 balance::result<ipc::descriptor> open_listener(balance::endpoint const& local);
 
+/// TCP sockets, not blocking, that may have somebody else's address, which the proxy may not make. As many as there is
+/// privilege and room for.
+std::vector<ipc::descriptor> open_borrowing_sockets(bool ipv6, std::size_t count);
+
 /// The layer-7 listening sockets. They stay open while the proxy is away: clients wait in their queues.
 class listeners {
 public:

@@ -37,6 +37,8 @@ public:
         return channel_.send(message, descriptors);
     }
 
+    /// Has it yet to read what was sent?
+    [[nodiscard]] bool is_behind() const noexcept { return channel_.waiting() != 0; }
     [[nodiscard]] bool running() const noexcept { return child_.pid > 0; }
     [[nodiscard]] std::string const& name() const noexcept { return spec_.name; }
     [[nodiscard]] pid_t pid() const noexcept { return child_.pid; }

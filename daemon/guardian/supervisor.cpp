@@ -49,7 +49,7 @@ supervisor::supervisor(guardian_settings settings, std::vector<int> locks)
                 [](boost::json::object const&, auto&&) {}}),
       proxy_(io_, {"proxy", std::move(settings.proxy), {}, nullptr},
              {[this] { on_worker_started(proxy_); }, [this](child_end) { on_worker_ended(); },
-              [](boost::json::object const&, auto&&) {}}) {
+              [this](boost::json::object const& m, auto&&) { on_proxy_message(m); }}) {
     signals_.assign(open_signals());
 }
 

@@ -62,6 +62,8 @@ private:
     void pass_listeners(listener_change const& change);
     void report_listeners();
 
+    void on_proxy_message(boost::json::object const& message);
+
     boost::asio::io_context io_{1};
     boost::asio::posix::stream_descriptor signals_{io_};
     boost::asio::steady_timer stop_timer_{io_};

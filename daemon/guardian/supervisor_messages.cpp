@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the cluster process asks of the guardian. A message that is not understood is logged and changes nothing.
+// What the cluster process and the proxy ask of the guardian. A message that is not understood is logged and changes nothing.
 #include "guardian/supervisor.hpp"
 #include "ipc/fields.hpp"
 #include "ipc/values.hpp"
@@ -7,10 +7,15 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
+#include <vector>
 
 namespace dyad {
 
 namespace {
+
+/// Of each family, at once.
+constexpr std::size_t most_sockets = 256;
 
 void misunderstood(std::string_view type, balance::error const& why) {
     spdlog::error("message \"{}\" of the cluster process: {}", type, why.detail);
@@ -141,6 +146,31 @@ void supervisor::pass_listeners(listener_change const& change) {
 
 void supervisor::report_listeners() {
     cluster_.send({{"type", "listen_result"}, {"failed", pack(listeners_.failed())}});
+}
+
+/// The proxy speaks with strangers: whatever it says, it gets a few sockets at most, and each time an answer.
+void supervisor::on_proxy_message(boost::json::object const& message) {
+    ipc::fields from(message);
+    auto const type = from.text("type");
+    std::array const wanted{from.make(from.number<std::size_t>("ipv4")), from.make(from.number<std::size_t>("ipv6"))};
+    if (type != "sockets_wanted" || !wanted[0] || !wanted[1]) {
+        spdlog::error("the proxy process sent a message that was not understood");
+        return;
+    }
+    if (proxy_.is_behind()) {
+        return; // else one that only asks would have us hold sockets without end; it asks again
+    }
+    for (bool const ipv6 : {false, true}) {
+        for (auto missing = std::min(*wanted[ipv6 ? 1 : 0], most_sockets); missing > 0;) {
+            auto const sockets = open_borrowing_sockets(ipv6, std::min(missing, ipc::max_descriptors));
+            std::vector<int> descriptors;
+            for (auto const& s : sockets) {
+                descriptors.push_back(s.get());
+            }
+            proxy_.send({{"type", "sockets"}, {"ipv6", ipv6}}, descriptors);
+            missing = descriptors.empty() ? 0 : missing - descriptors.size();
+        }
+    }
 }
 
 } // namespace dyad

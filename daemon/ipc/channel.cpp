@@ -238,6 +238,8 @@ void channel::close() {
     impl_->on_closed_ = nullptr;
 }
 
+std::size_t channel::waiting() const noexcept { return impl_ ? impl_->queued_ : 0; }
+
 bool channel::is_open() const noexcept { return impl_ && impl_->socket_.is_open(); }
 
 } // namespace dyad::ipc

@@ -55,6 +55,8 @@ public:
     /// `on_closed` is not called. What is still queued is lost.
     void close();
     [[nodiscard]] bool is_open() const noexcept;
+    /// Bytes that the peer has no room for yet.
+    [[nodiscard]] std::size_t waiting() const noexcept;
 
 private:
     struct impl;

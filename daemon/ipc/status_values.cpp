@@ -25,8 +25,21 @@ json::object pack(balance::exchanges const& e) {
     out["unreachable"] = e.unreachable;
     out["broken"] = e.broken;
     out["late"] = e.late;
-    out["time"] = {{"count", e.time.count}, {"p50_us", e.time.p50.count()}, {"p90_us", e.time.p90.count()}, {"p99_us", e.time.p99.count()}};
+    out["time"] = pack(e.time);
     return out;
+}
+
+json::object pack(balance::percentiles const& p) {
+    return {{"count", p.count}, {"p50_us", p.p50.count()}, {"p90_us", p.p90.count()}, {"p99_us", p.p99.count()}};
+}
+
+template <>
+balance::result<balance::percentiles> unpack(json::value const& v) {
+    fields from(v);
+    using us = std::chrono::microseconds;
+    balance::percentiles p{from.number<std::uint64_t>("count"), us(from.number<std::int64_t>("p50_us")),
+                           us(from.number<std::int64_t>("p90_us")), us(from.number<std::int64_t>("p99_us"))};
+    return from.make(p);
 }
 
 namespace {
@@ -59,14 +72,12 @@ balance::counters counters_of(fields& parent) {
 }
 
 balance::percentiles percentiles_of(fields& parent) {
-    fields from(parent.any("time"));
-    using us = std::chrono::microseconds;
-    balance::percentiles p{from.number<std::uint64_t>("count"), us(from.number<std::int64_t>("p50_us")),
-                           us(from.number<std::int64_t>("p90_us")), us(from.number<std::int64_t>("p99_us"))};
-    if (!from.make(true)) {
+    auto p = unpack<balance::percentiles>(parent.any("time"));
+    if (!p) {
         parent.wrong("time", "an object of numbers");
+        return {};
     }
-    return p;
+    return *p;
 }
 
 balance::exchanges exchanges_of(fields& parent) {

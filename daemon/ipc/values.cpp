@@ -29,13 +29,13 @@ balance::check_result result_of(fields& from) {
     return {from.truth("success"), from.text("reason"), from.duration("latency_ms")};
 }
 
-balance::agent_view agent_of(fields& from) { return {from.number<std::uint16_t>("share"), from.text("agent")}; }
+balance::agent_view agent_of(fields& from) { return {from.number<std::uint16_t>("share"), from.text("agent"), from.number<std::uint32_t>("most_connections")}; }
 
 json::object pack(balance::server_key const& key, balance::health h, balance::check_result const& last,
                   balance::agent_view const& agent) {
     return {{"service", key.service},  {"server", key.server},  {"health", balance::to_string(h)},
             {"success", last.success}, {"reason", last.reason}, {"latency_ms", last.latency.count()},
-            {"share", agent.share},    {"agent", agent.said}};
+            {"share", agent.share},    {"agent", agent.said},     {"most_connections", agent.most_connections}};
 }
 
 } // namespace
@@ -47,6 +47,37 @@ balance::result<balance::endpoint> unpack(json::value const& v) {
     fields from(v);
     balance::endpoint e{from.address("address"), from.number<std::uint16_t>("port")};
     return from.make(std::move(e));
+}
+
+json::object pack(balance::server_key const& k) { return {{"service", k.service}, {"server", k.server}}; }
+
+template <>
+balance::result<balance::server_key> unpack(json::value const& v) {
+    fields from(v);
+    auto key = key_of(from);
+    return from.make(std::move(key));
+}
+
+json::object pack(error_report const& r) {
+    return {{"service", r.key.service}, {"server", r.key.server}, {"reason", r.reason}, {"take_down", r.take_down}};
+}
+
+template <>
+balance::result<error_report> unpack(json::value const& v) {
+    fields from(v);
+    error_report r{key_of(from), from.text("reason"), from.truth("take_down")};
+    return from.make(std::move(r));
+}
+
+json::object pack(last_result const& r) {
+    return {{"service", r.key.service}, {"server", r.key.server}, {"reason", r.reason}, {"latency_ms", r.latency.count()}};
+}
+
+template <>
+balance::result<last_result> unpack(json::value const& v) {
+    fields from(v);
+    last_result r{key_of(from), from.text("reason"), from.duration("latency_ms")};
+    return from.make(std::move(r));
 }
 
 json::object pack(mark const& m) { return {{"service", m.first}, {"mark", m.second}}; }
@@ -64,7 +95,8 @@ json::object pack(balance::server_state const& s) {
             {"health", balance::to_string(s.health)},
             {"admin", balance::to_string(s.admin)},
             {"share", s.share},
-            {"cut", s.cut}};
+            {"cut", s.cut},
+            {"most_connections", s.most_connections}};
 }
 
 template <>
@@ -79,6 +111,7 @@ balance::result<balance::server_state> unpack(json::value const& v) {
     }
     s.share = from.number<std::uint16_t>("share");
     s.cut = from.truth("cut");
+    s.most_connections = from.number<std::uint32_t>("most_connections");
     return from.make(std::move(s));
 }
 
@@ -89,21 +122,6 @@ balance::result<balance::health_event> unpack(json::value const& v) {
     fields from(v);
     balance::health_event e{key_of(from), health_of(from), result_of(from), agent_of(from)};
     return from.make(std::move(e));
-}
-
-json::object pack(balance::health_snapshot const& s) {
-    auto packed = pack(s.key, s.health, s.last, s.agent);
-    packed["since_last_ms"] = s.since_last.count();
-    packed["since_change_ms"] = s.since_change.count();
-    return packed;
-}
-
-template <>
-balance::result<balance::health_snapshot> unpack(json::value const& v) {
-    fields from(v);
-    balance::health_snapshot s{key_of(from), health_of(from), result_of(from), from.duration("since_last_ms"),
-                               from.duration("since_change_ms"), agent_of(from)};
-    return from.make(std::move(s));
 }
 
 json::object pack(balance::persistence_entry const& e) {

@@ -23,16 +23,36 @@ namespace dyad::ipc {
 /// A service's firewall mark, as in `balance::configuration::marks`.
 using mark = std::pair<std::string, std::uint32_t>;
 
+/// Traffic failed at a server so often that its health is in doubt.
+struct error_report {
+    balance::server_key key;
+    std::string reason;
+    bool take_down = false; ///< at once, whatever `fall` says
+};
+
+/// What status says of a server's last check. Thousands of these go from process to process.
+struct last_result {
+    balance::server_key key;
+    std::string reason;
+    balance::milliseconds latency{0};
+
+    bool operator==(last_result const&) const = default;
+};
+
 /// {"address","port"}
 boost::json::object pack(balance::endpoint const& e);
 /// {"service","mark"}
 boost::json::object pack(mark const& m);
-/// {"service","server","health","admin","share","cut"}
+/// {"service","server","reason","latency_ms"}
+boost::json::object pack(last_result const& r);
+/// {"service","server"}
+boost::json::object pack(balance::server_key const& k);
+/// {"service","server","reason","take_down"}
+boost::json::object pack(error_report const& r);
+/// {"service","server","health","admin","share","cut","most_connections"}
 boost::json::object pack(balance::server_state const& s);
-/// {"service","server","health","success","reason","latency_ms","share","agent"}
+/// {"service","server","health","success","reason","latency_ms","share","agent","most_connections"}
 boost::json::object pack(balance::health_event const& e);
-/// The same and {"since_last_ms","since_change_ms"}
-boost::json::object pack(balance::health_snapshot const& s);
 /// {"success","reason","latency_ms","received","count","longest_ms","since_first_ms","since_last_ms"}
 boost::json::object pack(balance::check_run const& r);
 /// {"name","took_us","sent","sent_bytes","received","received_bytes","note"}
@@ -44,6 +64,8 @@ boost::json::object pack(balance::persistence_entry const& e);
 /// {"connections","in_packets","out_packets","in_bytes","out_bytes"}
 boost::json::object pack(balance::rates const& r);
 boost::json::object pack(balance::exchanges const& e);
+/// {"count","p50_us","p90_us","p99_us"}
+boost::json::object pack(balance::percentiles const& p);
 /// {"name","not_served","fallback_active","counters":{…,"per_second":{…}},"servers":[{"name","active","inactive","counters":{…}}]}
 boost::json::object pack(balance::service_status const& s);
 /// {"address","interface"}

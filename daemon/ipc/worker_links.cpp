@@ -32,8 +32,12 @@ void worker_links::on_guardian(boost::json::object const& message, std::vector<d
 
 void worker_links::attach(descriptor socket) {
     cluster_ = channel(io_.get_executor(), std::move(socket));
-    cluster_.on_message([this](boost::json::object const& message, std::vector<descriptor> const&) {
-        handlers_.from_cluster(message);
+    cluster_.on_message([this](boost::json::object const& message, std::vector<descriptor> descriptors) {
+        if (!descriptors.empty() && handlers_.descriptors_from_cluster) {
+            handlers_.descriptors_from_cluster(message, std::move(descriptors));
+        } else {
+            handlers_.from_cluster(message);
+        }
     });
     cluster_.on_closed([](std::string const&) {}); // the guardian sends another one
     cluster_.start();

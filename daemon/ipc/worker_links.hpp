@@ -22,12 +22,15 @@ public:
         std::function<void()> attached; ///< a cluster process that knows nothing of us
         std::function<void(boost::json::object const&)> from_cluster;
         std::function<void(boost::json::object const&, std::vector<descriptor>)> from_guardian;
+        /// What the cluster process sends with descriptors; without it they are closed, and the rest is as above.
+        std::function<void(boost::json::object const&, std::vector<descriptor>)> descriptors_from_cluster{};
     };
 
     worker_links(boost::asio::io_context& io, int guardian_fd, handlers h);
 
     /// False when no cluster process is there.
     bool to_cluster(boost::json::object const& message) { return cluster_.send(message); }
+    bool to_guardian(boost::json::object const& message) { return guardian_.send(message); }
     [[nodiscard]] bool has_cluster() const noexcept { return cluster_.is_open(); }
     /// Delivers what the guardian has sent already.
     void hear_guardian() { guardian_.receive_now(); }

@@ -36,13 +36,13 @@ std::unique_ptr<spdlog::formatter> formatter_for(bool journal) {
     return formatter;
 }
 
+} // namespace
+
 bool stderr_is_journal() {
     auto const* const stream = std::getenv("JOURNAL_STREAM");
     struct stat file {};
     return stream != nullptr && ::fstat(STDERR_FILENO, &file) == 0 && is_stream(stream, file.st_dev, file.st_ino);
 }
-
-} // namespace
 
 bool set_up(std::string_view level, std::string_view process) {
     auto const wanted = level_of(level);

@@ -11,6 +11,9 @@ namespace dyad::log {
 /// `level` is trace, debug, info, warning, error or critical. False, and nothing changed, for another word.
 bool set_up(std::string_view level, std::string_view process);
 
+/// Is stderr the journal's? Then lines may begin with a priority, as "<6>".
+bool stderr_is_journal();
+
 /// Names this process in every line; after a fork.
 void set_process(std::string_view name);
 

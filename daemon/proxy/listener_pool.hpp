@@ -29,6 +29,7 @@ public:
     [[nodiscard]] bool has(balance::endpoint const& e) const { return held_.contains(e); }
     /// Why there is none; null when there is, or when the guardian has said nothing of it yet.
     [[nodiscard]] std::string const* failure(balance::endpoint const& e) const;
+    [[nodiscard]] bool any_failed() const noexcept { return !failed_.empty(); }
     /// Has the guardian said of each whether it has it?
     [[nodiscard]] bool settled(std::set<balance::endpoint> const& wanted) const;
 

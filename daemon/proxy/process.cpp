@@ -14,7 +14,7 @@ namespace dyad {
 
 namespace {
 
-constexpr rlim_t reserved_descriptors = 512; ///< for listeners, channels and event loops
+constexpr rlim_t reserved_descriptors = 1024; ///< for listeners, channels, event loops and sockets kept for transparent services
 
 /// A connection takes two descriptors; more connections than the limit allows would only fail later.
 void fit_to_limit(balance::proxy::settings& s) {

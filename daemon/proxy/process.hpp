@@ -10,7 +10,7 @@ namespace dyad {
 ///
 /// From the guardian: {"type":"listeners",…} with sockets. From the cluster process:
 /// {"type":"configure","cluster_toml", "states":[…]}, {"type":"states","states":[…]}, {"type":"merge","entries":[…]}.
-/// To it: {"type":"persistence","entries": […]} within 50 ms, {"type":"status","services":[…]} every second. When a
+/// To it: {"type":"persistence","entries": […]} within 50 ms, {"type":"status","whole","services":[…]} every second. When a
 /// cluster process dies it goes on serving with what it has; the next one gets all tables.
 int run_proxy_process(child_context ctx);
 

@@ -6,11 +6,15 @@
 #include "ipc/base64.hpp"
 #include "ipc/fields.hpp"
 #include "ipc/values.hpp"
+#include "log/log.hpp"
 
 #include <boost/asio/post.hpp>
 #include <balance/share.hpp>
 
 #include <spdlog/spdlog.h>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -23,6 +27,7 @@ namespace {
 constexpr std::chrono::milliseconds settle_limit{1000};
 constexpr std::chrono::milliseconds flush_period{20}; ///< entries are on their way within 50 ms
 constexpr std::chrono::milliseconds status_period{1000};
+constexpr std::chrono::milliseconds errors_period{100};
 constexpr std::size_t entries_per_message = 10'000; ///< some 1.5 MB of JSON
 
 void misunderstood(std::string_view type, balance::error const& why) {
@@ -47,8 +52,18 @@ std::vector<std::pair<std::string, std::string>> certificates_in(boost::json::ob
 proxy_process::proxy_process(int guardian_fd, balance::proxy::settings s)
     : proxy_(s),
       links_(io_, guardian_fd,
-             {[this] { introduced_ = false; }, [this](boost::json::object const& m) { on_cluster(m); },
-              [this](boost::json::object const& m, std::vector<ipc::descriptor> d) { on_guardian(m, std::move(d)); }}) {
+             {[this] {
+                  introduced_ = false;
+                  status_changes_.forget();
+              },
+              [this](boost::json::object const& m) { on_cluster(m); },
+              [this](boost::json::object const& m, std::vector<ipc::descriptor> d) { on_guardian(m, std::move(d)); },
+              [this](boost::json::object const& m, std::vector<ipc::descriptor> d) { log_to(m, std::move(d.front())); }}) {
+    proxy_.on_sockets_wanted([this](std::size_t ipv4, std::size_t ipv6) {
+        boost::asio::post(io_, [this, ipv4, ipv6] {
+            links_.to_guardian({{"type", "sockets_wanted"}, {"ipv4", ipv4}, {"ipv6", ipv6}});
+        });
+    });
     proxy_.on_persistence([this](std::span<balance::persistence_entry const> entries) {
         if (outbox_.add(entries)) {
             boost::asio::post(io_, [this] { flush_later(); });
@@ -62,7 +77,26 @@ void proxy_process::run() {
     proxy_.stop(); // its threads use the outbox
 }
 
+/// Without privileges we cannot make sockets for transparent services.
+void proxy_process::take_sockets(boost::json::object const& message, std::vector<ipc::descriptor> descriptors) {
+    std::vector<int> sockets;
+    for (auto& d : descriptors) {
+        sockets.push_back(d.release());
+    }
+    ipc::fields from(message);
+    bool const ipv6 = from.truth("ipv6");
+    if (bool const none = sockets.empty(); none && !std::exchange(without_sockets_, none)) {
+        spdlog::warn("there are no sockets for transparent services: they need root or CAP_NET_ADMIN, and room for open files");
+    } else if (!none) {
+        without_sockets_ = false;
+    }
+    proxy_.supply_sockets(ipv6 ? std::vector<int>() : sockets, ipv6 ? sockets : std::vector<int>());
+}
+
 void proxy_process::on_guardian(boost::json::object const& message, std::vector<ipc::descriptor> descriptors) {
+    if (ipc::fields(message).text("type") == "sockets") {
+        return take_sockets(message, std::move(descriptors));
+    }
     if (auto const taken = listeners_.take(message, std::move(descriptors)); !taken) {
         return misunderstood("listeners", taken.error());
     }
@@ -79,8 +113,11 @@ void proxy_process::on_cluster(boost::json::object const& message) {
         set_states(message);
     } else if (type == "merge") {
         merge(message);
+    } else if (type == "access_log") {
+        log_to(message, {});
     } else if (type == "reset_clients") {
-        proxy_.reset_clients();
+        auto const* const alone = message.if_contains("transparent");
+        proxy_.reset_clients(alone != nullptr && *alone == true);
     } else {
         spdlog::error("the cluster process sent a message of unknown type \"{}\"", type);
     }
@@ -140,6 +177,27 @@ void proxy_process::merge(boost::json::object const& message) {
     proxy_.merge(*entries);
 }
 
+void proxy_process::log_to(boost::json::object const& message, ipc::descriptor file) {
+    ipc::fields from(message);
+    bool const journal = from.truth("journal");
+    auto const rate = from.make(from.number<std::uint32_t>("rate"));
+    if (from.text("type") != "access_log" || !rate) {
+        return misunderstood("access_log", rate ? balance::make_error(balance::errc::protocol_error, "unexpected descriptors")
+                                                : rate.error());
+    }
+    if (journal) {
+        file.reset(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0));
+    }
+    proxy_.log_to({file.release(), *rate, journal && log::stderr_is_journal() ? "<6>access: " : ""});
+}
+
+void proxy_process::tell_of_dropped_records() {
+    auto const all = proxy_.dropped_records();
+    if (auto const fresh = all - std::exchange(told_dropped_, all); fresh != 0) {
+        spdlog::warn("{} records of the access log were dropped: they were more than its rate, or came faster than they could be written", fresh);
+    }
+}
+
 void proxy_process::apply_when_settled() {
     auto wanted = config::endpoints_of(desired_);
     wanted.merge(config::page_endpoints(desired_));
@@ -172,7 +230,40 @@ void proxy_process::apply() {
     page_.serve({first_of_page, fresh.end()}, of_page);
     fresh.erase(first_of_page, fresh.end());
     proxy_.use_listeners(std::move(fresh));
+    for (auto& s : reachable.services) {
+        balance::endpoint const page{s.address.value_or(balance::address{}), desired_.page_port};
+        if (s.mode == balance::mode::tcp && s.fallback.mode == balance::fallback::kind::local && of_page.contains(page)) {
+            s.fallback.target = page;
+        }
+    }
     proxy_.apply(balance::with_shares(std::move(reachable), states_), states_);
+    error_watch_.configure(desired_.services, states_);
+    look_for_errors(); // a server's errors count from the moment that it is up
+    if (!error_watch_.empty() && !std::exchange(watching_, true)) {
+        watch_errors();
+    }
+}
+
+void proxy_process::watch_errors() {
+    errors_timer_.expires_after(errors_period);
+    errors_timer_.async_wait([this](boost::system::error_code ec) {
+        watching_ = !ec && !error_watch_.empty();
+        if (!watching_) {
+            return;
+        }
+        look_for_errors();
+        watch_errors();
+    });
+}
+
+void proxy_process::look_for_errors() {
+    if (error_watch_.empty()) {
+        return;
+    }
+    auto const now = std::chrono::steady_clock::now();
+    if (auto const reports = error_watch_.look(proxy_.observed_errors(), now); !reports.empty()) {
+        links_.to_cluster({{"type", "errors"}, {"reports", ipc::pack_all(reports)}});
+    }
 }
 
 void proxy_process::send_entries(std::span<balance::persistence_entry const> entries) {
@@ -197,8 +288,11 @@ void proxy_process::report_status() {
         if (ec) {
             return;
         }
+        tell_of_dropped_records();
         if (configured_ && links_.has_cluster()) {
-            links_.to_cluster({{"type", "status"}, {"services", ipc::pack_all(status())}});
+            if (auto const news = status_changes_.pick(status()); news.whole || !news.services.empty()) {
+                links_.to_cluster({{"type", "status"}, {"whole", news.whole}, {"services", ipc::pack_all(news.services)}});
+            }
         }
         report_status();
     });
@@ -206,6 +300,9 @@ void proxy_process::report_status() {
 
 std::vector<balance::service_status> proxy_process::status() const {
     auto all = proxy_.status();
+    if (!listeners_.any_failed()) {
+        return all;
+    }
     for (auto& s : all) {
         auto const described = std::ranges::find(desired_.services, s.name, &balance::virtual_service::name);
         if (!s.not_served.empty() || described == desired_.services.end()) {

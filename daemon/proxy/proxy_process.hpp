@@ -2,15 +2,18 @@
 #pragma once
 
 #include "ipc/worker_links.hpp"
+#include "proxy/error_watch.hpp"
 #include "proxy/listener_pool.hpp"
 #include "proxy/page_server.hpp"
 #include "proxy/persistence_outbox.hpp"
+#include "proxy/status_changes.hpp"
 
 #include <balance/proxy.hpp>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,25 +31,35 @@ public:
 
 private:
     void on_guardian(boost::json::object const& message, std::vector<ipc::descriptor> descriptors);
+    void take_sockets(boost::json::object const& message, std::vector<ipc::descriptor> descriptors);
     void on_cluster(boost::json::object const& message);
     void configure(boost::json::object const& message);
     bool parse(std::string text);
     void set_states(boost::json::object const& message);
     void merge(boost::json::object const& message);
+    /// Writes the access log to `file`, or where the message says.
+    void log_to(boost::json::object const& message, ipc::descriptor file);
+    void tell_of_dropped_records();
     /// Applies what is wanted, as soon as the guardian has said of every socket whether there is one.
     void apply_when_settled();
     void apply();
     void send_entries(std::span<balance::persistence_entry const> entries);
     void flush_later();
     void report_status();
+    /// Looks for errors at servers again and again, as long as a service wants that.
+    void watch_errors();
+    void look_for_errors();
     [[nodiscard]] std::vector<balance::service_status> status() const;
 
     boost::asio::io_context io_{1};
     persistence_outbox outbox_;
+    status_changes status_changes_;
+    error_watch error_watch_;
     balance::proxy proxy_;
     boost::asio::steady_timer settle_timer_{io_};
     boost::asio::steady_timer flush_timer_{io_};
     boost::asio::steady_timer status_timer_{io_};
+    boost::asio::steady_timer errors_timer_{io_};
     listener_pool listeners_;
     page_server page_{io_};
     balance::configuration desired_;
@@ -54,6 +67,9 @@ private:
     std::vector<balance::server_state> states_;
     bool configured_ = false; ///< something is desired
     bool settling_ = false;   ///< the timer runs
+    std::uint64_t told_dropped_ = 0; ///< records of the access log
+    bool without_sockets_ = false; ///< the guardian has given none for transparent services, which was said
+    bool watching_ = false;   ///< for errors
     bool introduced_ = false; ///< the present cluster process was given our tables
     ipc::worker_links links_; ///< last: its handlers use all of the above
 };

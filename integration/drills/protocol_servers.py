@@ -12,15 +12,18 @@ def _file(path, text):
     return f"mkdir -p $(dirname {path}); cat > {path} <<'end of file'\n{text}\nend of file\n"
 
 
-REDIS = f"""redis-server --port 6379 --bind 0.0.0.0 --requirepass {PASSWORD} --save '' --dir /tmp --daemonize yes
+REDIS = _CERTIFICATE + f"""redis-server --port 6379 --tls-port 6380 --tls-cert-file /tls/certificate --tls-key-file /tls/key \\
+--tls-ca-cert-file /tls/certificate --tls-auth-clients no --bind 0.0.0.0 --requirepass {PASSWORD} --save '' --dir /tmp --daemonize yes
 until redis-cli -a {PASSWORD} --no-auth-warning set health 'all is well'; do sleep 0.1; done
 exec sleep infinity
 """
 
-LDAP = _file("/slapd.conf", f"""include /etc/ldap/schema/core.schema
+LDAP = _CERTIFICATE + _file("/slapd.conf", f"""include /etc/ldap/schema/core.schema
 modulepath /usr/lib/ldap
 moduleload back_mdb
 pidfile /run/slapd.pid
+TLSCertificateFile /tls/certificate
+TLSCertificateKeyFile /tls/key
 database mdb
 suffix dc=example
 rootdn cn=dyad,dc=example
@@ -31,7 +34,7 @@ objectClass: organization
 dc: example
 o: Hospital""") + """mkdir -p /data
 slapadd -f /slapd.conf -l /first.ldif
-exec slapd -d 0 -f /slapd.conf -h ldap://0.0.0.0:389
+exec slapd -d 0 -f /slapd.conf -h 'ldap://0.0.0.0:389 ldaps://0.0.0.0:636'
 """
 
 DNS = """exec dnsmasq --keep-in-foreground --conf-file=/dev/null --port=53 --no-resolv --no-hosts --user=root --pid-file= \
@@ -169,4 +172,42 @@ userdb {{
 }}""") + """
 mkdir -p /srv/dyad; chown dyad:dyad /srv/dyad
 exec dovecot -F -c /dovecot.conf
+"""
+
+NGINX = _CERTIFICATE + f"echo \"dyad:$(openssl passwd -6 {PASSWORD})\" > /accounts\n" + _file("/nginx.conf", """daemon off;
+user root;
+pid /run/nginx.pid;
+error_log stderr;
+events { }
+http {
+  access_log off;
+  server {
+    listen 80;
+    listen [::]:80;
+    listen 443 ssl;
+    ssl_certificate /tls/certificate;
+    ssl_certificate_key /tls/key;
+    location = /health { return 200 "allServicesOperative\n"; }
+    location = /state { return 200 '{"status": "UP", "disks": [{"full": false}]}'; }
+    location = /moved { return 302 /moved; }
+    location = /private {
+      auth_basic "private";
+      auth_basic_user_file /accounts;
+      try_files /gone @within;
+    }
+    location @within { return 200 "come in"; }
+  }
+}""") + """
+mkdir -p /var/lib/nginx /var/log/nginx
+exec nginx -c /nginx.conf
+"""
+
+ORTHANC = _file("/orthanc.json", f"""{{
+  "StorageDirectory": "/data", "IndexDirectory": "/data",
+  "DicomAet": "ARCHIVE", "DicomCheckCalledAet": true, "DicomPort": 4242, "DicomAlwaysAllowEcho": true, "DicomAlwaysAllowFind": true,
+  "HttpPort": 8042, "RemoteAccessAllowed": true, "AuthenticationEnabled": true, "RegisteredUsers": {{ "dyad": "{PASSWORD}" }}
+}}""") + """
+mkdir -p /data
+ln -sf /usr/share/zoneinfo/UTC /etc/localtime
+exec Orthanc /orthanc.json
 """

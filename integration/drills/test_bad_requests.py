@@ -10,11 +10,11 @@ import pytest
 from bad_input import (ANSWERS, BAD_HEALTH, CUT, END, ENDLESS_ANSWERS, ENDLESS_REQUESTS, GONE, HARMLESS, REQUESTS, SMUGGLED, get, in_chunks,
                        post)
 from lab import Lab, Node, conf
-from lab.recorder import CLOSE, PLAIN, RESET, Bytes, Malformed, Recorder, read_request
+from lab.recorder import CLOSE, PLAIN, RESET, WAIT, Bytes, Malformed, Recorder, read_request
 from lab.talk import Talk, read_answer
 from lab.wait import until
 
-WEB, CHECKED, SECRET = "10.77.0.100", "10.77.0.101", "10.77.0.102"
+WEB, CHECKED, SECRET, HURRIED = "10.77.0.100", "10.77.0.101", "10.77.0.102", "10.77.0.103"
 HEALTHY = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nwell"
 QUIET = 0.4    # seconds without an answer after which the client ends what it has to say
 ROOM = 24      # MB that the proxy may grow by, whatever it is sent
@@ -22,7 +22,8 @@ MUCH = 8       # MB of what has no end
 
 
 class Site:
-    """One node and recording servers: `web` has a cookie, `checked` a health check, `secret` is spoken to in TLS."""
+    """One node and recording servers: `web` has a cookie, `checked` a health check, `secret` is spoken to in TLS;
+    `hurried` does not wait long for an answer."""
 
     def __init__(self, lab):
         self.lab, self.client = lab, lab.clients[0]
@@ -36,6 +37,7 @@ class Site:
         self.node.write("cluster.toml", conf.cluster(
             conf.service("web", WEB, 80, servers, mode="http", check=on, persistence='{ mode = "http_cookie" }', fallback="disabled"),
             conf.service("checked", CHECKED, 80, servers, mode="http", check=check),
+            conf.service("hurried", HURRIED, 80, servers, mode="http", check=on, timeouts='{ answer = "300ms" }'),
             conf.service("secret", SECRET, 8443, servers, mode="http", check=on, re_encrypt=True)))
         self.node.start()
         until(self.serves, 10, "a request is answered", every=0.05, describe=self.node.describe)
@@ -213,6 +215,18 @@ def test_a_bad_answer_harms_nobody_else(site, name):
         if got is None or got.status == 502 or not got.whole or got.to_the_end:
             assert talk.ends()
     assert [seen.path for seen in site.server.requests] == ["/bad"], site.server.requests
+    was_never_used_again(site, site.server.requests[0].connection)
+
+
+@pytest.mark.parametrize("steps", [[WAIT], [b"HTTP/1.1 200 OK\r\nContent-Le", WAIT], [b"HTTP/1.1 100 Continue\r\n\r\n", WAIT]],
+                         ids=["nothing", "half a head", "an interim answer"])
+def test_a_server_that_is_too_slow_harms_nobody_else(site, steps):
+    site.server.answer = lambda seen: steps
+    with Talk(site.client, HURRIED) as talk:
+        got = talk.send(get(target=b"/slow")).final()
+        assert got.status == 504 and got.whole and got.values("connection") == ["close"], got
+        assert talk.ends()
+    assert [seen.path for seen in site.server.requests] == ["/slow"], site.server.requests
     was_never_used_again(site, site.server.requests[0].connection)
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import socket
+import ssl
 import tempfile
 
 import pytest
@@ -41,14 +42,14 @@ class Archive:
 
 
 class Engine:
-    """Acknowledges every message on port 2575 with `code`."""
+    """Acknowledges every message on its port with `code`; over TLS with a context for it."""
 
-    def __init__(self, host):
+    def __init__(self, host, port=2575, tls=None):
         self.code, self.messages = "AA", []
         listening = host.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listening.bind((host.address(), 2575))
+        listening.bind((host.address(), port))
         listening.listen(64)
-        self.server = background.call(start_hl7_server(self._serve, sock=listening))
+        self.server = background.call(start_hl7_server(self._serve, sock=listening, ssl=tls))
         host.lab.on_close(self.stop)
 
     async def _serve(self, reader, writer):
@@ -74,6 +75,9 @@ class Hospital:
         key, certificate = f"{self.files.name}/key.pem", f"{self.files.name}/certificate.pem"
         host.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-subj", "/CN=s1",
                   "-days", "10"])
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate, key)
+        self.secure_engine = Engine(host, 2576, tls)
         self.secure_archive = Archive(host, "+tls", key, certificate, "-ic", port=2762)
         servers = {"s1": host.address()}
         web = (f'{{ type = "http", request = "/health", headers = {{ "X-Probe" = "dyad" }}, user = "monitor", '
@@ -81,11 +85,13 @@ class Hospital:
         self.pair = Pair(lab, conf.cluster(
             conf.service("web", WEB, 80, servers, check=web),
             conf.service("archive", ARCHIVE, 104, servers, check='{ type = "dicom", called_ae = "ARCHIVE" }'),
+            conf.service("search", ARCHIVE, 2764, servers, check='{ type = "dicom", port = 104, query = "PatientID=NOBODY" }'),
             conf.service("secure", ARCHIVE, 2762, servers, check='{ type = "dicom", tls = true, min_days = 5, warn_days = 20 }'),
             conf.service("ending", ARCHIVE, 2763, servers, check='{ type = "tls", port = 2762, min_days = 20 }'),
-            conf.service("engine", ENGINE, 2575, servers, check=f"{{ type = \"hl7\", message = '{MESSAGE}' }}")))
+            conf.service("engine", ENGINE, 2575, servers, check=f"{{ type = \"hl7\", message = '{MESSAGE}' }}"),
+            conf.service("secure_engine", ENGINE, 2576, servers, check=f"{{ type = \"hl7\", tls = true, min_days = 5, message = '{MESSAGE}' }}")))
         self.pair.start()
-        self.pair.up("web", "archive", "secure", "engine")
+        self.pair.up("web", "archive", "secure", "engine", "secure_engine")
 
     def becomes(self, service, health, reason=""):
         for node in self.pair.nodes:
@@ -110,6 +116,12 @@ def test_an_archive_goes_down_and_comes_back(hospital):
     hospital.becomes("archive", "up")
 
 
+def test_an_archive_that_cannot_search_is_down_for_who_searches(hospital):
+    hospital.becomes("search", "down", "the presentation context was refused: the search for studies is not supported")
+    tested = hospital.pair.active.dyad("test", "search/s1", check=False).stdout
+    assert "association" in tested and "answer to C-FIND" not in tested, tested
+
+
 def test_an_archive_over_tls_and_its_certificate(hospital):
     hospital.becomes("secure", "up", "C-ECHO answered with status 0000; warning: the certificate ends in 9 days")
     hospital.becomes("ending", "down", "the certificate ends in 9 days; min_days is 20")
@@ -124,6 +136,14 @@ def test_an_interface_engine_that_does_not_accept_is_down(hospital):
     hospital.becomes("engine", "down", 'answered with "AE" instead of AA or CA')
     hospital.engine.code = "CA"
     hospital.becomes("engine", "up", "acknowledged with CA")
+
+
+def test_an_interface_engine_over_tls(hospital):
+    hospital.becomes("secure_engine", "up", "acknowledged with AA")
+    hospital.secure_engine.code = "AR"
+    hospital.becomes("secure_engine", "down", 'answered with "AR" instead of AA or CA')
+    hospital.secure_engine.code = "AA"
+    hospital.becomes("secure_engine", "up", "acknowledged with AA")
 
 
 def test_a_check_is_made_for_an_operator_and_changes_nothing(hospital):
@@ -249,6 +269,30 @@ def test_what_an_agent_said_survives_the_death_of_the_checks(farm):
     assert answers(pair, 10) == {"rs1": 10}
     agents[1].word = "ready"
     shares(pair, "rs2", 100)
+
+
+def test_an_agent_limits_connections_on_both_nodes(farm):
+    pair, servers, agents = farm
+    agents[0].word = "100% maxconn:1"
+    for node in pair.nodes:
+        until(lambda: node.server("web", "rs1")["agent_max_connections"] == 1, 5, f"{node.name} knows", describe=node.describe)
+    assert "1 connections, as its agent says" in pair.passive.dyad("status", "web/rs1").stdout
+    held = []
+    try:
+        for _ in range(5):
+            held.append(pair.lab.clients[0].socket())
+            held[-1].settimeout(5)
+            held[-1].connect((WEB, 80))
+        active = lambda: [pair.active.server("web", name)["active"] for name in ("rs1", "rs2")]  # noqa: E731
+        until(lambda: active() == [1, 4], 5, "one and no more", describe=pair.active.describe)
+        agents[0].word = "maxconn:0"
+        until(lambda: pair.active.server("web", "rs1")["agent_max_connections"] == 0, 5, "no limit again", describe=pair.active.describe)
+    finally:
+        for connection in held:
+            connection.close()
+    until(lambda: active() == [0, 0], 5, "all are gone", describe=pair.active.describe)
+    agents[0].word = "100%"
+    assert answers(pair, 40) == {"rs1": 20, "rs2": 20}
 
 
 def test_programs_are_told_of_servers_that_come_and_go(farm):

@@ -7,23 +7,20 @@ import copy
 import itertools
 import json
 import pathlib
-import re
 import socket
 import ssl
 
 import pytest
+from deployments import FACTS, be_servers, checked_port, join_networks, pages_of, ports_of, text_of
 from hl7.client import MLLPClient
 from lab import Lab, Node, conf
 from lab.machine import Machine, certificate
 from lab.wait import until
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-FACTS = json.loads((ROOT / "tests" / "data" / "services.json").read_text())
 CLIENTS = "10.99"    # the clients' network, a /16 behind the lab's client
 SHARES = 6           # clients at once: the weights below divide them without rest
-WELL = "allServicesOperative"
 # Waiting for a server to fail and to come back is all that is quicker here than in conf/.
-QUICKER = (("check_interval", "150ms"), ("slow_start", "100ms"))
+QUICKER = {"check_interval": "150ms", "slow_start": "100ms"}
 
 
 def services_of(deployment):
@@ -33,15 +30,6 @@ def services_of(deployment):
 def cases(wanted=lambda fact: True):
     found = [pytest.param(d, f["name"], id=f"{d}/{f['name']}") for d in FACTS for f in services_of(d) if wanted(f)]
     return pytest.mark.parametrize("site, service", found, indirect=["site"], scope="module")
-
-
-def ports_of(fact):
-    """In clear; of a range the first, the last and one inside."""
-    out = []
-    for port in fact["ports"]:
-        first, last = (int(n) for n in f"{port}-{port}".split("-")[:2]) if isinstance(port, int) else map(int, port.split("-"))
-        out += sorted({first, (first + last) // 2, last})
-    return out
 
 
 def doors_of(fact):
@@ -59,8 +47,8 @@ def speaks_hl7(fact):
 
 
 def shows_the_page(fact):
-    """When no server is left. Mode tcp refuses clients until it can show the page, as docs/CONFIGURATION.md says."""
-    return not fact["fallback_disabled"] and fact["mode"] == "http"
+    """When no server is left. Clients that speak TLS with servers, or no HTTP, find a connection that is closed."""
+    return not fact["fallback_disabled"] and (fact["mode"] == "http" or fact["tls"] is not None)
 
 
 def keeps(kind):
@@ -82,7 +70,7 @@ class Site:
         self._numbers = itertools.count(1)
         self.lab = Lab(heartbeat_links=0, nodes=1, real_servers=2, clients=1, observers=0)
         try:
-            self._build((ROOT / "conf" / f"{deployment}.toml").read_text())
+            self._build(text_of(deployment, **QUICKER))
         except BaseException:
             self.lab.close()
             raise
@@ -90,8 +78,6 @@ class Site:
     def _build(self, text):
         for fact in self.facts.values():
             text += self._second_server(fact)
-        for key, value in QUICKER:
-            text = re.sub(rf'^{key} = "\w+"', f'{key} = "{value}"', text, flags=re.M)
         self.balancer, self.client_host = self.lab.nodes[0], self.lab.clients[0]
         self._wire(text)
         addresses = {fact["address"] for fact in self.facts.values()}
@@ -120,19 +106,16 @@ class Site:
 
     def _wire(self, text):
         client = self.client_host.address()
-        nets = {a.rsplit(".", 1)[0] for a in re.findall(r'"(\d+\.\d+\.\d+\.\d+)"', text)}
         self.client_host.ip_batch([f"route add local {CLIENTS}.0.0/16 dev lo", "route add default dev eth0"])
-        self.balancer.ip_batch([f"addr add {net}.11/24 dev eth0" for net in nets if net != "255.255.255"]
-                               + [f"route add {CLIENTS}.0.0/16 via {client}"])
+        join_networks(self.balancer, text, 11)
+        self.balancer.ip_batch([f"route add {CLIENTS}.0.0/16 via {client}"])
         for i, host in enumerate(self.lab.real_servers):
-            host.ip_batch([f"addr add {a}/24 dev eth0" for a in {f["servers"][i]["address"] for f in self.facts.values()}])
+            be_servers(host, {f["servers"][i]["address"] for f in self.facts.values()})
 
     def _open_doors(self, fact):
-        check = fact["check"]
-        pages = {check["request"]: WELL if "equals" in check["expect"] else "it is OK"} if "request" in check else {}
         for machine, server in zip(self.machines, fact["servers"]):
             for port in {server["port"] or port for port in ports_of(fact)}:
-                machine.door(server["address"], port, pages)
+                machine.door(server["address"], port, pages_of(fact))
 
     def source(self):
         """The address of a client that nobody has seen before."""
@@ -145,8 +128,7 @@ class Site:
         """The servers' checks fail from now on, or succeed again; waits until status says so."""
         for place in places:
             server = fact["servers"][place]
-            port = fact["check"]["port"] or server["port"] or ports_of(fact)[0]
-            door = self.machines[place].doors[server["address"], port]
+            door = self.machines[place].doors[server["address"], checked_port(fact, server)]
             if fact["check"]["type"] != "connect":
                 door.well = well
             elif well:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Health checks of mail, name, directory, database, time and telephone servers against Debian's own: with the right account and query,
+"""Health checks of mail, name, directory, database, time, telephone, web and image servers against Debian's own: with the right account and query,
 with wrong ones, with expectations that the answer does not meet, and against a machine that accepts and says nothing and one where
 nobody listens."""
 
@@ -17,7 +17,7 @@ from protocol_servers import PASSWORD, SECRET
 
 SCRIPTS = {"redis": servers.REDIS, "ldap": servers.LDAP, "dns": servers.DNS, "mysql": servers.MYSQL, "postgresql": servers.POSTGRESQL,
            "radius": servers.RADIUS, "ntp": servers.NTP, "no-time": servers.NTP_WITHOUT_TIME, "sip": servers.SIP, "ftp": servers.FTP,
-           "smtp": servers.SMTP, "mail": servers.MAIL}
+           "smtp": servers.SMTP, "mail": servers.MAIL, "nginx": servers.NGINX, "orthanc": servers.ORTHANC}
 WRONG = "verkehrt-0815"
 ACCOUNT = 'user = "dyad", password_file = "account"'
 BAD = f'user = "dyad", password = "{WRONG}"'
@@ -32,6 +32,7 @@ CASES = [
     ("imap-tls", "imap", 993, "tls = true, min_days = 2", "up", 'the answer to CAPABILITY is "OK'),
     ("imap-wrong", "imap", 143, BAD, "down", 'the answer to LOGIN is "NO'),
     ("pop3", "pop3", 110, ACCOUNT, "up", 'the answer to STAT is "+OK 0 0"'),
+    ("pop3-tls", "pop3", 995, f"tls = true, {ACCOUNT}", "up", 'the answer to STAT is "+OK 0 0"'),
     ("pop3-nobody", "pop3", 110, "", "up", 'the answer to CAPA is "+OK"'),
     ("pop3-wrong", "pop3", 110, BAD, "down", 'the answer to PASS is "-ERR'),
     ("pop3-of-imap", "pop3", 143, "", "down", "the greeting is not POP3"),
@@ -39,12 +40,15 @@ CASES = [
     ("ftp-nobody", "ftp", 21, "", "up", "the answer to FEAT is"),
     ("ftp-wrong", "ftp", 21, BAD, "down", 'the answer to PASS is "530'),
     ("redis", "redis", 6379, 'password_file = "account"', "up", "PONG"),
+    ("redis-tls", "redis", 6380, 'tls = true, password_file = "account"', "up", "PONG"),
     ("redis-query", "redis", 6379, 'password_file = "account", query = "GET health", expect = { contains = "well" }', "up", "all is well"),
     ("redis-other", "redis", 6379, 'password_file = "account", query = "GET health", expect = { equals = "ill" }', "down",
      'the answer is not "ill" but "all is well"'),
     ("redis-wrong", "redis", 6379, f'password = "{WRONG}"', "down", "WRONGPASS"),
     ("redis-nobody", "redis", 6379, "", "down", "NOAUTH"),
     ("ldap", "ldap", 389, f'{BIND}, query = "dc=example", expect = {{ contains = "o: Hospital" }}', "up", 'the entry "dc=example" is there'),
+    ("ldap-tls", "ldap", 636, f'tls = true, {BIND}, query = "dc=example"', "up", 'the entry "dc=example" is there'),
+    ("ldap-verify", "ldap", 636, 'tls = true, verify = true', "down", "the certificate is not accepted: "),
     ("ldap-nobody", "ldap", 389, "", "up", "the root entry is there"),
     ("ldap-other", "ldap", 389, 'query = "dc=example", expect = { regex = "o: H[aeiu]" }', "down", "the answer does not match"),
     ("ldap-wrong", "ldap", 389, f'user = "cn=dyad,dc=example", password = "{WRONG}"', "down", "49, invalidCredentials"),
@@ -75,11 +79,30 @@ CASES = [
     ("sip-closed", "sip", 5060, 'query = "sip:closed@pbx.example"', "down", 'OPTIONS was answered with "503 Closed"'),
     ("ntp", "ntp", 123, "", "up", "a clock of stratum 3"),
     ("no-time", "ntp", 1123, "", "down", "the server's clock is not synchronised"),
+    ("http", "http", 80, 'request = "/health", expect = { equals = "allServicesOperative" }', "up", "200 OK, body as expected"),
+    ("http-head", "http", 80, 'request = "/health", method = "HEAD", expect = { status = "2xx" }', "up", "200 OK"),
+    ("http-account", "http", 80, f'request = "/private", {ACCOUNT}, expect = {{ contains = "come in" }}', "up", "200 OK, body as expected"),
+    ("http-json", "http", 80, 'request = "/state", expect = { json = { "/status" = "UP", "/disks/0/full" = false } }', "up", "200 OK"),
+    ("http-other", "http", 80, 'request = "/health", expect = { regex = "all.*Failed" }', "down", 'does not match "all.*Failed"'),
+    ("http-wrong", "http", 80, f'request = "/private", {BAD}', "down", "status 401 Unauthorized"),
+    ("http-gone", "http", 80, 'request = "/gone"', "down", "status 404 Not Found"),
+    ("http-moved", "http", 80, 'request = "/moved", expect = { contains = "all" }', "down", 'status 302 to "http://'),
+    ("https", "https", 443, 'request = "/health", expect = { equals = "allServicesOperative" }, min_days = 2', "up", "200 OK"),
+    ("https-verify", "https", 443, 'verify = true, host = "server"', "down", "self-signed certificate"),
+    ("https-of-http", "https", 80, "", "down", "TLS"),
+    ("tls", "tls", 443, "warn_days = 20", "up", "the certificate ends in 9 days"),
+    ("tls-ending", "tls", 443, "min_days = 20", "down", "the certificate ends in 9 days"),
+    ("dicom", "dicom", 4242, 'called_ae = "ARCHIVE"', "up", "C-ECHO answered with status 0000"),
+    ("dicom-find", "dicom", 4242, 'called_ae = "ARCHIVE", query = "PatientID=NOBODY"', "up", "C-FIND answered with status 0000, 0 studies found"),
+    ("dicom-title", "dicom", 4242, 'called_ae = "ANOTHER"', "down", "the association was rejected: called AE title not recognized"),
+    ("dicom-of-http", "dicom", 80, "", "down", "not DICOM"),
+    ("archive-page", "http", 8042, f'request = "/system", {ACCOUNT}, expect = {{ json = {{ "/DicomAet" = "ARCHIVE" }} }}', "up", "200 OK"),
     ("unread", "smtp", 25, 'user = "dyad", password_file = "nowhere"', "down", "cannot read nowhere"),
 ]
 # Of each protocol what a machine that says nothing lacks.
 SILENT = {"smtp": "greeting", "imap": "greeting", "pop3": "greeting", "ftp": "greeting", "redis": "answer to AUTH", "ldap": "answer to bind",
-          "dns": "answer", "mysql": "greeting", "postgresql": "answer to login", "radius": "answer", "sip": "answer to OPTIONS", "ntp": "answer"}
+          "dns": "answer", "mysql": "greeting", "postgresql": "answer to login", "radius": "answer", "sip": "answer to OPTIONS", "ntp": "answer",
+          "http": "answer", "https": "TLS handshake", "tls": "TLS handshake", "dicom": "association"}
 
 
 class Mute:
@@ -120,6 +143,10 @@ class Site:
                 machines["closed"] = {"address": closed.address(), "port": 20000 + number}
             check = f'{{ type = "{kind}", port = {port}, {more + ", " if more else ""}timeout = "3s" }}'
             parts.append(conf.service(name, "10.77.0.100", 10000 + number, machines, check=check))
+        six, nobody = good.ports["eth0"].address6, "fd77:0::99"
+        for number, (name, check) in enumerate({"six": '{ type = "http", port = 80, request = "/health" }', "ping-six": '{ type = "ping", timeout = "1s" }'}.items()):
+            machines = {"good": {"address": six, "port": 21000 + number}, "gone": {"address": nobody, "port": 21000 + number}}
+            parts.append(conf.service(name, "10.77.0.100", 11000 + number, machines, check=check))
         self.node = Node(lab.nodes[0], "primary")
         self.node.write("node.toml", conf.alone(lab.nodes[0]))
         self.node.write("cluster.toml", conf.cluster(*parts, check_interval="1s"))
@@ -158,6 +185,13 @@ def test_a_machine_that_says_nothing_and_one_where_nobody_listens(protocols, ser
     if service in ("dns", "radius", "sip", "ntp"):   # the kernel says "port unreachable" only so often a second
         refusals += (f"no {awaited} within 3 s",)
     protocols.becomes(service, "closed", "down", *refusals)
+
+
+def test_servers_with_ipv6(protocols):
+    protocols.becomes("six", "good", "up", "200 OK")
+    protocols.becomes("ping-six", "good", "up", "echo reply")
+    protocols.becomes("six", "gone", "down", "no route to host", "no connection within")
+    protocols.becomes("ping-six", "gone", "down", "no echo reply within 1 s", "no route to host")
 
 
 def test_a_server_that_ends_is_down_and_comes_back(protocols):

@@ -11,9 +11,9 @@ import tempfile
 from . import build
 
 PACKAGES = ["dash", "grep", "sed", "chrony", "dnsmasq-base", "dovecot-imapd", "dovecot-pop3d", "freeradius", "kamailio", "mariadb-server", "exim4-daemon-light",
-            "postgresql", "redis-server", "slapd", "vsftpd"]
+            "postgresql", "redis-server", "slapd", "vsftpd", "nginx-light", "orthanc"]
 USERS = ["mysql", "postgres", "openldap", "dovecot", "dovenull", "Debian-exim", "ftp", "freerad", "redis", "_chrony",
-         "kamailio", "dyad"]
+         "kamailio", "www-data", "orthanc", "dyad"]
 ATTEMPTS = 3
 FOLDER = build.ROOT / "build" / "servers"
 

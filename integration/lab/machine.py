@@ -23,11 +23,12 @@ def certificate(path, name, *addresses):
 
 
 class Door:
-    """One address and port of a machine. `pages`: path -> body while well; other paths get a report of the request in JSON."""
+    """One address and port of a machine. `pages`: path -> body while well, sent with `status`; other paths get a report of the
+    request in JSON."""
 
     def __init__(self, machine, address, port, pages):
         self.machine, self.address, self.port, self.pages = machine, address, port, pages
-        self.well = True
+        self.well, self.status = True, "200 OK"
         self._listening, self._open = None, set()
         self.open()
 
@@ -86,13 +87,13 @@ class Door:
                     name, value = field.decode().split(":", 1)
                     fields[name.lower()] = value.strip()
                 path = line.split()[1].decode()
-                body = self.pages.get(path) if self.well else "somethingWrong" if path in self.pages else None
+                status, body = self.status, self.pages.get(path) if self.well else "somethingWrong" if path in self.pages else None
                 if body is None:
                     if path == "/hold":
                         self.machine.released.wait(20)
-                    body = json.dumps({"who": self.machine.name, "port": self.port, "secure": secure, "peer": peer[0], "path": path,
-                                       "fields": fields})
-                connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+                    status, body = "200 OK", json.dumps({"who": self.machine.name, "port": self.port, "secure": secure, "peer": peer[0], "path": path,
+                                                         "fields": fields})
+                connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
                 if fields.get("connection") == "close":
                     break
 

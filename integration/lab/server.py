@@ -2,6 +2,7 @@
 """Real servers: small HTTP servers that say who they are and whose health page a test can switch."""
 
 import asyncio
+import collections
 import socket
 import threading
 
@@ -24,7 +25,7 @@ background = _Loop()
 
 
 class RealServer:
-    """Answers every path with its name; `/health` with `health`, `/slow` after `delay` seconds; counts what it answered.
+    """Answers every path with its name; `/health` with `health` after `health_delay`, `/slow` after `delay` seconds; counts what it answered.
 
     On the ports of `echo` it sends back what it is sent, after its name and a line feed.
     """
@@ -38,8 +39,10 @@ class RealServer:
         self.health = "allServicesOperative"
         self.health_status = "200 OK"
         self.delay = 1.0
+        self.health_delay = 0.0
         self.requests = 0
         self.checks = 0
+        self.checks_by = collections.Counter()  # address that asked -> checks
         self.peers = set()  # addresses that connected
         self._servers = []
         self._writers = set()
@@ -76,7 +79,10 @@ class RealServer:
                 status, body = "200 OK", self.name
                 if path.startswith("/health"):
                     self.checks += 1
+                    self.checks_by[writer.get_extra_info("peername")[0]] += 1
                     status, body = self.health_status, self.health
+                    if self.health_delay:
+                        await asyncio.sleep(self.health_delay)
                 else:
                     self.requests += 1
                 if path == "/slow":

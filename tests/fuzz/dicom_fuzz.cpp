@@ -18,8 +18,9 @@ void insist(bool ok) {
         std::abort();
 }
 
-finding_out talk(std::string_view bytes, std::size_t piece) {
-    dicom_dialogue d("DYAD", "ANY-SCP");
+finding_out talk(std::string_view bytes, std::size_t piece, bool searches) {
+    auto const key = searches ? std::optional(balance::core::dicom_key{0x0010, 0x0020, "NOBODY"}) : std::nullopt;
+    dicom_dialogue d("DYAD", "ANY-SCP", key);
     std::size_t sent = d.to_send().size();
     for (std::size_t at = 0; at < bytes.size() && !d.outcome(); at += piece) {
         d.received(bytes.substr(at, piece));
@@ -28,7 +29,7 @@ finding_out talk(std::string_view bytes, std::size_t piece) {
     d.closed();
     insist(d.outcome().has_value());
     insist(!d.outcome()->reason.empty() && d.outcome()->reason.size() < 200);
-    insist(sent < 500); // an association request, C-ECHO and a release at most
+    insist(sent < 500); // an association request, C-ECHO or C-FIND, and a release at most
     return *d.outcome();
 }
 
@@ -38,7 +39,9 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     if (size == 0)
         return 0;
     std::string_view const bytes(reinterpret_cast<char const*>(data) + 1, size - 1);
-    auto const whole = talk(bytes, std::max<std::size_t>(bytes.size(), 1));
-    insist(whole == talk(bytes, 1 + data[0] % 32u));
+    for (bool const searches : {false, true}) {
+        auto const whole = talk(bytes, std::max<std::size_t>(bytes.size(), 1), searches);
+        insist(whole == talk(bytes, 1 + data[0] % 32u, searches));
+    }
     return 0;
 }

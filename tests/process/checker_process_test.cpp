@@ -46,7 +46,7 @@ TEST_CASE("the checker process tells what becomes of the servers") {
     CHECK(health_told_by(seat) == "up");
     auto const results = seat.heard("results");
     REQUIRE(results.has_value());
-    CHECK(dyad::ipc::unpack_all<balance::health_snapshot>(*results, "entries").value().at(0).key.server == "A");
+    CHECK(dyad::ipc::unpack_all<dyad::ipc::last_result>(*results, "entries").value().at(0).key.server == "A");
     server.reset();
     auto const down = seat.heard("health");
     REQUIRE(down.has_value());
@@ -61,7 +61,7 @@ TEST_CASE("a server that stays as it was known is not news") {
     seat.attach();
     seat.say_as_cluster(configuration(service(server->port()), {state(balance::health::up)}));
     REQUIRE(seat.heard([](json::object const& m) {
-        return m.at("type") == "results" && m.at("entries").as_array().at(0).at("success") == true;
+        return m.at("type") == "results" && m.at("entries").as_array().at(0).at("reason") == "connected";
     }));
     server.reset();
     CHECK(health_told_by(seat) == "down"); // the first that is told
@@ -99,7 +99,7 @@ TEST_CASE("a halted server is not checked") {
         configuration(service(server.port()), {state(balance::health::unknown, balance::admin_state::halt)}));
     auto const results = seat.heard("results");
     REQUIRE(results.has_value());
-    CHECK(results->at("entries").as_array().at(0).at("health") == "unknown");
+    CHECK(results->at("entries").as_array().at(0).at("reason") == "halted: not checked");
     seat.say_as_cluster(configuration(service(server.port()), {state(balance::health::unknown)}));
     CHECK(health_told_by(seat) == "up");
 }
@@ -151,13 +151,61 @@ TEST_CASE("the last results of a server are told when they are asked for") {
     CHECK(runs[1].at("count").to_number<int>() >= 1);
 }
 
+TEST_CASE("what the other node found counts where nothing is known") {
+    worker_seat seat(dyad::run_checker_process);
+    seat.attach();
+    auto text = service(1);
+    // Nobody answers there: the first check takes its whole minute.
+    text.replace(text.find("\"1s\""), 4, "\"1m\"");
+    text.replace(text.find("type = \"connect\""), 16, "type = \"dns\", query = \"a.example\"");
+    seat.say_as_cluster(configuration(text, {state(balance::health::unknown)}));
+    balance::health_event const found{{"a", "A"}, balance::health::up, {true, "found by the other node: 200 OK"}};
+    seat.say_as_cluster({{"type", "seed"}, {"found", json::array{dyad::ipc::pack(found)}}});
+    auto const told = seat.heard("health");
+    REQUIRE(told.has_value());
+    CHECK(told->at("health") == "up");
+    CHECK(told->at("reason") == "found by the other node: 200 OK");
+}
+
+TEST_CASE("errors that the proxy met take a server down, and its checks bring it back") {
+    named_server const server("anna");
+    worker_seat seat(dyad::run_checker_process);
+    seat.attach();
+    seat.say_as_cluster(configuration(service(server.port()), {state(balance::health::unknown)}));
+    CHECK(health_told_by(seat) == "up");
+    dyad::ipc::error_report const report{{"a", "A"}, "10 errors", true};
+    seat.say_as_cluster({{"type", "errors"}, {"reports", json::array{dyad::ipc::pack(report)}}});
+    auto const told = seat.heard("health");
+    REQUIRE(told.has_value());
+    CHECK(told->at("health") == "down");
+    CHECK(told->at("reason") == "10 errors");
+    CHECK(health_told_by(seat) == "up");
+}
+
+TEST_CASE("a checker that rests checks at once when it is asked to, and when its rest is over") {
+    auto server = std::make_unique<named_server>("anna");
+    worker_seat seat(dyad::run_checker_process);
+    seat.attach();
+    auto text = service(server->port());
+    text.replace(text.find("100ms"), 5, "1m");
+    seat.say_as_cluster({{"type", "pace"}, {"factor", 100}});
+    seat.say_as_cluster(configuration(text, {state(balance::health::unknown)}));
+    CHECK(health_told_by(seat) == "up");
+    server.reset();
+    SECTION("asked") { seat.say_as_cluster({{"type", "check_now"}, {"servers", json::array{json::object{{"service", "a"}, {"server", "A"}}}}}); }
+    SECTION("the addresses have come") { seat.say_as_cluster({{"type", "pace"}, {"factor", 1}}); }
+    CHECK(health_told_by(seat) == "down");
+}
+
 TEST_CASE("what is no configuration changes nothing") {
     named_server const server("anna");
     worker_seat seat(dyad::run_checker_process);
     seat.attach();
     seat.say_as_cluster(configuration("format = 7\n", {}));
     seat.say_as_cluster({{"type", "configure"}, {"known", 5}});
-    seat.say_as_cluster({{"type", "dance"}});
+    for (auto const* type : {"dance", "pace", "seed", "check_now", "errors"}) {
+        seat.say_as_cluster({{"type", type}});
+    }
     seat.say_as_cluster(configuration(service(server.port()), {}));
     CHECK(health_told_by(seat) == "up");
 }

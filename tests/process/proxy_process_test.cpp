@@ -3,12 +3,20 @@
 #include "ipc/values.hpp"
 #include "loopback.hpp"
 #include "proxy/process.hpp"
+#include "support/event_wait.hpp"
+#include "support/temporary_directory.hpp"
 #include "worker_seat.hpp"
 
 #include <boost/json/serialize.hpp>
 #include <catch2/catch.hpp>
 
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <fstream>
+#include <iterator>
 
 using test::ask;
 using test::free_endpoints;
@@ -77,6 +85,44 @@ TEST_CASE("the proxy process relays on the sockets it is given") {
     }
     CHECK(ask(where) == "anna");
     CHECK(reports(seat, "a", [](auto const& s) { return s.not_served.empty() && s.counters.connections == 1; }));
+}
+
+TEST_CASE("the access log goes into the file that the cluster process gives") {
+    named_server const server("anna");
+    auto const where = free_endpoints(1)[0];
+    auto const socket = *dyad::open_listener(where);
+    test::temporary_directory const directory;
+    auto const path = directory.path() / "access.log";
+    auto const text = [&] {
+        std::ifstream in(path);
+        return std::string(std::istreambuf_iterator<char>(in), {});
+    };
+    worker_seat seat(dyad::run_proxy_process);
+    seat.attach();
+    seat.give({where}, {socket.get()});
+    int const file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+    seat.say_as_cluster({{"type", "access_log"}, {"journal", false}, {"rate", 100}}, std::array{file});
+    ::close(file);
+    seat.say_as_cluster(relay_configuration("[layer7]\naccess_log = { to = \"/x\" }\n" + service("a", where.port, server.port()), up({"a"})));
+    CHECK(ask(where) == "anna");
+    CHECK(test::eventually([&] { return text().find("service=\"a\" server=\"A\"") != std::string::npos; }));
+}
+
+TEST_CASE("the page answers clients of mode tcp when no server is left") {
+    named_server const server("anna");
+    auto const where = free_endpoints(2);
+    auto const socket = *dyad::open_listener(where[0]);
+    auto const page = *dyad::open_listener(where[1]);
+    worker_seat seat(dyad::run_proxy_process);
+    seat.attach();
+    auto wanted = relay_configuration(service("a", where[0].port, server.port(), "fallback = \"local\"\n"), json::array());
+    wanted["page_port"] = where[1].port;
+    seat.say_as_cluster(wanted);
+    seat.give(where, {socket.get(), page.get()});
+    CHECK(ask(where[0], "GET / HTTP/1.1\r\nHost: a\r\n\r\n").starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+    seat.say_as_cluster({{"type", "states"}, {"states", up({"a"})}});
+    CHECK(reports(seat, "a", [](auto const& s) { return s.counters.connections == 1; }));
+    CHECK(test::eventually([&] { return ask(where[0]) == "anna"; }));
 }
 
 TEST_CASE("the page answers for layer-4 services without servers, and only while they want it") {
@@ -202,6 +248,29 @@ TEST_CASE("a faulty configuration leaves what is served as it is") {
     seat.give({where}, {});
     CHECK(seat.heard("status").has_value());
     CHECK(ask(where) == "anna");
+}
+
+TEST_CASE("errors that clients meet at a server are told once there are as many as its service wants") {
+    named_server const server("anna");
+    auto const where = free_endpoints(2);
+    auto const socket = *dyad::open_listener(where[0]);
+    worker_seat seat(dyad::run_proxy_process);
+    seat.attach();
+    seat.give({where[0]}, {socket.get()});
+    auto const broken = service("a", where[0].port, where[1].port, "observe = { errors = 3, on_error = \"down\" }\n"); // nobody listens there
+    seat.say_as_cluster(relay_configuration(broken, up({"a"})));
+    CHECK(reports(seat, "a", [](auto const& s) { return s.not_served.empty(); }));
+    for (int i = 0; i < 3; ++i) {
+        CHECK(ask(where[0]).empty());
+    }
+    auto const told = seat.heard("errors");
+    REQUIRE(told.has_value());
+    auto const all = dyad::ipc::unpack_all<dyad::ipc::error_report>(*told, "reports").value();
+    REQUIRE(all.size() == 1);
+    CHECK(all[0].key == balance::server_key{"a", "A"});
+    CHECK(all[0].reason == "3 errors of clients' connections within 10 s");
+    CHECK(all[0].take_down);
+    CHECK(reports(seat, "a", [](auto const& s) { return s.exchanges.unreachable == 3; }));
 }
 
 TEST_CASE("a proxy process ends with its guardian and with SIGTERM") {

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,9 @@ public:
 
     /// Gives it a connection to a cluster process that knows nothing; the one before is closed.
     void attach();
-    void say_as_cluster(boost::json::object const& message) { cluster_.send(message); }
+    void say_as_cluster(boost::json::object const& message, std::span<int const> descriptors = {}) {
+        cluster_.send(message, descriptors);
+    }
     /// The cluster process dies.
     void lose_cluster() { cluster_.close(); }
     void give(std::vector<balance::endpoint> const& add, std::vector<int> const& sockets,

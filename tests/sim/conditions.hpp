@@ -58,6 +58,11 @@ inline conditions conditions_of(random& dice) {
     // Mostly quick; where it takes long, more can happen while it does.
     c.effect_most = dice.chance(750'000) ? dice.spread(ms / 10, 20 * ms) : dice.spread(100 * ms, 800 * ms);
     c.preparation = dice.spread(5 * ms, 1000 * ms);
+    // What follows is drawn from a copy: the faults of a seed are the same with and without damping.
+    random aside = dice;
+    c.timing.flap_limit = aside.chance(500'000) ? static_cast<unsigned>(aside.between(1, 4)) : 0u;
+    // With failback it must come in time to be seen; else the last take-over finds nodes that were unsteady all along.
+    c.timing.flap_window = milliseconds(c.timing.auto_failback ? aside.between(500, 6000) : 3'600'000);
     return c;
 }
 

@@ -21,7 +21,7 @@ instant settling_time(world& w) {
     instant t = 100 * ms + c.preparation + c.initdead() + 3 * c.deadtime() + (limits.offer + limits.pause).count() * ms;
     t += 2 * c.lifetime + (limits.request + limits.inferior).count() * ms + 6 * c.effect_most;
     if (c.timing.auto_failback)
-        t += (c.timing.failback_hold + limits.request).count() * ms;
+        t += (c.timing.failback_hold + limits.request + (c.timing.flap_limit != 0 ? c.timing.flap_window : std::chrono::milliseconds(0))).count() * ms;
     for (std::size_t n = 0; n < 2; ++n)
         t = std::max(t, w.at(n).patience - w.now() + c.deadtime() + limits.pause.count() * ms);
     return t;

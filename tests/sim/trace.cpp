@@ -48,6 +48,10 @@ static std::string text(notify const& n) {
         return "was asleep";
     case kind::maintenance:
         return "maintenance: " + reason;
+    case kind::unsteady:
+        return "unsteady: " + reason;
+    case kind::steady:
+        return "steady: " + reason;
     }
     return "?";
 }

@@ -38,7 +38,7 @@ PURE = {
     "libcluster/src/wire/": (),
     "libcluster/src/replicate/": (),
 }
-_PURE_BOOST = re.compile(r"^boost/(system/.*|asio/ip/address\.hpp)$")
+_PURE_BOOST = re.compile(r"^boost/(system/.*|intrusive/.*|asio/ip/address\.hpp)$")
 _NOT_PURE_STANDARD = {"condition_variable", "fstream", "future", "iostream", "mutex", "random", "shared_mutex", "thread"}
 _NOT_PURE_CALL = re.compile(r"(steady|system|high_resolution)_clock::now|\bclock_gettime\b|\bgettimeofday\b|\bgetenv\b|\bspdlog\b")
 

@@ -54,6 +54,9 @@ class Layering(unittest.TestCase):
         for include in ("<openssl/evp.h>", "<boost/asio.hpp>", "<sys/socket.h>", "<thread>", "<linux/ip_vs.h>"):
             self.bad("libcluster/src/wire/x.cpp", include, "is pure")
 
+    def test_lists_of_boost_are_pure(self):
+        self.assertEqual(complaints("libbalance/src/core/x.hpp", SPDX + "#pragma once\n#include <boost/intrusive/list.hpp>\n"), [])
+
     def test_codec_may_use_its_kernel_header(self):
         self.assertEqual(complaints("libbalance/src/ipvs/codec.cpp", SPDX + "#include <linux/ip_vs.h>\n"), [])
 

@@ -24,6 +24,8 @@ public:
         milliseconds timeout{10'000}; ///< for one program
         milliseconds pause{100};      ///< from one start to the next, at least
         std::size_t waiting = 1000;   ///< calls that may wait; those beyond are dropped
+
+        bool operator==(settings const&) const = default;
     };
     struct call {
         std::string command; ///< absolute path
@@ -37,8 +39,14 @@ public:
     ~change_hooks();
     change_hooks(change_hooks&&) = delete;
 
+    /// For programs that start from now on; what waits already stays.
+    void configure(settings s);
+
     /// Puts it behind those that wait.
     void run(call c);
+
+    /// Calls back once, when no program runs and none waits; from within this call if that is so already.
+    void when_idle(std::function<void()> callback);
 
     /// What went wrong, in a sentence: a program that could not start, failed, took too long or was dropped. Also called from within
     /// `run`.

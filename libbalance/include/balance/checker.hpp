@@ -3,6 +3,7 @@
 
 #include <balance/error.hpp>
 #include <balance/service.hpp>
+#include <balance/status.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -63,6 +64,7 @@ struct check_trial {
 struct agent_view {
     std::uint16_t share = 100; ///< per cent of its weight; 0: no new connections
     std::string said{};        ///< by the agent, or why it is silent: one line; empty without an agent
+    std::uint32_t most_connections = 0; ///< that it allows; 0: it names no number
 
     bool operator==(agent_view const&) const = default;
 };
@@ -98,6 +100,7 @@ public:
         int icmp_v6 = -1;
         std::size_t max_external = 64; ///< external checks that may run at once
         std::size_t max_body = 65536;  ///< bytes of an HTTP answer looked at
+        milliseconds latency_period{10'000}; ///< that a server took another time alone is news as often as that
     };
 
     explicit checker(boost::asio::any_io_executor executor);
@@ -114,7 +117,34 @@ public:
 
     void on_event(std::function<void(health_event const&)> callback);
 
+    /// From one start of a check to the next it takes so many times as long as configured, but while results contradict a
+    /// server's health; agents are asked as ever. A smaller factor than before makes every check at once, one after the
+    /// other as they start. 0 counts as 1, which it is at first.
+    void pace(unsigned factor);
+
+    /// What somebody else found out: unknown servers that are checked become what it says, with an event, and from then on
+    /// rise and fall apply. Others stay what they are.
+    void seed(std::span<health_event const> found);
+
+    /// Makes the checks of these servers at once, those that are under way excepted.
+    void check_now(std::span<server_key const> keys);
+
+    /// Clients' traffic failed at a server that is up: that counts as one failed check with this reason, or takes the server
+    /// down whatever `fall` says, and its check is made at once. False when there is no such server, or it is not up.
+    bool report_errors(server_key const& key, std::string reason, bool take_down);
+
     [[nodiscard]] std::vector<health_snapshot> snapshot() const;
+
+    /// Those whose health, success or reason is another than when this last returned them, new ones included, and those that
+    /// take noticeably longer or shorter: by more than a millisecond and an eighth. At most so many; those left out come with
+    /// the next calls. Costs nothing where nothing happened, however many there are.
+    [[nodiscard]] std::vector<health_snapshot> news(std::size_t most);
+    /// Somebody listens who was told nothing: all are news again.
+    void repeat_news();
+
+    /// By how much checks began later than they were due, those begun since the last call. Milliseconds tell of a process
+    /// that has too little of its processor.
+    [[nodiscard]] percentiles take_lateness();
 
     /// The last results of a server's check, at most 16 runs, the newest first; they begin anew with another check. Empty:
     /// there are none, or there is no such server.

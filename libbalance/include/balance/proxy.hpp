@@ -18,7 +18,7 @@ namespace balance {
 struct persistence_entry {
     std::string service;
     balance::address client; ///< masked by the service's granularity
-    std::string server;
+    std::string server;      ///< empty: to none any more, the entry was cleared
     std::uint64_t sequence = 0;
     milliseconds remaining{0}; ///< until it expires
 
@@ -29,6 +29,21 @@ struct persistence_entry {
 struct listener {
     endpoint local;
     int descriptor = -1;
+};
+
+/// Where the records of an access log go, a line each.
+struct access_log {
+    int descriptor = -1;         ///< open for appending; -1: nowhere. The proxy owns it from then on
+    std::uint32_t rate = 10'000; ///< records in a second of all services together; 0: any number
+    std::string prefix;          ///< in front of each line
+};
+
+/// Failures that traffic met at a real server, of those that `observation` counts.
+struct server_errors {
+    server_key key;
+    std::uint64_t count = 0; ///< since the server was first served; counts up only
+
+    bool operator==(server_errors const&) const = default;
 };
 
 /// What a client of HTTP gets when nobody else can answer: status 503 and a short page, after which the connection ends.
@@ -72,8 +87,28 @@ public:
 
     [[nodiscard]] std::vector<service_status> status() const;
 
-    /// Resets the connections of all clients; new ones are accepted. For a node whose addresses are elsewhere now.
-    void reset_clients();
+    /// Of the servers of services with `virtual_service::observe`, in the order of the configuration. Cheap: sums of
+    /// counters, no lock that traffic waits for longer than for a connection.
+    [[nodiscard]] std::vector<server_errors> observed_errors() const;
+
+    /// From now on, services with `access_log` write what clients did there: a record for each request with mode http, for
+    /// each connection with mode tcp. A thread of its own writes; records for which it has no time or room, and those beyond
+    /// the rate, are dropped and counted, and the log says how many.
+    void log_to(access_log where);
+    /// Since the beginning.
+    [[nodiscard]] std::uint64_t dropped_records() const;
+
+    /// Sockets for the connections of `transparent` services to their servers: TCP, not bound, with IP_TRANSPARENT or
+    /// IPV6_TRANSPARENT, which need CAP_NET_ADMIN or CAP_NET_RAW. The proxy owns them from then on. Who never calls
+    /// `on_sockets_wanted` need not give any: the proxy then opens them itself, and such services fail without the privilege.
+    void supply_sockets(std::vector<int> ipv4, std::vector<int> ipv6);
+    /// So many are missing of each family; called on the proxy's threads and within `apply`, and must not block.
+    void on_sockets_wanted(std::function<void(std::size_t ipv4, std::size_t ipv6)> callback);
+
+    /// Resets the connections of all clients, or those of `transparent` services; new ones are accepted. For a node whose
+    /// addresses are elsewhere now: clients of transparent services hear nothing of their servers from then on, whose gateway
+    /// is elsewhere too.
+    void reset_clients(bool of_transparent_services_alone = false);
 
     /// Stops accepting; established connections go on until they end or `stop`.
     void drain();

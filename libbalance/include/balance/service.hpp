@@ -144,7 +144,7 @@ struct health_check {
     std::string password_file;
     std::string secret;              ///< radius: what server and client share; as secret as `password`
     std::string secret_file;         ///< as `password_file`
-    std::string query;               ///< dns: name and type; mysql, postgresql: SQL; ldap: DN; redis: command; sip: URI
+    std::string query;               ///< dicom: key=value; dns: name, type; mysql, postgresql: SQL; ldap: DN; redis: command; sip: URI
     std::string database;            ///< mysql, postgresql
     bool tcp = false;                ///< dns, sip: over TCP instead of UDP
     bool tls = false;                ///< where a protocol can do without: over TLS
@@ -161,6 +161,7 @@ struct health_check {
     milliseconds down_interval{0};   ///< while the server is down; 0: `interval`
     std::uint16_t connects = 0;      ///< only connect so many times between two whole checks
     milliseconds timeout{5000};      ///< for the whole check
+    milliseconds connect_timeout{0}; ///< until its connection stands, TLS included; 0: `timeout`
     std::uint16_t rise = 2;          ///< successes in a row that bring a server up
     std::uint16_t fall = 2;          ///< failures in a row that take it down
 
@@ -178,6 +179,16 @@ struct agent_check {
     milliseconds timeout{5000};
 
     bool operator==(agent_check const&) const = default;
+};
+
+/// Failures that clients' traffic meets at a server of a layer-7 service, and what they say of its health.
+struct observation {
+    std::uint32_t errors = 10;          ///< so many of them
+    milliseconds within{10'000};        ///< in this time
+    bool server_errors = false;         ///< mode http: answers with status 5xx count as well
+    bool take_down = false;             ///< the server is down then, until its checks say otherwise; else that is one failed check
+
+    bool operator==(observation const&) const = default;
 };
 
 /// Termination of TLS beside the clear ports of a layer-7 service.
@@ -348,6 +359,7 @@ struct virtual_service {
     balance::persistence persistence;
     health_check check;
     std::optional<agent_check> agent{};
+    std::optional<observation> observe{}; ///< layer 7; absent: traffic says nothing of health
     std::string on_change{}; ///< absolute path of a program that is told of servers that come and go; empty: none
     std::optional<tls_termination> tls;
     bool re_encrypt = false;
@@ -357,6 +369,7 @@ struct virtual_service {
     balance::timeouts timeouts;       ///< layer 7
     balance::proxy_protocol proxy_protocol{}; ///< layer 7
     client_limits limits{};           ///< layer 7
+    bool access_log = false;          ///< layer 7: what clients did is written down, see `proxy::log_to`
     http_policy http;                 ///< mode http
     std::vector<real_server> servers; ///< in the file's order, which `first` follows
 
@@ -409,6 +422,7 @@ struct server_state {
     admin_state admin = admin_state::online;
     std::uint16_t share = 100; ///< per cent of its weight that its agent allows; 0: no new connections
     bool cut = false; ///< drain: what it still has on layer 7 ends now
+    std::uint32_t most_connections = 0; ///< that its agent allows; 0: it names no number
 
     [[nodiscard]] bool usable() const noexcept { return health == balance::health::up && admin == admin_state::online && share > 0; }
     bool operator==(server_state const&) const = default;

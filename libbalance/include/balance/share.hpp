@@ -14,7 +14,12 @@ namespace balance {
     return part == 0 && weight != 0 && share != 0 ? std::uint16_t{1} : part;
 }
 
-/// The configuration with the weights that the servers' agents allow.
+/// A server's maximum of connections when its agent names one, too: the smaller; 0: none.
+[[nodiscard]] constexpr std::uint32_t agreed_maximum(std::uint32_t configured, std::uint32_t of_agent) noexcept {
+    return configured == 0 || (of_agent != 0 && of_agent < configured) ? of_agent : configured;
+}
+
+/// The configuration with the weights and maxima of connections that the servers' agents allow.
 [[gnu::visibility("default")]] configuration with_shares(configuration c, std::span<server_state const> states);
 
 } // namespace balance

@@ -30,6 +30,8 @@ inline constexpr std::uint32_t first_reserved_mark = 0x0d1a'0000;
 inline constexpr std::uint32_t last_reserved_mark = 0x0d1a'ffff;
 /// Of that range; on packets of layer-7 connections that stay with a node whose addresses were moved (`daisy_chain`).
 inline constexpr std::uint32_t given_mark = last_reserved_mark;
+/// Of that range; on packets from real servers to clients whose addresses a transparent layer-7 service has borrowed.
+inline constexpr std::uint32_t borrowed_mark = given_mark - 1;
 
 /// Is this a layer-4 service that becomes one IPVS service through a mark? Several ports, tcp and udp together, or the
 /// operator's own mark together with an address. Pure.

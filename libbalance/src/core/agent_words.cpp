@@ -63,6 +63,8 @@ void agent_state::take(agent_words const& said) noexcept {
         down_ = *said.runs == agent_words::operation::down;
     if (said.is)
         out_ = *said.is != agent_words::administration::ready;
+    if (said.most_connections)
+        most_connections_ = *said.most_connections;
 }
 
 std::uint16_t agent_state::share() const noexcept { return down_ || out_ ? 0 : per_cent_; }

@@ -38,10 +38,14 @@ public:
     /// Per cent of the server's weight, at most 100; 0: no new connections.
     [[nodiscard]] std::uint16_t share() const noexcept;
 
+    /// Connections that the server may have; 0: it names no number, or took it back with "maxconn:0".
+    [[nodiscard]] std::uint32_t most_connections() const noexcept { return most_connections_; }
+
 private:
     std::uint16_t per_cent_ = 100;
     bool down_ = false;
     bool out_ = false; ///< drain or maint
+    std::uint32_t most_connections_ = 0;
 };
 
 } // namespace balance::core

@@ -36,6 +36,7 @@ struct check_traits {
     case kind::tls:
         return {.port = true, .tls = must};
     case kind::dicom:
+        return {.port = true, .tls = may, .query = may};
     case kind::hl7:
         return {.port = true, .tls = may};
     case kind::smtp:

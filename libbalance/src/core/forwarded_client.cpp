@@ -37,7 +37,48 @@ std::optional<address> told_address(std::string_view text) noexcept {
     return out;
 }
 
+/// Takes a quoted string off the front (RFC 9110 5.6.4). False when it has no end.
+bool take_quoted(std::string_view& text) noexcept {
+    for (std::size_t i = 1; i < text.size(); ++i) {
+        if (text[i] == '\\') {
+            ++i;
+        } else if (text[i] == '"') {
+            text.remove_prefix(i + 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+/// Takes "NAME=VALUE" off the front.
+bool take_pair(std::string_view& text) noexcept {
+    auto const equals = text.find('=');
+    if (equals == text.npos || !is_token(text.substr(0, equals)))
+        return false;
+    text.remove_prefix(equals + 1);
+    if (text.starts_with('"'))
+        return take_quoted(text);
+    auto const end = std::min(text.find_first_of(",; \t\"\\"), text.size());
+    text.remove_prefix(end);
+    return end != 0;
+}
+
 } // namespace
+
+bool is_whole_forwarded(std::string_view value) noexcept {
+    while (!(value = without_blanks(value)).empty()) {
+        if (value.front() == ',' || value.front() == ';') {
+            value.remove_prefix(1);
+            continue;
+        }
+        if (!take_pair(value))
+            return false;
+        value = without_blanks(value);
+        if (!value.empty() && value.front() != ',' && value.front() != ';')
+            return false;
+    }
+    return true;
+}
 
 address forwarded_client(field_list const& fields, address const& from, std::span<subnet const> trusted) noexcept {
     auto client = from;

@@ -13,4 +13,8 @@ namespace balance::core::http {
 /// itself where that is no trusted relay, or tells nothing.
 [[nodiscard]] address forwarded_client(field_list const& fields, address const& from, std::span<subnet const> trusted) noexcept;
 
+/// Is a Forwarded field (RFC 7239 4) whole: its pairs and quotes end within it? What stands behind one that is not would be
+/// taken for a part of it. Values that need quotes and have none, as some relays write them, pass.
+[[nodiscard]] bool is_whole_forwarded(std::string_view value) noexcept;
+
 } // namespace balance::core::http

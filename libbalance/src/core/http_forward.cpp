@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/http_forward.hpp"
 
+#include "core/forwarded_client.hpp"
 #include "core/http_route.hpp"
 
 #include <algorithm>
@@ -36,9 +37,11 @@ bool same_variable(std::string_view a, std::string_view b) noexcept {
                       [&](char x, char y) { return folded(x) == folded(y); });
 }
 
-/// Fields that only we may say. What a client says in X-Forwarded-For may stay, in front of what we add.
+/// Fields that only we may say. What a client says in X-Forwarded-For may stay, in front of what we add, and in Forwarded as
+/// long as it cannot swallow that.
 bool is_ours_to_say(field const& f, onward_request const& how) noexcept {
-    return same_variable(f.name, "x-forwarded-proto") || (!how.keeps_forwarded && same(f.name, "forwarded")) ||
+    return same_variable(f.name, "x-forwarded-proto") ||
+           (same(f.name, "forwarded") && (!how.keeps_forwarded || !is_whole_forwarded(f.value))) ||
            (same_variable(f.name, "x-forwarded-for") && (how.only_client || f.name.find('_') != f.name.npos));
 }
 

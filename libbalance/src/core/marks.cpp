@@ -33,10 +33,10 @@ void allocate_marks(configuration& c) {
         }
         auto mark = s.firewall_mark;
         if (mark == 0) {
-            while (next < given_mark && taken.contains(next)) {
+            while (next < borrowed_mark && taken.contains(next)) {
                 ++next;
             }
-            if (next >= given_mark) {
+            if (next >= borrowed_mark) {
                 return; // validate() has said so
             }
             mark = next++;

@@ -66,7 +66,7 @@ std::optional<persistence_table::entry> persistence_table::use(address const& cl
 
 bool persistence_table::merge(address const& client, std::string_view server, std::uint64_t sequence,
                               std::chrono::milliseconds remaining, clock_time now) {
-    if (remaining <= std::chrono::milliseconds::zero() || server.empty())
+    if (remaining <= std::chrono::milliseconds::zero())
         return false;
     last_sequence_ = std::max(last_sequence_, sequence);
     key const k = masked(client);
@@ -75,6 +75,11 @@ bool persistence_table::merge(address const& client, std::string_view server, st
         node const& ours = nodes_[index];
         if (ours.sequence > sequence || (ours.sequence == sequence && servers_[ours.server] >= server))
             return false;
+    }
+    if (server.empty()) {
+        if (index != none)
+            erase(index);
+        return index != none;
     }
     if (index == none)
         index = insert(k, now);

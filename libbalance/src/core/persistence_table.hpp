@@ -52,7 +52,7 @@ public:
     std::optional<entry> use(address const& client, std::string_view server, clock_time now);
 
     /// Takes over another table's entry if its sequence is higher than ours; of two with the same sequence the greater
-    /// server name wins on both sides. False when ours stays.
+    /// server name wins on both sides. Without a server it removes ours. False when ours stays.
     bool merge(address const& client, std::string_view server, std::uint64_t sequence,
                std::chrono::milliseconds remaining, clock_time now);
 

@@ -183,8 +183,9 @@ desired_destination destination_of(virtual_service const& s, real_server const& 
     // Only masquerading can translate a port: the other methods deliver the client's packet as it is.
     bool const translates = s.mode == mode::nat || s.mode == mode::snat;
     auto const port = translates && v.port != 0 ? v.port : key.local.port;
-    auto const lower = std::min(v.min_connections, v.max_connections); // the kernel refuses lower > upper
-    out.config = {{v.address, port}, method_of(s.mode), out.why.empty() ? shared_weight(v.weight, state->share) : 0U, v.max_connections, lower,
+    auto const upper = agreed_maximum(v.max_connections, state != nullptr ? state->most_connections : 0);
+    auto const lower = std::min(v.min_connections, upper); // the kernel refuses lower > upper
+    out.config = {{v.address, port}, method_of(s.mode), out.why.empty() ? shared_weight(v.weight, state->share) : 0U, upper, lower,
                   s.tunnel};
     return out;
 }
@@ -314,6 +315,17 @@ void add_held(virtual_service const& s, std::uint16_t page_port, packet_rules& o
     }
 }
 
+/// A server without a port of its own is spoken to on a clear port of the service, where it has one.
+void add_borrowed(virtual_service const& s, packet_rules& out) {
+    if (!s.transparent || !s.address) {
+        return;
+    }
+    auto const ports = sorted(s.ports.empty() && s.tls ? s.tls->ports : s.ports);
+    for (auto const& v : s.servers) {
+        out.borrowed.push_back({s.name, v.address, v.port == 0 ? ports : std::vector<port_range>{{v.port, v.port}}});
+    }
+}
+
 masquerade_rule masquerade_of(configuration const& c) {
     if (c.auto_nat_interface.empty()) {
         return {};
@@ -342,6 +354,7 @@ desired_table desire(configuration const& c, std::span<server_state const> state
             out.addresses.push_back(*s.address);
         }
         if (!is_layer4(s.mode)) {
+            add_borrowed(s, out.rules);
             continue;
         }
         auto const mark = mark_of(s, marks);

@@ -76,12 +76,14 @@ struct packet_rules {
     std::vector<port_rule> held_servers;
     /// Interface on which only the kernel may speak; empty: none.
     std::string guarded_interface;
+    /// From servers of transparent layer-7 services: what is for a connection of ours stays here, whomever it is to.
+    std::vector<port_rule> borrowed{};
 
     [[nodiscard]] std::size_t size() const noexcept {
         auto const translated = std::count_if(held_servers.begin(), held_servers.end(),
                                               [](port_rule const& r) { return r.to.has_value(); }); // two rules each
         return marks.size() + sources.size() + (masquerade.machines.empty() ? 0 : 1) + pages.size() + held_clients.size() +
-               held_servers.size() + static_cast<std::size_t>(translated) + (guarded_interface.empty() ? 0 : 1);
+               held_servers.size() + static_cast<std::size_t>(translated) + (guarded_interface.empty() ? 0 : 1) + borrowed.size();
     }
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
     bool operator==(packet_rules const&) const = default;

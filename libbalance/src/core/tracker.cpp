@@ -2,6 +2,7 @@
 #include "core/tracker.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace balance::core {
 
@@ -19,6 +20,18 @@ bool health_tracker::report(bool success) noexcept {
     contradictions_ = 0;
     state_ = said;
     return true;
+}
+
+bool health_tracker::seed(health said) noexcept {
+    if (state_ != health::unknown || said == health::unknown)
+        return false;
+    state_ = said;
+    return true;
+}
+
+bool health_tracker::take_down() noexcept {
+    contradictions_ = 0;
+    return std::exchange(state_, health::down) != health::down;
 }
 
 } // namespace balance::core

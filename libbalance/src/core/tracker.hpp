@@ -20,6 +20,12 @@ public:
     /// Takes in one result; true when the health changed.
     bool report(bool success) noexcept;
 
+    /// Takes over what somebody else found out, where nothing is known; true when that was so.
+    bool seed(health said) noexcept;
+
+    /// Down, however many failures that would need. True when the health changed.
+    bool take_down() noexcept;
+
     [[nodiscard]] health state() const noexcept { return state_; }
 
     /// Results in a row that contradict the state.

@@ -167,6 +167,13 @@ void check_rhythm(health_check const& c, report& r) {
     if (c.timeout.count() < 1) {
         r.wrong({"check", "timeout"}, "the check's timeout must be longer than 0");
     }
+    if (c.connect_timeout > c.timeout) {
+        r.wrong({"check", "connect_timeout"}, "connect_timeout is longer than timeout, which is for the whole check; make it shorter, or leave it out");
+    }
+    if (c.connect_timeout.count() != 0 && (!needs_port(c.type) || core::is_over_udp(c))) {
+        r.wrong({"check", "connect_timeout"}, "connect_timeout is for checks that connect by TCP; leave it out of a check of type " +
+                                                  std::string(to_string(c.type)));
+    }
     if (c.fast_interval > c.interval) {
         r.wrong({"check", "fast_interval"}, "fast_interval is longer than interval; make it shorter, or leave it out");
     }
@@ -182,6 +189,28 @@ void check_rhythm(health_check const& c, report& r) {
     }
     if (c.fall == 0) {
         r.wrong({"check", "fall"}, "fall is 0; it must be 1 or more failures in a row");
+    }
+}
+
+void check_observation(virtual_service const& s, report& r) {
+    if (!s.observe) {
+        return;
+    }
+    if (is_layer4(s.mode)) {
+        r.wrong({"observe"}, "observe is for layer 7 (mode tcp or http) only: the kernel does not tell what servers answer; leave it out");
+    }
+    if (s.observe->errors == 0) {
+        r.wrong({"observe", "errors"}, "errors is 0; it must be 1 or more");
+    }
+    if (s.observe->within.count() < 1) {
+        r.wrong({"observe", "within"}, "within must be longer than 0");
+    }
+    if (s.observe->server_errors && s.mode != mode::http) {
+        r.wrong({"observe", "server_errors"}, "server_errors is about answers of mode http; leave it out with mode " + std::string(to_string(s.mode)));
+    }
+    if (s.check.type == kind::on || s.check.type == kind::off) {
+        r.wrong({"observe"}, "a server whose check is " + std::string(to_string(s.check.type)) +
+                                 " stays what it is; leave observe out, or give the service a check that finds out when the server is well again");
     }
 }
 
@@ -204,6 +233,7 @@ void check_health_check(virtual_service const& s, report r) {
         r.wrong({"check", "command"}, "command is for external checks only; leave it out, or say type = \"external\"");
     }
     check_rhythm(c, r);
+    check_observation(s, r);
     if (!s.on_change.empty() && (s.on_change.front() != '/' || has_space(s.on_change))) {
         r.wrong({"on_change"}, "on_change is " + in_quotes(s.on_change) + "; it must be the absolute path of a program, without arguments");
     }

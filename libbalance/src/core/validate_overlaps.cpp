@@ -18,6 +18,8 @@ struct claim {
     std::size_t server = 0;
     bool tls = false;
     bool layer7 = false;
+    bool masqueraded = false; ///< mode nat: the server sees clients' addresses, as with a transparent service
+    bool transparent = false;
 };
 
 using claims = std::vector<claim>;
@@ -84,14 +86,15 @@ void check_server_side(configuration const& c, std::vector<fault>& out) {
     std::map<address, claims> taken;
     for (std::size_t i = 0; i < c.services.size(); ++i) {
         auto const& s = c.services[i];
-        if (is_layer4(s.mode) && (s.mode != mode::snat || s.protocol == protocol::udp || s.protocol == protocol::sctp)) {
+        bool const translated = s.mode == mode::snat || s.mode == mode::nat;
+        if (is_layer4(s.mode) && (!translated || s.protocol == protocol::udp || s.protocol == protocol::sctp)) {
             continue;
         }
         for (std::size_t j = 0; j < s.servers.size(); ++j) {
             auto const& v = s.servers[j];
             auto const ports = v.port != 0 ? std::vector<port_range>{{v.port, v.port}} : client_ports(s);
             for (auto const& range : ports) {
-                taken[v.address].push_back({range, i, j, false, !is_layer4(s.mode)});
+                taken[v.address].push_back({range, i, j, false, !is_layer4(s.mode), s.mode == mode::nat, s.transparent});
             }
         }
     }
@@ -106,7 +109,7 @@ void check_server_side(configuration const& c, std::vector<fault>& out) {
         }
         for (auto const& k : kernel) {
             auto const hit = std::find_if(proxy.begin(), proxy.end(), [&](claim const& p) {
-                return p.ports.first <= k.ports.last && k.ports.first <= p.ports.last;
+                return (!k.masqueraded || p.transparent) && p.ports.first <= k.ports.last && k.ports.first <= p.ports.last;
             });
             if (hit == proxy.end() || !said.insert({k.service, k.server, hit->service}).second) {
                 continue;
@@ -119,9 +122,39 @@ void check_server_side(configuration const& c, std::vector<fault>& out) {
             out.push_back(
                 {{"service", s.name, "server", s.servers[later.server].name},
                  to_string(endpoint{where, port}) + " is also a server of the " +
-                     (earlier.layer7 ? "layer-7" : "snat") + " service " + in_quotes(c.services[earlier.service].name) +
-                     "; a layer-7 and a snat service cannot share a server's port, because replies could not be told "
-                     "apart: use another port, or mode dr or nat"});
+                     (earlier.layer7 ? "layer-7" : k.masqueraded ? "nat" : "snat") + " service " +
+                     in_quotes(c.services[earlier.service].name) +
+                     (k.masqueraded ? "; a transparent and a nat service cannot share a server's port, because replies could not be "
+                                      "told apart: use another port, or leave transparent out"
+                                    : "; a layer-7 and a snat service cannot share a server's port, because replies could not be told "
+                                      "apart: use another port, or mode dr or nat")});
+        }
+    }
+}
+
+/// A machine that has a service's address is one of the pair.
+void check_borrowers(configuration const& c, std::vector<fault>& out) {
+    auto const borrows = [](virtual_service const& s) { return s.transparent && !is_layer4(s.mode); };
+    if (std::none_of(c.services.begin(), c.services.end(), borrows)) {
+        return;
+    }
+    std::map<address, std::string_view> ours;
+    for (auto const& s : c.services) {
+        if (s.address) {
+            ours.emplace(*s.address, s.name);
+        }
+    }
+    for (auto const& s : c.services) {
+        if (!borrows(s)) {
+            continue;
+        }
+        for (auto const& v : s.servers) {
+            if (auto const same = ours.find(v.address); same != ours.end()) {
+                out.push_back({{"service", s.name, "server", v.name, "address"},
+                               v.address.to_string() + " is the address of service " + in_quotes(same->second) +
+                                   ", so this server would be the balancer itself and answer clients past the proxy; use another "
+                                   "machine, or leave transparent out"});
+            }
         }
     }
 }
@@ -147,7 +180,7 @@ void check_identities(configuration const& c, std::vector<fault>& out) {
             ++marked;
         }
     }
-    if (constexpr std::size_t room = last_reserved_mark - first_reserved_mark + 1; marked > room) {
+    if (constexpr std::size_t room = borrowed_mark - first_reserved_mark; marked > room) {
         out.push_back({{"service"},
                        std::to_string(marked) + " services have several ports each; there are marks for " +
                            std::to_string(room)});
@@ -160,6 +193,7 @@ void check_overlaps(configuration const& c, std::vector<fault>& out) {
     check_identities(c, out);
     check_client_side(c, out);
     check_server_side(c, out);
+    check_borrowers(c, out);
 }
 
 } // namespace balance::rules

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/check_traits.hpp"
+#include "core/dicom_key.hpp"
 #include "core/dns_question.hpp"
 #include "core/validate_rules.hpp"
 
@@ -70,6 +71,11 @@ void check_query(health_check const& c, core::check_traits const& t, report& r) 
     if (c.type == kind::dns && !core::parse_dns_question(c.query)) {
         r.wrong(c.query.empty() ? std::initializer_list<std::string_view>{"check"} : std::initializer_list<std::string_view>{"check", "query"},
                 "a dns check needs query = \"NAME\" or \"NAME TYPE\", with type A, AAAA, CNAME, MX, NS, PTR, SOA, SRV or TXT");
+    } else if (c.type == kind::dicom && !c.query.empty() && !core::parse_dicom_key(c.query)) {
+        r.wrong({"check", "query"}, "query " + in_quotes(c.query) +
+                                        " is nothing to look for studies by; say for example \"PatientID=NOBODY\", or AccessionNumber, "
+                                        "PatientName, StudyDate, StudyID or StudyInstanceUID, with a value of 1 to 64 printable characters "
+                                        "and no backslash");
     } else if (c.type == kind::sip && !c.query.empty() && (!c.query.starts_with("sip") || has_space(c.query))) {
         r.wrong({"check", "query"}, "query " + in_quotes(c.query) + " is no SIP URI; say for example \"sip:pbx.example\"");
     } else if (t.query != need::no && !t.database && has_control(c.query)) {

@@ -26,6 +26,21 @@ void check_address(virtual_service const& s, real_server const& v, report& r) {
     }
 }
 
+/// Servers of a transparent service answer the client's own address; the answers must come by here, and from elsewhere.
+void check_transparent(virtual_service const& s, real_server const& v, report& r) {
+    if (!s.transparent || is_layer4(s.mode) || v.address.is_unspecified()) {
+        return;
+    }
+    if (v.address.is_v6() != is_v6(s)) {
+        r.wrong({"address"}, "server " + v.address.to_string() +
+                                 " is of another address family than the clients, whose addresses it is to see; use one family, or "
+                                 "leave transparent out");
+    } else if (v.address.is_loopback()) {
+        r.wrong({"address"}, "a server on the balancer itself, like " + v.address.to_string() +
+                                 ", would answer clients past the proxy; use another machine, or leave transparent out");
+    }
+}
+
 /// Direct routing and tunnels deliver the client's packet as it is, so the server must listen on the client's port.
 void check_port(virtual_service const& s, real_server const& v, report& r) {
     if (v.port == 0 || (s.mode != mode::dr && s.mode != mode::tun)) {
@@ -105,6 +120,7 @@ void check_servers(virtual_service const& s, report r) {
                                 "; give one of them another name");
         }
         check_address(s, v, below);
+        check_transparent(s, v, below);
         check_port(s, v, below);
         check_translation(s, v, below);
         check_limits(s, v, below);

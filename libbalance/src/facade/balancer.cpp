@@ -59,6 +59,7 @@ void balancer::impl::take_in(health_event const& event) {
         if (s.key == event.key) {
             s.health = event.health;
             s.share = event.agent.share;
+            s.most_connections = event.agent.most_connections;
         }
     enforce_later();
     if (auto const call = callback)
@@ -80,7 +81,7 @@ void balancer::impl::enforce_later() {
 
 bool balancer::impl::has_layer4() const {
     return std::any_of(current.services.begin(), current.services.end(),
-                       [](auto const& s) { return is_layer4(s.mode); });
+                       [](auto const& s) { return is_layer4(s.mode) || s.transparent; });
 }
 
 result<> balancer::impl::enforce() {

@@ -84,9 +84,9 @@ result<bool> daisy_chain::prepare(settings const& s) {
         if (same) {
             return false;
         }
-        firewall::undo_deliver_locally(given_mark);
+        firewall::undo_deliver_locally(given_mark, firewall::given_table);
     } else {
-        auto const routed = firewall::deliver_locally(given_mark);
+        auto const routed = firewall::deliver_locally(given_mark, firewall::given_table);
         if (!routed) {
             return routed.error();
         }

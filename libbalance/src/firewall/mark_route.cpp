@@ -18,8 +18,6 @@ namespace balance::firewall {
 namespace {
 
 constexpr int loopback = 1;           // has this index in every namespace
-constexpr std::uint32_t table = 6694; // our heartbeat port, so that who lists tables knows whose it is
-constexpr std::uint32_t priority = 6694;
 
 using socket_handle = std::unique_ptr<nl_sock, decltype([](nl_sock* s) { nl_socket_free(s); })>;
 using rule_handle = std::unique_ptr<rtnl_rule, decltype([](rtnl_rule* r) { rtnl_rule_put(r); })>;
@@ -36,18 +34,18 @@ socket_handle open_socket() {
     return out && nl_connect(out.get(), NETLINK_ROUTE) == 0 ? std::move(out) : socket_handle();
 }
 
-rule_handle rule_of(int family, std::uint32_t mark) {
+rule_handle rule_of(int family, std::uint32_t mark, std::uint32_t table) {
     rule_handle out(rtnl_rule_alloc());
     rtnl_rule_set_family(out.get(), family);
     rtnl_rule_set_action(out.get(), FR_ACT_TO_TBL);
     rtnl_rule_set_table(out.get(), table);
-    rtnl_rule_set_prio(out.get(), priority);
+    rtnl_rule_set_prio(out.get(), table);
     rtnl_rule_set_mark(out.get(), mark);
     rtnl_rule_set_mask(out.get(), 0xffff'ffff);
     return out;
 }
 
-route_handle route_of(int family) {
+route_handle route_of(int family, std::uint32_t table) {
     route_handle out(rtnl_route_alloc());
     address_handle const everything(nl_addr_build(family, nullptr, 0));
     rtnl_route_set_family(out.get(), static_cast<std::uint8_t>(family));
@@ -63,17 +61,17 @@ route_handle route_of(int family) {
 
 } // namespace
 
-result<bool> deliver_locally(std::uint32_t mark) {
+result<bool> deliver_locally(std::uint32_t mark, std::uint32_t table) {
     auto const socket = open_socket();
     if (!socket) {
         return make_error(errc::io_error, "opening a route netlink socket failed");
     }
     bool changed = false;
     for (int const family : {AF_INET, AF_INET6}) {
-        for (int const answer : {rtnl_route_add(socket.get(), route_of(family).get(), NLM_F_EXCL),
-                                 rtnl_rule_add(socket.get(), rule_of(family, mark).get(), NLM_F_EXCL)}) {
+        for (int const answer : {rtnl_route_add(socket.get(), route_of(family, table).get(), NLM_F_EXCL),
+                                 rtnl_rule_add(socket.get(), rule_of(family, mark, table).get(), NLM_F_EXCL)}) {
             if (answer != 0 && answer != -NLE_EXIST && family == AF_INET) { // IPv6 may be off
-                return route_error("routing packets of given connections to this node", answer);
+                return route_error("routing marked packets to this node", answer);
             }
             changed = changed || answer == 0;
         }
@@ -81,11 +79,11 @@ result<bool> deliver_locally(std::uint32_t mark) {
     return changed;
 }
 
-void undo_deliver_locally(std::uint32_t mark) {
+void undo_deliver_locally(std::uint32_t mark, std::uint32_t table) {
     if (auto const socket = open_socket()) {
         for (int const family : {AF_INET, AF_INET6}) {
-            rtnl_rule_delete(socket.get(), rule_of(family, mark).get(), 0);
-            rtnl_route_delete(socket.get(), route_of(family).get(), 0);
+            rtnl_rule_delete(socket.get(), rule_of(family, mark, table).get(), 0);
+            rtnl_route_delete(socket.get(), route_of(family, table).get(), 0);
         }
     }
 }

@@ -29,7 +29,7 @@ result<finished> nft(std::vector<std::string> const& arguments, std::string_view
     auto done = run_program("nft", arguments, input, time_limit);
     if (!done && done.error().code == errc::not_found) {
         return make_error(errc::not_found,
-                          "services with several ports or in mode snat, auto-NAT, and layer-7 connections that outlive "
+                          "services with several ports or in mode snat, auto-NAT, transparent services, and layer-7 connections that outlive "
                           "a planned move need the program nft, which is not installed; install the package nftables");
     }
     return done;

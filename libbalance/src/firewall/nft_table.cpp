@@ -15,7 +15,9 @@ result<bool> nft_table::apply(ipvs::packet_rules const& rules) {
     if (!current) {
         return current.error();
     }
-    if (*current == wanted || (written_ == wanted && *current == listed_)) {
+    // An empty list right after writing was somebody's removing it, not nft's way to print it.
+    bool const as_printed = written_ == wanted && *current == listed_ && !current->empty();
+    if (*current == wanted || as_printed) {
         written_ = wanted;
         listed_ = *current;
         return false;

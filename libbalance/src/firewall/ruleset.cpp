@@ -2,8 +2,10 @@
 #include "firewall/ruleset.hpp"
 
 #include <balance/text.hpp>
+#include <balance/validate.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <string_view>
 
@@ -167,6 +169,15 @@ std::string held_text(ipvs::packet_rules const& rules) {
     return out;
 }
 
+/// Connections that clients themselves have with these servers, through this node, have no socket here.
+std::string borrowed_text(std::vector<ipvs::port_rule> const& rules) {
+    std::string out = "\tchain borrowed {\n\t\ttype filter hook prerouting priority -150; policy accept;\n";
+    for (auto const& r : rules) {
+        out += from_server(r) + " socket transparent 1 meta mark set " + mark_text(borrowed_mark) + comment_text(r.service) + "\n";
+    }
+    return out + "\t}\n";
+}
+
 /// The kernel's own sockets belong to nobody, so all that has an owner is somebody else.
 std::string guard_text(std::string const& interface) {
     return "\tchain guard {\n\t\ttype filter hook output priority 0; policy accept;\n\t\toifname \"" + interface +
@@ -208,6 +219,10 @@ std::string ruleset(ipvs::packet_rules const& rules) {
     if (!rules.held_clients.empty()) {
         next_chain();
         out += held_text(rules);
+    }
+    if (!rules.borrowed.empty()) {
+        next_chain();
+        out += borrowed_text(rules.borrowed);
     }
     if (!rules.guarded_interface.empty()) {
         next_chain();

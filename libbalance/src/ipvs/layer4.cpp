@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "firewall/mark_route.hpp"
 #include "firewall/nft_table.hpp"
 #include "firewall/program.hpp"
 #include "firewall/sysctl.hpp"
@@ -6,9 +7,11 @@
 #include "ipvs/reconciler.hpp"
 
 #include <balance/layer4.hpp>
+#include <balance/validate.hpp>
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 namespace balance {
 namespace {
@@ -30,6 +33,8 @@ struct layer4::impl {
     result<> apply_ipvs(ipvs::channel& k, std::vector<change>& out);
     void apply_sysctls(std::vector<change>& out);
     result<> apply_rules(std::vector<change>& out);
+    void apply_route(std::vector<change>& out);
+    void say_once(std::string text, std::vector<change>& out);
     void refuse(std::string const& service, std::string const& reason) { reasons.emplace(service, reason); }
     void refuse_all(std::string const& reason);
     service_status status_of(virtual_service const& s,
@@ -44,6 +49,8 @@ struct layer4::impl {
     bool asked_for_module = false;
     bool hold = false;
     std::string guarded_interface;
+    std::optional<bool> routed; ///< answers to borrowed addresses; absent: what an earlier life has left is not known
+    std::string trouble;        ///< of transparent services, so that it is said once
 };
 
 result<std::unique_ptr<ipvs::channel>> layer4::impl::open(bool needed) {
@@ -82,7 +89,9 @@ result<std::vector<layer4::change>> layer4::impl::apply(configuration const& wan
     }
     if (!k) {
         refuse_all(k.error().detail);
-        desired.rules = {};
+        ipvs::packet_rules others; // than IPVS
+        others.borrowed = std::move(desired.rules.borrowed);
+        desired.rules = std::move(others);
         if (auto const done = apply_rules(out); !done) {
             return done.error();
         }
@@ -144,7 +153,33 @@ void layer4::impl::apply_sysctls(std::vector<change>& out) {
     }
 }
 
+void layer4::impl::say_once(std::string text, std::vector<change>& out) {
+    if (trouble != text && !text.empty()) {
+        out.push_back({{}, text});
+    }
+    trouble = std::move(text);
+}
+
+/// The rules mark what servers answer to borrowed addresses; this brings it to our sockets.
+void layer4::impl::apply_route(std::vector<change>& out) {
+    if (desired.rules.borrowed.empty()) {
+        if (routed.value_or(true)) {
+            firewall::undo_deliver_locally(borrowed_mark, firewall::borrowed_table);
+        }
+        routed = false;
+        return;
+    }
+    auto const done = firewall::deliver_locally(borrowed_mark, firewall::borrowed_table);
+    routed = true;
+    if (!done) {
+        say_once("transparent services cannot reach their servers: " + done.error().detail, out);
+    } else if (*done) {
+        out.push_back({{}, "answers to clients of transparent services are routed to this node"});
+    }
+}
+
 result<> layer4::impl::apply_rules(std::vector<change>& out) {
+    apply_route(out);
     auto const written = table_of_rules.apply(desired.rules);
     if (!written) {
         if (written.error().code == errc::not_permitted && !desired.rules.empty()) {
@@ -158,6 +193,9 @@ result<> layer4::impl::apply_rules(std::vector<change>& out) {
         }
         for (auto const& r : desired.rules.pages) {
             refuse(r.service, written.error().detail);
+        }
+        if (!desired.rules.borrowed.empty()) {
+            say_once("transparent services cannot reach their servers: " + written.error().detail, out);
         }
         return {};
     }
@@ -233,6 +271,8 @@ result<std::vector<service_status>> layer4::impl::status() const {
 
 result<> layer4::impl::purge() {
     auto const marks_gone = table_of_rules.apply({});
+    firewall::undo_deliver_locally(borrowed_mark, firewall::borrowed_table);
+    routed = false;
     ipvs::desired_table nothing;
     nothing.addresses = desired.addresses;
     auto const k = ipvs::channel::open();

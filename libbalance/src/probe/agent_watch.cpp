@@ -22,9 +22,9 @@ std::shared_ptr<order const> order_of_agent(address target, std::uint16_t port) 
 
 } // namespace
 
-agent_watch::agent_watch(environment& env, address target, agent_check how, std::uint16_t seed)
-    : env_(env), order_(order_of_agent(std::move(target), how.port)), how_(std::move(how)), seed_(seed),
-      timer_(env.executor()), jitter_(std::random_device{}()) {}
+agent_watch::agent_watch(environment& env, address target, agent_check how, agent_view const& seed)
+    : env_(env), order_(order_of_agent(std::move(target), how.port)), how_(std::move(how)), seed_(seed.share),
+      seed_most_(seed.most_connections), timer_(env.executor()), jitter_(std::random_device{}()) {}
 
 void agent_watch::start(clock::duration delay, std::function<void()> on_change) {
     on_change_ = std::move(on_change);
@@ -70,12 +70,13 @@ void agent_watch::ask() {
 void agent_watch::finished(check_result const& result) {
     running_ = nullptr;
     auto const share_before = share();
+    auto const most_before = most_connections();
     auto const said_before = said_;
     take(result);
     std::uniform_real_distribution<double> spread(1 - agent_jitter, 1 + agent_jitter);
     auto const interval = std::chrono::duration_cast<clock::duration>(how_.interval * spread(jitter_));
     wait_until(std::max(clock::now(), started_ + interval));
-    bool const changed = share_before != share() || said_before != said_;
+    bool const changed = share_before != share() || most_before != most_connections() || said_before != said_;
     if (auto const on_change = on_change_; changed && on_change)
         on_change();
 }

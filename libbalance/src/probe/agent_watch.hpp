@@ -23,8 +23,8 @@ class agent_watch : public std::enable_shared_from_this<agent_watch> {
 public:
     using clock = std::chrono::steady_clock;
 
-    /// `seed`: the share that is taken for right until the agent has spoken.
-    agent_watch(environment& env, address target, agent_check how, std::uint16_t seed);
+    /// `seed`: what is taken for right until the agent has spoken.
+    agent_watch(environment& env, address target, agent_check how, agent_view const& seed);
 
     /// Asks first after `delay`. `on_change` is called whenever share or words have changed, never from within `start`.
     void start(clock::duration delay, std::function<void()> on_change);
@@ -32,6 +32,8 @@ public:
 
     [[nodiscard]] agent_check const& how() const noexcept { return how_; }
     [[nodiscard]] std::uint16_t share() const noexcept { return spoke_ ? state_.share() : seed_; }
+    /// Connections that the server may have; 0: it names no number.
+    [[nodiscard]] std::uint32_t most_connections() const noexcept { return spoke_ ? state_.most_connections() : seed_most_; }
     /// What it said last, or why it is silent; empty before the first answer.
     [[nodiscard]] std::string const& said() const noexcept { return said_; }
 
@@ -45,6 +47,7 @@ private:
     std::shared_ptr<order const> order_;
     agent_check how_;
     std::uint16_t seed_;
+    std::uint32_t seed_most_;
     core::agent_state state_;
     std::shared_ptr<core::agent_words> heard_ = std::make_shared<core::agent_words>();
     bool spoke_ = false;

@@ -27,6 +27,7 @@ struct change_hooks::impl : std::enable_shared_from_this<change_hooks::impl> {
     std::deque<call> waiting;
     std::size_t dropped = 0;
     std::function<void(std::string const&)> trouble;
+    std::function<void()> idle; ///< empty: nobody waits for it
     asio::steady_timer end_of_time;
     asio::steady_timer next_start;
     asio::posix::stream_descriptor output;
@@ -35,12 +36,14 @@ struct change_hooks::impl : std::enable_shared_from_this<change_hooks::impl> {
     std::string command; ///< that runs
     bool busy = false;   ///< one runs, or the pause after its start is not over
     bool late = false;   ///< it was killed
+    milliseconds limit{0}; ///< of the one that runs
     std::array<char, 4096> buffer{};
 
     void begin();
     void drain();
     void await_end();
     void ended(probe::ending const& e);
+    void tell_idle();
     void say(std::string const& text) const {
         if (trouble)
             trouble(text);
@@ -52,7 +55,7 @@ void change_hooks::impl::begin() {
         return;
     busy = true;
     if (auto const lost = std::exchange(dropped, 0); lost != 0)
-        say(std::to_string(lost) + " calls of hooks were dropped: too many waited");
+        say(std::to_string(lost) + " calls of hooks were dropped: " + std::to_string(how.waiting) + " waited already");
     call const next = std::move(waiting.front());
     waiting.pop_front();
     command = next.command;
@@ -67,7 +70,8 @@ void change_hooks::impl::begin() {
     pidfd.assign(running.pidfd);
     drain();
     await_end();
-    end_of_time.expires_after(how.timeout);
+    limit = how.timeout;
+    end_of_time.expires_after(limit);
     end_of_time.async_wait([self = shared_from_this()](boost::system::error_code ec) {
         if (ec || self->running.pid <= 0)
             return;
@@ -101,7 +105,7 @@ void change_hooks::impl::ended(probe::ending const& e) {
     end_of_time.cancel();
     std::string const name = "the hook " + command;
     if (late)
-        say(name + " was killed after " + probe::span_of_time(how.timeout));
+        say(name + " was killed after " + probe::span_of_time(limit));
     else if (ran && e.known && e.signal != 0)
         say(name + " was killed by signal " + std::to_string(e.signal));
     else if (ran && e.known && e.exit_status != 0)
@@ -112,6 +116,12 @@ void change_hooks::impl::ended(probe::ending const& e) {
         self->busy = false;
         self->begin();
     });
+    tell_idle();
+}
+
+void change_hooks::impl::tell_idle() {
+    if (idle && running.pid <= 0 && waiting.empty())
+        std::exchange(idle, nullptr)();
 }
 
 change_hooks::change_hooks(asio::any_io_executor executor) : change_hooks(std::move(executor), settings{}) {}
@@ -120,6 +130,7 @@ change_hooks::change_hooks(asio::any_io_executor executor, settings s) : impl_(s
 
 change_hooks::~change_hooks() {
     impl_->trouble = nullptr;
+    impl_->idle = nullptr;
     impl_->waiting.clear();
     impl_->next_start.cancel();
     impl_->end_of_time.cancel();
@@ -135,6 +146,8 @@ change_hooks::~change_hooks() {
     impl_->pidfd.close(ignored);
 }
 
+void change_hooks::configure(settings s) { impl_->how = s; }
+
 void change_hooks::run(call c) {
     if (impl_->waiting.size() >= impl_->how.waiting) {
         ++impl_->dropped;
@@ -142,6 +155,11 @@ void change_hooks::run(call c) {
     }
     impl_->waiting.push_back(std::move(c));
     impl_->begin();
+}
+
+void change_hooks::when_idle(std::function<void()> callback) {
+    impl_->idle = std::move(callback);
+    impl_->tell_idle();
 }
 
 void change_hooks::on_trouble(std::function<void(std::string const&)> callback) { impl_->trouble = std::move(callback); }

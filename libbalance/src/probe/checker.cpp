@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/agent_watch.hpp"
+#include "probe/clockwork.hpp"
 #include "probe/job.hpp"
 #include "probe/reason.hpp"
 #include "probe/trial.hpp"
@@ -10,7 +11,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <map>
+#include <set>
+#include <unordered_map>
 #include <utility>
 
 namespace balance {
@@ -22,16 +26,46 @@ using probe::job;
 /// New checks start one after the other, so that a hundred of them are no storm and the last is not kept waiting.
 constexpr auto longest_start_step = std::chrono::milliseconds(2);
 constexpr auto longest_start = std::chrono::milliseconds(500);
+/// So many that this keeps them apart longer than that are spread over the whole interval: they stay as they started.
+constexpr auto shortest_start_step = std::chrono::microseconds(200);
 constexpr auto not_checked = "halted: not checked";
 
+/// From one start to the next, of `count` alike.
+job::clock::duration start_step(milliseconds interval, int count) {
+    auto const spread = std::min<job::clock::duration>(interval, longest_start) / count;
+    auto const least = std::min<job::clock::duration>(interval / count, shortest_start_step);
+    return std::clamp<job::clock::duration>(spread, least, longest_start_step);
+}
+
 struct member {
-    std::string job_key;   ///< empty: halted
-    std::string agent_key; ///< empty: none is asked
+    std::shared_ptr<job> check;         ///< null: halted
+    std::shared_ptr<agent_watch> agent; ///< null: none is asked
     balance::address target;
     balance::health announced = health::unknown; ///< what the owner believes
     agent_view announced_agent;
     job::clock::time_point since{};              ///< when halted
+    bool told = false;                           ///< what is known of it, by `news`
+
+    [[nodiscard]] balance::health health() const { return check ? check->state() : health::unknown; }
+    [[nodiscard]] check_result last() const { return check ? check->last() : probe::failure(not_checked); }
+    [[nodiscard]] agent_view agents_view() const {
+        return agent ? agent_view{agent->share(), agent->said(), agent->most_connections()} : agent_view{};
+    }
 };
+
+using members_by_key = std::map<server_key, member>;
+
+health_snapshot snapshot_of(server_key const& key, member const& m, job::clock::time_point now) {
+    auto const age = [now](job::clock::time_point then) {
+        return std::chrono::duration_cast<milliseconds>(now - then);
+    };
+    return {key,
+            m.health(),
+            m.last(),
+            age(m.check ? m.check->last_at() : m.since),
+            age(m.check ? m.check->changed_at() : m.since),
+            m.agents_view()};
+}
 
 } // namespace
 
@@ -41,80 +75,80 @@ struct checker::impl {
     probe::environment env;
     std::map<std::string, std::shared_ptr<job>> jobs;
     std::map<std::string, std::shared_ptr<agent_watch>> agents;
-    std::map<server_key, member> members;
+    members_by_key members;
+    /// Of whom a job or an agent speaks: a change is announced without a look at everybody else.
+    std::unordered_map<void const*, std::vector<members_by_key::value_type*>> listeners;
     std::function<void(health_event const&)> callback;
     std::map<std::uint64_t, std::shared_ptr<probe::trial>> trials; ///< under way
     std::uint64_t last_trial = 0;
+    unsigned pace = 1;
+    std::deque<members_by_key::value_type*> untold; ///< for `news`
     std::shared_ptr<impl*> self = std::make_shared<impl*>(this); ///< what is posted holds it weakly
 
     void add(virtual_service const& service, real_server const& server, server_state const* known,
-             std::map<server_key, member> const& before,
-             std::vector<std::pair<std::string, std::shared_ptr<job>>>& fresh,
+             members_by_key const& before, std::vector<std::shared_ptr<job>>& fresh,
              std::vector<std::shared_ptr<agent_watch>>& fresh_agents);
     void ask_agent(virtual_service const& service, real_server const& server, member& m,
                    std::vector<std::shared_ptr<agent_watch>>& fresh);
     void start_agents(std::vector<std::shared_ptr<agent_watch>> const& fresh);
-    void halt(server_key const& key, std::map<server_key, member> const& before);
-    void start_all(std::vector<std::pair<std::string, std::shared_ptr<job>>> const& fresh);
-    std::function<void()> announcer();
-    void announce();
-    health health_of(member const& m) const;
-    check_result last_of(member const& m) const;
-    agent_view agent_of(member const& m) const;
+    void halt(server_key const& key, members_by_key const& before);
+    void start_all(std::vector<std::shared_ptr<job>> const& fresh);
+    /// Makes them run at once, one after the other as they start.
+    void hasten_all(std::vector<std::shared_ptr<job>> const& some);
+    [[nodiscard]] std::shared_ptr<job> job_of(server_key const& key) const;
+    /// Ends what nobody needs any more, and notes who listens to what is left.
+    void settle();
+    std::function<void()> announcer(void const* speaker);
+    std::function<void(job::news)> teller(job const* speaker);
+    /// Finds those who were not told again, in a changed list or for a new listener.
+    void collect_untold();
+    void announce(std::vector<members_by_key::value_type*> const& some);
 };
 
-health checker::impl::health_of(member const& m) const {
-    return m.job_key.empty() ? health::unknown : jobs.at(m.job_key)->state();
-}
-
-check_result checker::impl::last_of(member const& m) const {
-    return m.job_key.empty() ? probe::failure(not_checked) : jobs.at(m.job_key)->last();
-}
-
-agent_view checker::impl::agent_of(member const& m) const {
-    if (m.agent_key.empty())
-        return {};
-    auto const& agent = agents.at(m.agent_key);
-    return {agent->share(), agent->said()};
-}
-
 /// A server that was halted comes back as unknown: nobody knows what happened to it meanwhile.
-void checker::impl::halt(server_key const& key, std::map<server_key, member> const& before) {
+void checker::impl::halt(server_key const& key, members_by_key const& before) {
     member m;
     m.since = job::clock::now();
     if (auto const it = before.find(key); it != before.end()) {
-        m.announced = it->second.announced;
-        m.announced_agent = it->second.announced_agent;
-        if (it->second.job_key.empty())
-            m.since = it->second.since;
+        auto const& old = it->second;
+        m.announced = old.announced;
+        m.announced_agent = old.announced_agent;
+        if (!old.check) {
+            m.since = old.since;
+            m.told = old.told;
+        }
     }
     members[key] = std::move(m);
 }
 
 void checker::impl::add(virtual_service const& service, real_server const& server, server_state const* known,
-                        std::map<server_key, member> const& before,
-                        std::vector<std::pair<std::string, std::shared_ptr<job>>>& fresh,
+                        members_by_key const& before, std::vector<std::shared_ptr<job>>& fresh,
                         std::vector<std::shared_ptr<agent_watch>>& fresh_agents) {
     auto what = probe::make_order(service, server);
+    auto const job_key = probe::key_of(what);
     member m;
-    m.job_key = probe::key_of(what);
     m.target = server.address;
     m.announced = known != nullptr ? known->health : health::unknown;
-    m.announced_agent.share = known != nullptr ? known->share : std::uint16_t{100};
+    if (known != nullptr)
+        m.announced_agent = {known->share, {}, known->most_connections};
     health seed = m.announced;
     server_key const key{service.name, server.name};
-    if (auto const it = before.find(key); it != before.end()) {
-        m.announced = it->second.announced;
-        m.announced_agent = it->second.announced_agent;
+    auto const old = before.find(key);
+    if (old != before.end()) {
+        m.announced = old->second.announced;
+        m.announced_agent = old->second.announced_agent;
         // Another way to check the same machine says nothing about its health; another machine does.
-        auto const old = jobs.find(it->second.job_key);
-        seed = old != jobs.end() && it->second.target == server.address ? old->second->state() : health::unknown;
+        seed = old->second.target == server.address ? old->second.health() : health::unknown;
     }
-    auto& slot = jobs[m.job_key];
+    auto& slot = jobs[job_key];
     if (!slot) {
         slot = std::make_shared<job>(env, std::move(what), seed);
-        fresh.emplace_back(m.job_key, slot);
+        slot->pace(pace);
+        fresh.push_back(slot);
     }
+    m.check = slot;
+    if (old != before.end() && old->second.check == m.check)
+        m.told = old->second.told;
     ask_agent(service, server, m, fresh_agents);
     members[key] = std::move(m);
 }
@@ -125,55 +159,113 @@ void checker::impl::ask_agent(virtual_service const& service, real_server const&
     if (!service.agent)
         return;
     auto const& how = *service.agent;
-    m.agent_key = server.address.to_string() + " " + std::to_string(how.port) + " " +
-                  std::to_string(static_cast<int>(how.type)) + " " + std::to_string(how.interval.count()) + " " +
-                  std::to_string(how.timeout.count()) + " " + how.request;
-    auto& slot = agents[m.agent_key];
+    auto const key = server.address.to_string() + " " + std::to_string(how.port) + " " +
+                     std::to_string(static_cast<int>(how.type)) + " " + std::to_string(how.interval.count()) + " " +
+                     std::to_string(how.timeout.count()) + " " + how.request;
+    auto& slot = agents[key];
     if (!slot) {
-        slot = std::make_shared<agent_watch>(env, server.address, how, m.announced_agent.share);
+        slot = std::make_shared<agent_watch>(env, server.address, how, m.announced_agent);
         fresh.push_back(slot);
     }
+    m.agent = slot;
 }
 
 void checker::impl::start_agents(std::vector<std::shared_ptr<agent_watch>> const& fresh) {
     job::clock::duration delay{0};
     for (auto const& agent : fresh) {
-        agent->start(delay, announcer());
-        delay += std::min<job::clock::duration>(std::min(agent->how().interval, longest_start) / static_cast<int>(fresh.size()),
-                                                longest_start_step);
+        agent->start(delay, announcer(agent.get()));
+        delay += start_step(agent->how().interval, static_cast<int>(fresh.size()));
     }
 }
 
-void checker::impl::start_all(std::vector<std::pair<std::string, std::shared_ptr<job>>> const& fresh) {
+void checker::impl::start_all(std::vector<std::shared_ptr<job>> const& fresh) {
+    auto const count = static_cast<int>(fresh.size());
     job::clock::duration delay{0};
-    for (auto const& [key, task] : fresh) {
-        auto const total = std::min(task->what().check.interval, longest_start);
-        task->start(delay, announcer());
-        delay += std::min<job::clock::duration>(total / static_cast<int>(fresh.size()), longest_start_step);
+    for (auto const& task : fresh) {
+        task->start(delay, teller(task.get()));
+        delay += start_step(task->what().check.interval, count);
     }
+}
+
+void checker::impl::hasten_all(std::vector<std::shared_ptr<job>> const& some) {
+    job::clock::duration delay{0};
+    for (auto const& task : some) {
+        task->hasten(delay);
+        delay += start_step(task->what().check.interval, static_cast<int>(some.size()));
+    }
+}
+
+/// Null: there is no such server, or it is halted.
+std::shared_ptr<job> checker::impl::job_of(server_key const& key) const {
+    auto const known = members.find(key);
+    return known == members.end() ? nullptr : known->second.check;
+}
+
+void checker::impl::settle() {
+    listeners.clear();
+    for (auto& entry : members) {
+        auto const& m = entry.second;
+        for (void const* const speaker : {static_cast<void const*>(m.check.get()), static_cast<void const*>(m.agent.get())})
+            if (speaker != nullptr)
+                listeners[speaker].push_back(&entry);
+    }
+    auto const end_others = [this](auto& all) {
+        std::erase_if(all, [this](auto const& entry) {
+            bool const idle = !listeners.contains(entry.second.get());
+            if (idle)
+                entry.second->stop();
+            return idle;
+        });
+    };
+    end_others(jobs);
+    end_others(agents);
 }
 
 /// Holds nothing while it announces: a callback may destroy us.
-std::function<void()> checker::impl::announcer() {
-    return [weak = std::weak_ptr(self)] {
+std::function<void()> checker::impl::announcer(void const* speaker) {
+    return [weak = std::weak_ptr(self), speaker] {
         auto alive = weak.lock();
         if (impl* const me = alive ? *alive : nullptr) {
             alive.reset();
-            me->announce();
+            if (auto const found = me->listeners.find(speaker); found != me->listeners.end())
+                me->announce(found->second);
         }
     };
 }
 
-void checker::impl::announce() {
+/// Whoever is about to be announced has news as well.
+std::function<void(job::news)> checker::impl::teller(job const* speaker) {
+    return [weak = std::weak_ptr(self), speaker, announce_change = announcer(speaker)](job::news what) {
+        if (auto const alive = weak.lock()) {
+            impl& me = **alive;
+            if (auto const found = me.listeners.find(speaker); found != me.listeners.end())
+                for (auto* const entry : found->second)
+                    if (std::exchange(entry->second.told, false))
+                        me.untold.push_back(entry);
+        }
+        if (what == job::news::health)
+            announce_change();
+    };
+}
+
+void checker::impl::collect_untold() {
+    untold.clear();
+    for (auto& entry : members)
+        if (!entry.second.told)
+            untold.push_back(&entry);
+}
+
+void checker::impl::announce(std::vector<members_by_key::value_type*> const& some) {
     std::vector<health_event> news;
-    for (auto& [key, m] : members) {
-        health const now = health_of(m);
-        auto agent = agent_of(m);
+    for (auto* const entry : some) {
+        auto& [key, m] = *entry;
+        health const now = m.health();
+        auto agent = m.agents_view();
         if (m.announced == now && m.announced_agent == agent)
             continue;
         m.announced = now;
         m.announced_agent = agent;
-        news.push_back({key, now, last_of(m), std::move(agent)});
+        news.push_back({key, now, m.last(), std::move(agent)});
     }
     auto const call = callback;
     std::weak_ptr const alive = self; // the callback may destroy us
@@ -206,7 +298,7 @@ void checker::apply(std::span<virtual_service const> services, std::span<server_
     for (auto const& s : known)
         states[s.key] = &s;
     auto const before = std::exchange(impl_->members, {});
-    std::vector<std::pair<std::string, std::shared_ptr<job>>> fresh;
+    std::vector<std::shared_ptr<job>> fresh;
     std::vector<std::shared_ptr<agent_watch>> fresh_agents;
     for (auto const& service : services) {
         for (auto const& server : service.servers) {
@@ -219,47 +311,89 @@ void checker::apply(std::span<virtual_service const> services, std::span<server_
                 impl_->add(service, server, state, before, fresh, fresh_agents);
         }
     }
-    std::map<std::string, std::shared_ptr<job>> wanted;
-    for (auto const& [key, m] : impl_->members)
-        if (!m.job_key.empty())
-            wanted[m.job_key] = impl_->jobs.at(m.job_key);
-    for (auto const& [key, task] : std::exchange(impl_->jobs, std::move(wanted)))
-        if (!impl_->jobs.contains(key))
-            task->stop();
-    std::map<std::string, std::shared_ptr<agent_watch>> asked;
-    for (auto const& [key, m] : impl_->members)
-        if (!m.agent_key.empty())
-            asked[m.agent_key] = impl_->agents.at(m.agent_key);
-    for (auto const& [key, agent] : std::exchange(impl_->agents, std::move(asked)))
-        if (!impl_->agents.contains(key))
-            agent->stop();
+    impl_->settle();
+    impl_->collect_untold();
     impl_->start_all(fresh);
     impl_->start_agents(fresh_agents);
-    boost::asio::post(impl_->env.executor(), impl_->announcer());
+    boost::asio::post(impl_->env.executor(), [weak = std::weak_ptr(impl_->self)] {
+        auto alive = weak.lock();
+        impl* const me = alive ? *alive : nullptr;
+        if (me == nullptr)
+            return;
+        alive.reset();
+        std::vector<members_by_key::value_type*> all;
+        for (auto& entry : me->members)
+            all.push_back(&entry);
+        me->announce(all);
+    });
 }
 
 void checker::on_event(std::function<void(health_event const&)> callback) { impl_->callback = std::move(callback); }
 
+void checker::pace(unsigned factor) {
+    auto const before = std::exchange(impl_->pace, std::max(factor, 1u));
+    std::vector<std::shared_ptr<job>> all;
+    for (auto const& [key, task] : impl_->jobs) {
+        task->pace(impl_->pace);
+        all.push_back(task);
+    }
+    if (impl_->pace < before)
+        impl_->hasten_all(all);
+}
+
+void checker::seed(std::span<health_event const> found) {
+    for (auto const& e : found)
+        if (auto const task = impl_->job_of(e.key); task && task->seed(e.health, e.last))
+            boost::asio::post(impl_->env.executor(), [tell = impl_->teller(task.get())] { tell(job::news::health); });
+}
+
+void checker::check_now(std::span<server_key const> keys) {
+    std::set<std::shared_ptr<job>> some;
+    for (auto const& key : keys)
+        if (auto const task = impl_->job_of(key))
+            some.insert(task);
+    impl_->hasten_all({some.begin(), some.end()});
+}
+
+bool checker::report_errors(server_key const& key, std::string reason, bool take_down) {
+    auto const task = impl_->job_of(key);
+    return task && task->report_errors(std::move(reason), take_down);
+}
+
 std::vector<health_snapshot> checker::snapshot() const {
     std::vector<health_snapshot> all;
     auto const now = job::clock::now();
-    auto const age = [now](job::clock::time_point then) {
-        return std::chrono::duration_cast<milliseconds>(now - then);
-    };
-    for (auto const& [key, m] : impl_->members) {
-        auto const it = impl_->jobs.find(m.job_key);
-        auto const last_at = it == impl_->jobs.end() ? m.since : it->second->last_at();
-        auto const changed_at = it == impl_->jobs.end() ? m.since : it->second->changed_at();
-        all.push_back({key, impl_->health_of(m), impl_->last_of(m), age(last_at), age(changed_at), impl_->agent_of(m)});
-    }
+    for (auto const& [key, m] : impl_->members)
+        all.push_back(snapshot_of(key, m, now));
     return all;
 }
 
+std::vector<health_snapshot> checker::news(std::size_t most) {
+    std::vector<health_snapshot> out;
+    auto const now = job::clock::now();
+    for (auto& untold = impl_->untold; !untold.empty() && out.size() < most; untold.pop_front()) {
+        auto& [key, m] = *untold.front();
+        m.told = true;
+        if (m.check)
+            m.check->note_told();
+        out.push_back(snapshot_of(key, m, now));
+    }
+    return out;
+}
+
+void checker::repeat_news() {
+    for (auto& [key, m] : impl_->members)
+        m.told = false;
+    impl_->collect_untold();
+}
+
+percentiles checker::take_lateness() { return impl_->env.take_lateness(); }
+
 std::vector<check_run> checker::history(server_key const& key) const {
     auto const known = impl_->members.find(key);
-    if (known == impl_->members.end() || known->second.job_key.empty())
+    if (known == impl_->members.end() || !known->second.check)
         return {};
-    return impl_->jobs.at(known->second.job_key)->past().runs(job::clock::now());
+    return known->second.check->past().runs(job::clock::now());
 }
 
 void checker::test(virtual_service const& service, real_server const& server, std::function<void(check_trial)> done) {
@@ -281,6 +415,9 @@ void checker::stop() {
     for (auto const& [key, agent] : std::exchange(impl_->agents, {}))
         agent->stop();
     impl_->jobs.clear();
+    impl_->untold.clear();
+    impl_->env.times()->rest();
+    impl_->listeners.clear();
     impl_->members.clear();
 }
 

@@ -2,30 +2,28 @@
 #pragma once
 
 #include "probe/probe.hpp"
+#include "probe/quick_socket.hpp"
 
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/any_io_executor.hpp>
 
 #include <memory>
-#include <string>
 
 namespace balance::probe {
 
-/// A socket whose connection to a closed local port met itself (RFC 9293 §3.5, simultaneous open): nobody listens
-/// there.
-[[nodiscard]] bool is_self_connected(boost::asio::ip::tcp::socket const& socket);
-
-/// Connects over TCP and closes again.
-class connect_probe final : public probe, public std::enable_shared_from_this<connect_probe> {
+/// Asks the server's kernel alone: connects over TCP and leaves without a trace.
+class connect_probe final : public probe, public std::enable_shared_from_this<connect_probe>, quick_socket::owner {
 public:
-    connect_probe(boost::asio::any_io_executor const& executor, endpoint target);
+    connect_probe(environment& env, endpoint target);
 
     void start(done report) override;
     void abort() override;
 
 private:
-    void connected(boost::system::error_code ec);
+    void ready(bool readable) override;
+    void finish(boost::system::error_code ec);
 
-    boost::asio::ip::tcp::socket socket_;
+    boost::asio::any_io_executor executor_;
+    quick_socket socket_;
     endpoint target_;
     done report_;
 };

@@ -2,7 +2,6 @@
 #include "probe/connection.hpp"
 
 #include "core/proxy_header.hpp"
-#include "probe/connect_probe.hpp"
 #include "probe/reason.hpp"
 #include "probe/tls_session.hpp"
 
@@ -19,6 +18,13 @@ namespace {
 
 constexpr auto as_tuple_of = asio::as_tuple(asio::use_awaitable);
 
+/// A connection to a closed local port that met itself (RFC 9293 §3.5, simultaneous open): nobody listens there.
+bool is_self_connected(asio::ip::tcp::socket const& socket, endpoint const& target) {
+    boost::system::error_code ec;
+    auto const here = socket.local_endpoint(ec);
+    return !ec && here.port() == target.port && here.address() == target.address;
+}
+
 } // namespace
 
 connection::connection(asio::any_io_executor const& executor, std::shared_ptr<order const> o, tls_contexts* tls,
@@ -34,7 +40,7 @@ asio::awaitable<std::optional<check_result>> connection::open(transcript& log) {
     auto const [ec] = co_await socket_.async_connect(target, as_tuple_of);
     if (ec)
         co_return failure(words_for(ec));
-    if (is_self_connected(socket_))
+    if (is_self_connected(socket_, order_->target))
         co_return failure(words_for(asio::error::connection_refused));
     if (order_->greeting != proxy_protocol::version::none) {
         auto const words = core::own_proxy_header(order_->greeting);

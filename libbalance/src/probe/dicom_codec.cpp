@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/dicom_codec.hpp"
 
+#include <algorithm>
 #include <array>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 namespace balance::probe::dicom {
 namespace {
 
 constexpr std::string_view application_context = "1.2.840.10008.3.1.1.1"; // PS3.7 annex A.2.1
 constexpr std::string_view verification = "1.2.840.10008.1.1";            // PS3.4 annex A.4
+constexpr std::string_view study_search = "1.2.840.10008.5.1.4.1.2.2.1";  // PS3.4 annex C.6.2
 constexpr std::string_view implicit_little_endian = "1.2.840.10008.1.2";  // PS3.5 annex A.1
 
 constexpr char context_number = 1;
@@ -35,13 +39,20 @@ enum element : std::uint16_t { // of group 0000 (PS3.7 annex E.1)
     command_field = 0x0100,
     own_message_id = 0x0110,
     answered_message_id = 0x0120,
+    priority = 0x0700,
     data_set_type = 0x0800,
     status_field = 0x0900
 };
 
 constexpr std::uint16_t c_echo_request = 0x0030;
 constexpr std::uint16_t c_echo_response = 0x8030;
+constexpr std::uint16_t c_find_request = 0x0020;
+constexpr std::uint16_t medium_priority = 0;
 constexpr std::uint16_t no_data_set = 0x0101;
+constexpr std::uint16_t any_data_set = 0x0001;
+constexpr std::uint8_t last_of_command = 3, last_of_data = 2; ///< PS3.8 annex E.2
+
+std::string_view class_for(purpose p) { return p == purpose::search ? study_search : verification; }
 
 std::uint8_t octet(std::string_view s, std::size_t at) { return static_cast<std::uint8_t>(s[at]); }
 
@@ -87,17 +98,41 @@ std::string padded(std::string_view title) {
     return out;
 }
 
-std::string of_element(element number, std::string_view content) {
-    std::string out(2, '\0');
+std::string of_element(std::uint16_t group, std::uint16_t number, std::string_view content) {
+    std::string out;
+    put_le16(out, group);
     put_le16(out, number);
     put_le32(out, content.size());
     return out.append(content);
 }
 
+std::string of_element(element number, std::string_view content) { return of_element(0, number, content); }
+
 std::string of_element(element number, std::uint16_t content) {
     std::string value;
     put_le16(value, content);
     return of_element(number, value);
+}
+
+/// PS3.5 §6.2: values have an even length.
+std::string even(std::string_view text, char padding) {
+    std::string out(text);
+    out.append(text.size() % 2, padding);
+    return out;
+}
+
+std::string of_fragment(std::uint8_t control, std::string const& content) {
+    std::string body;
+    put_be32(body, content.size() + 2);
+    body += context_number;
+    body += static_cast<char>(control);
+    return of_pdu(pdu_type::data, body + content);
+}
+
+std::string of_command(std::string const& elements) {
+    std::string length;
+    put_le32(length, elements.size());
+    return of_fragment(last_of_command, of_element(group_length, length) + elements);
 }
 
 /// The next item of `rest`, which is shortened by it; nothing when it does not fit.
@@ -120,19 +155,21 @@ std::string_view without_padding(std::string_view uid) {
 
 std::string unknown(std::string_view what, std::uint8_t n) { return std::string(what) + " " + std::to_string(n); }
 
-std::string context_refused(std::uint8_t result) { // PS3.8 table 9-18
-    constexpr std::array<std::string_view, 4> words{"by its user", "without a reason", "verification is not supported",
-                                                    "implicit VR little endian is not supported"};
+std::string context_refused(std::uint8_t result, purpose p) { // PS3.8 table 9-18
+    std::array<std::string_view, 4> const words{
+        "by its user", "without a reason",
+        p == purpose::search ? "the search for studies is not supported" : "verification is not supported",
+        "implicit VR little endian is not supported"};
     return result >= 1 && result <= words.size() ? std::string(words[result - 1u]) : unknown("with result", result);
 }
 
-std::string judge_context(std::string_view content) {
+std::string judge_context(std::string_view content, purpose p) {
     if (content.size() < 4)
         return "its presentation context is cut off";
     if (content[0] != context_number)
         return "it answers a presentation context that nobody proposed";
     if (auto const result = octet(content, 2); result != 0)
-        return "the presentation context was refused: " + context_refused(result);
+        return "the presentation context was refused: " + context_refused(result, p);
     content.remove_prefix(4);
     auto const syntax = take_item(content);
     if (!syntax || syntax->first != item_transfer_syntax)
@@ -149,7 +186,7 @@ implementation const& our_implementation() {
     return ours;
 }
 
-std::string associate_request(std::string_view calling, std::string_view called, implementation const& who) {
+std::string associate_request(std::string_view calling, std::string_view called, implementation const& who, purpose p) {
     std::string body;
     put_be16(body, 1); // protocol version
     put_be16(body, 0);
@@ -158,7 +195,7 @@ std::string associate_request(std::string_view calling, std::string_view called,
     body.append(32, '\0');
     body += of_item(item_application_context, application_context);
     std::string context{context_number, '\0', '\0', '\0'};
-    context += of_item(item_abstract_syntax, verification);
+    context += of_item(item_abstract_syntax, class_for(p));
     context += of_item(item_transfer_syntax, implicit_little_endian);
     body += of_item(item_context_proposed, context);
     std::string longest;
@@ -169,17 +206,25 @@ std::string associate_request(std::string_view calling, std::string_view called,
 }
 
 std::string echo_request(std::uint16_t message_id) {
-    std::string uid(verification);
-    uid.append(uid.size() % 2, '\0');
-    std::string const command = of_element(affected_class, uid) + of_element(command_field, c_echo_request) +
-                                of_element(own_message_id, message_id) + of_element(data_set_type, no_data_set);
-    std::string length;
-    put_le32(length, command.size());
-    std::string fragment{context_number, '\3'}; // a command, and its last fragment (PS3.8 annex E.2)
-    fragment += of_element(group_length, length) + command;
-    std::string body;
-    put_be32(body, fragment.size());
-    return of_pdu(pdu_type::data, body + fragment);
+    return of_command(of_element(affected_class, even(verification, '\0')) + of_element(command_field, c_echo_request) +
+                      of_element(own_message_id, message_id) + of_element(data_set_type, no_data_set));
+}
+
+std::string find_request(std::uint16_t message_id, core::dicom_key const& key) {
+    constexpr std::uint16_t study = 0x0020, study_uid = 0x000d;
+    bool const by_uid = key.group == study && key.element == study_uid;
+    std::vector<core::dicom_key> elements{{0x0008, 0x0052, "STUDY"}, key}; // Query/Retrieve Level
+    if (!by_uid)
+        elements.push_back({study, study_uid, ""});
+    std::sort(elements.begin(), elements.end(),
+              [](auto const& a, auto const& b) { return std::tie(a.group, a.element) < std::tie(b.group, b.element); });
+    std::string data;
+    for (auto const& e : elements)
+        data += of_element(e.group, e.element, even(e.value, e.group == study && e.element == study_uid ? '\0' : ' '));
+    return of_command(of_element(affected_class, even(study_search, '\0')) + of_element(command_field, c_find_request) +
+                      of_element(own_message_id, message_id) + of_element(priority, medium_priority) +
+                      of_element(data_set_type, any_data_set)) +
+           of_fragment(last_of_data, data);
 }
 
 std::string release_request() { return of_pdu(pdu_type::release_request, std::string(4, '\0')); }
@@ -209,7 +254,7 @@ std::optional<pdu> pdu_reader::next() {
     return out;
 }
 
-std::string refusal_in_accept(std::string_view body) {
+std::string refusal_in_accept(std::string_view body, purpose p) {
     if (body.size() < fixed_part)
         return "it is cut off";
     body.remove_prefix(fixed_part);
@@ -218,7 +263,7 @@ std::string refusal_in_accept(std::string_view body) {
         if (!item)
             return "one of its items is cut off";
         if (item->first == item_context_answered)
-            return judge_context(item->second);
+            return judge_context(item->second, p);
     }
     return "it has no presentation context";
 }
@@ -261,51 +306,70 @@ bool response_reader::fail(std::string why) {
     return false;
 }
 
+std::optional<fragment> take_fragment(std::string_view& body, std::string& fault) {
+    if (body.size() < 6 || be32(body, 0) < 2 || body.size() - 4 < be32(body, 0)) {
+        fault = "the answer is cut off";
+        return std::nullopt;
+    }
+    std::size_t const size = be32(body, 0);
+    if (body[4] != context_number) {
+        fault = "the answer is on a presentation context that nobody proposed";
+        return std::nullopt;
+    }
+    auto const control = octet(body, 5);
+    fragment const out{(control & 1) != 0, (control & 2) != 0, body.substr(6, size - 2)};
+    body.remove_prefix(4 + size);
+    return out;
+}
+
 bool response_reader::feed(std::string_view body) {
     while (!body.empty() && !complete_) {
-        if (body.size() < 6 || be32(body, 0) < 2 || body.size() - 4 < be32(body, 0))
-            return fail("the answer is cut off");
-        std::size_t const size = be32(body, 0);
-        if (body[4] != context_number)
-            return fail("the answer is on a presentation context that nobody proposed");
-        auto const control = octet(body, 5);
-        if ((control & 1) == 0)
+        auto const part = take_fragment(body, fault_);
+        if (!part)
+            return false;
+        if (!part->of_command)
             return fail("the answer brings data where a response belongs");
-        command_ += body.substr(6, size - 2);
+        command_ += part->content;
         if (command_.size() > longest_command)
             return fail("the answer does not end");
-        complete_ = (control & 2) != 0;
-        body.remove_prefix(4 + size);
+        complete_ = part->last;
     }
     return true;
 }
 
-std::optional<std::uint16_t> response_reader::status(std::uint16_t message_id) {
-    std::optional<std::uint32_t> command;
-    std::optional<std::uint32_t> answered;
-    std::optional<std::uint32_t> status;
-    for (std::string_view rest = command_; !rest.empty();) {
-        if (rest.size() < 8 || rest.size() - 8 < le32(rest, 4) || le16(rest, 0) != 0) {
-            fault_ = "the answer's command cannot be read";
+std::optional<command> read_command(std::string_view bytes) {
+    command out;
+    for (std::string_view rest = bytes; !rest.empty();) {
+        if (rest.size() < 8 || rest.size() - 8 < le32(rest, 4) || le16(rest, 0) != 0)
             return std::nullopt;
-        }
         std::size_t const size = le32(rest, 4);
         auto const number = le16(rest, 2);
-        auto& value = number == command_field         ? command
-                      : number == answered_message_id ? answered
-                                                      : status;
-        bool const known = number == command_field || number == answered_message_id || number == status_field;
-        if (known && size == 2)
-            value = le16(rest, 8);
+        auto* const value = number == command_field         ? &out.field
+                            : number == answered_message_id ? &out.answered
+                            : number == data_set_type       ? &out.data_set
+                            : number == status_field        ? &out.status
+                                                            : nullptr;
+        if (value != nullptr && size == 2)
+            *value = le16(rest, 8);
         rest.remove_prefix(8 + size);
     }
-    if (command != c_echo_response)
-        fault_ = "the answer is no response to C-ECHO";
-    else if (answered != message_id)
-        fault_ = "the answer belongs to another request";
-    else if (!status)
-        fault_ = "the answer has no status";
-    return fault_.empty() ? std::optional(static_cast<std::uint16_t>(*status)) : std::nullopt;
+    return out;
+}
+
+std::string command::fault_as(std::uint32_t response, std::string_view name, std::uint16_t message_id) const {
+    if (field != response)
+        return "the answer is no response to " + std::string(name);
+    if (answered != message_id)
+        return "the answer belongs to another request";
+    return status ? std::string() : "the answer has no status";
+}
+
+bool command::brings_data() const noexcept { return data_set && *data_set != no_data_set; }
+
+std::optional<std::uint16_t> response_reader::status(std::uint16_t message_id) {
+    auto const whole = read_command(command_);
+    fault_ = whole ? whole->fault_as(c_echo_response, "C-ECHO", message_id) : "the answer's command cannot be read";
+    return fault_.empty() ? std::optional(static_cast<std::uint16_t>(*whole->status)) : std::nullopt;
 }
 
 } // namespace balance::probe::dicom

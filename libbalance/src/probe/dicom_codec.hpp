@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/dicom_key.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
-// DICOM's upper layer (PS3.8 §9.3) and the verification service (PS3.4 annex A, PS3.7 §9.3.5), as far as C-ECHO needs them.
+// DICOM's upper layer (PS3.8 §9.3), the verification service (PS3.4 annex A, PS3.7 §9.3.5) and the search for studies (PS3.4 annex C,
+// PS3.7 §9.3.2), as far as C-ECHO and C-FIND need them.
 namespace balance::probe::dicom {
 
 enum class pdu_type : std::uint8_t {
@@ -22,6 +25,9 @@ enum class pdu_type : std::uint8_t {
 /// The longest that we accept, and say that we accept.
 inline constexpr std::uint32_t longest_pdu = 16384;
 
+/// What an association is for.
+enum class purpose : std::uint8_t { verification, search };
+
 /// Who sends: the association's user information (PS3.7 annex D.3.3.2).
 struct implementation {
     std::string class_uid;
@@ -31,11 +37,14 @@ struct implementation {
 /// Ours. The UID is derived from a UUID (PS3.5 annex B.2).
 [[nodiscard]] implementation const& our_implementation();
 
-/// Asks for an association with one presentation context, number 1: verification in implicit VR little endian. The titles
-/// have 1 to 16 characters.
-[[nodiscard]] std::string associate_request(std::string_view calling, std::string_view called, implementation const& who);
+/// Asks for an association with one presentation context, number 1: verification, or the search for studies, in implicit VR
+/// little endian. The titles have 1 to 16 characters.
+[[nodiscard]] std::string associate_request(std::string_view calling, std::string_view called, implementation const& who,
+                                            purpose p = purpose::verification);
 /// A C-ECHO-RQ in one P-DATA-TF on presentation context 1.
 [[nodiscard]] std::string echo_request(std::uint16_t message_id);
+/// A C-FIND-RQ for studies with that key, which wants to see their UIDs: the command and its data set, a P-DATA-TF each.
+[[nodiscard]] std::string find_request(std::uint16_t message_id, core::dicom_key const& key);
 [[nodiscard]] std::string release_request();
 [[nodiscard]] std::string release_response();
 [[nodiscard]] std::string abort();
@@ -61,11 +70,38 @@ private:
 };
 
 /// Empty when presentation context 1 was accepted with implicit VR little endian, else what is wrong with it.
-[[nodiscard]] std::string refusal_in_accept(std::string_view body);
+[[nodiscard]] std::string refusal_in_accept(std::string_view body, purpose p = purpose::verification);
 /// "called AE title not recognized (permanent, by the service user)"
 [[nodiscard]] std::string words_of_reject(std::string_view body);
 /// "by the service provider: unexpected PDU"
 [[nodiscard]] std::string words_of_abort(std::string_view body);
+
+/// What a command says that matters here (PS3.7 annex E.1); of a stranger, so everything may be missing.
+struct command {
+    std::optional<std::uint32_t> field{};
+    std::optional<std::uint32_t> answered{}; ///< message ID
+    std::optional<std::uint32_t> data_set{};
+    std::optional<std::uint32_t> status{};
+
+    /// Empty when it is that answer to that message and has a status, else what it is.
+    [[nodiscard]] std::string fault_as(std::uint32_t response, std::string_view name, std::uint16_t message_id) const;
+    /// A data set follows.
+    [[nodiscard]] bool brings_data() const noexcept;
+};
+
+/// Nothing when the bytes are no elements of group 0000 in implicit VR little endian.
+[[nodiscard]] std::optional<command> read_command(std::string_view bytes);
+
+/// One fragment of a message (PS3.8 §9.3.5.1, annex E.2).
+struct fragment {
+    bool of_command = false;
+    bool last = false;
+    std::string_view content{};
+};
+
+/// Takes the next fragment from the body of a P-DATA-TF. Nothing, and why: it does not fit, or belongs to a presentation context that
+/// nobody proposed.
+[[nodiscard]] std::optional<fragment> take_fragment(std::string_view& body, std::string& fault);
 
 /// Gathers the command of a C-ECHO-RSP from the fragments of P-DATA-TF.
 class response_reader {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/environment.hpp"
 
+#include "probe/clockwork.hpp"
 #include "probe/ping_socket.hpp"
+#include "probe/quick_socket.hpp"
 #include "probe/tls_contexts.hpp"
 
 #include <utility>
@@ -9,12 +11,16 @@
 namespace balance::probe {
 
 environment::environment(boost::asio::any_io_executor executor, checker::settings s)
-    : executor_(std::move(executor)), settings_(s), programs_(std::make_shared<program_slots>(s.max_external)) {}
+    : executor_(std::move(executor)), settings_(s), times_(std::make_shared<clockwork>(executor_)),
+      programs_(std::make_shared<program_slots>(s.max_external)) {}
 
 environment::~environment() {
+    times_->rest();
     for (auto const& socket : {ping_v4_, ping_v6_})
         if (socket)
             socket->close();
+    if (sockets_)
+        sockets_->close();
 }
 
 std::shared_ptr<ping_socket> environment::ping(bool v6) {
@@ -22,6 +28,12 @@ std::shared_ptr<ping_socket> environment::ping(bool v6) {
     if (!socket)
         socket = std::make_shared<ping_socket>(executor_, v6, v6 ? settings_.icmp_v6 : settings_.icmp_v4);
     return socket;
+}
+
+std::shared_ptr<socket_set> const& environment::sockets() {
+    if (!sockets_)
+        sockets_ = socket_set::make(executor_);
+    return sockets_;
 }
 
 tls_contexts& environment::tls() {

@@ -23,6 +23,17 @@ std::vector<std::string> arguments_for(order const& o) {
             std::to_string(o.target.port)};
 }
 
+/// Under the names that programs of `on_change` know.
+std::vector<std::pair<std::string, std::string>> environment_for(order const& o) {
+    return {{"DYAD_SERVICE", o.names.service},
+            {"DYAD_SERVER", o.names.server},
+            {"DYAD_SERVICE_ADDRESS", o.virtual_service.address.to_string()},
+            {"DYAD_SERVICE_PORT", std::to_string(o.virtual_service.port)},
+            {"DYAD_ADDRESS", o.target.address.to_string()},
+            {"DYAD_PORT", std::to_string(o.target.port)},
+            {"DYAD_TIMEOUT_MS", std::to_string(o.check.timeout.count())}};
+}
+
 std::string first_line(std::string const& text) {
     auto const start = text.find_first_not_of(" \t\r\n");
     return start == std::string::npos ? std::string{} : text.substr(start, text.find_first_of("\r\n", start) - start);
@@ -53,7 +64,7 @@ void external_probe::start(done report) {
     for (auto const& a : arguments)
         line += " " + a;
     log().note(line);
-    auto const trouble = launch(order_->check.command, arguments, program_);
+    auto const trouble = launch(order_->check.command, arguments, program_, environment_for(*order_));
     if (trouble.empty()) {
         output_.assign(program_.output);
         pidfd_.assign(program_.pidfd);

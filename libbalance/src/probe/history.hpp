@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 namespace balance::probe {
@@ -30,7 +29,7 @@ private:
         time_point first_at;
         time_point last_at;
     };
-    std::deque<run> runs_;
+    std::vector<run> runs_; ///< the oldest first
 };
 
 } // namespace balance::probe

@@ -1,37 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/http_head.hpp"
-#include "probe/connection.hpp"
+#include "probe/http_exchange.hpp"
 #include "probe/probe.hpp"
-#include "probe/verdict.hpp"
+#include "probe/quick_socket.hpp"
 
-#include <array>
+#include <boost/asio/any_io_executor.hpp>
+
 #include <memory>
-#include <string>
+#include <string_view>
 
 namespace balance::probe {
 
-/// Sends one HTTP/1.1 request, over TLS when the order says https, and judges the answer.
-class http_probe final : public probe, public std::enable_shared_from_this<http_probe> {
+/// Sends one HTTP/1.1 request, not over TLS, and judges the answer.
+class http_probe final : public probe, public std::enable_shared_from_this<http_probe>, quick_socket::owner {
 public:
-    /// `tls` is null for http.
-    http_probe(boost::asio::any_io_executor const& executor, std::shared_ptr<order const> o,
-               std::shared_ptr<verdict const> judge, tls_contexts* tls, std::size_t max_body);
+    http_probe(environment& env, std::shared_ptr<http_question const> question);
 
     void start(done report) override;
     void abort() override;
 
 private:
-    boost::asio::awaitable<check_result> converse();
+    void ready(bool readable) override;
+    /// What is left of the greeting and the request.
+    void write();
+    void read();
+    void finish(check_result const& result);
 
-    connection stream_;
-    std::shared_ptr<order const> order_;
-    std::shared_ptr<verdict const> verdict_;
-    core::http_response answer_;
-    std::string request_;
-    bool silent_ = true; ///< nothing has come yet
-    std::array<char, 8192> buffer_{};
+    boost::asio::any_io_executor executor_;
+    std::shared_ptr<socket_set> set_;
+    quick_socket socket_;
+    http_exchange exchange_;
+    std::string_view greeting_; ///< in the PROXY protocol, what is not sent of it
+    std::string_view request_;  ///< what is not sent of it
+    bool connected_ = false;
     done report_;
 };
 

@@ -42,6 +42,7 @@ order make_order(virtual_service const& service, real_server const& server) {
     if (service.check.type == health_check::kind::external) {
         o.virtual_service.address = service.address.value_or(address{});
         o.virtual_service.port = service_port;
+        o.names = {service.name, server.name};
     }
     return o;
 }
@@ -51,6 +52,7 @@ std::string key_of(order const& o) {
     joined all;
     all.text(o.target.address.to_string()).value(o.target.port);
     all.text(o.virtual_service.address.to_string()).value(o.virtual_service.port);
+    all.text(o.names.service).text(o.names.server);
     all.value(static_cast<int>(o.greeting)).value(static_cast<int>(c.type)).text(c.request).text(c.host).text(c.method).value(int{c.verify}).value(int{c.tls});
     all.text(c.calling_ae).text(c.called_ae);
     all.maybe(c.expect.equals).maybe(c.expect.contains).maybe(c.expect.regex);
@@ -65,7 +67,7 @@ std::string key_of(order const& o) {
     all.text(c.password_file).text(c.secret).text(c.secret_file).text(c.query).text(c.database).value(int{c.tcp});
     all.text(c.user).text(c.password).value(c.min_days).value(c.warn_days).text(c.message);
     all.value(c.fast_interval.count()).value(c.down_interval.count()).value(c.connects);
-    all.text(c.command).value(c.interval.count()).value(c.timeout.count()).value(c.rise).value(c.fall);
+    all.text(c.command).value(c.interval.count()).value(c.timeout.count()).value(c.connect_timeout.count()).value(c.rise).value(c.fall);
     return all.take();
 }
 

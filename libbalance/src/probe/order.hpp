@@ -14,6 +14,7 @@ struct order {
     /// What the check says of itself in front of all else on TCP: servers that await the PROXY protocol would refuse it.
     proxy_protocol::version greeting = proxy_protocol::version::none;
     endpoint virtual_service; ///< what an external check is told; unset for all others, so that services can share them
+    server_key names{};       ///< of service and server; as that
 };
 
 /// The order for one server of a service.

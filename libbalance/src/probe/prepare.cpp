@@ -9,6 +9,7 @@
 #include "probe/external_probe.hpp"
 #include "probe/hl7_dialogue.hpp"
 #include "probe/http_probe.hpp"
+#include "probe/https_probe.hpp"
 #include "probe/ping_probe.hpp"
 #include "probe/probe.hpp"
 #include "probe/protocols/make_dialogue.hpp"
@@ -19,10 +20,11 @@ namespace balance::probe {
 namespace {
 
 probe_maker prepare_http(environment& env, order const& o) {
-    auto judge = std::make_shared<verdict const>(o.check.expect);
-    return [&env, shared = std::make_shared<order const>(o), judge] {
-        tls_contexts* const tls = shared->check.type == health_check::kind::https ? &env.tls() : nullptr;
-        return std::make_shared<http_probe>(env.executor(), shared, judge, tls, env.settings().max_body);
+    auto question = std::make_shared<http_question const>(o);
+    if (o.check.type == health_check::kind::http)
+        return [&env, question] { return std::make_shared<http_probe>(env, question); };
+    return [&env, shared = std::make_shared<order const>(o), question] {
+        return std::make_shared<https_probe>(env, shared, question);
     };
 }
 
@@ -63,7 +65,7 @@ probe_maker prepare(environment& env, order const& o) {
         return [&env, file] { return std::make_shared<unread_secret>(env.executor(), file); };
     switch (o.check.type) {
     case kind::connect:
-        return [&env, target = o.target] { return std::make_shared<connect_probe>(env.executor(), target); };
+        return [&env, target = o.target] { return std::make_shared<connect_probe>(env, target); };
     case kind::ping:
         return [&env, target = o.target.address] {
             return std::make_shared<ping_probe>(env.executor(), env.ping(target.is_v6()), target);
@@ -77,7 +79,7 @@ probe_maker prepare(environment& env, order const& o) {
         };
     case kind::dicom:
         return prepare_dialogue(env, o, [](health_check const& c) {
-            return std::make_unique<dicom_dialogue>(c.calling_ae, c.called_ae);
+            return std::make_unique<dicom_dialogue>(c.calling_ae, c.called_ae, core::parse_dicom_key(c.query));
         });
     case kind::hl7:
         return prepare_dialogue(env, o, [](health_check const& c) { return std::make_unique<hl7_dialogue>(c.message); });

@@ -2,6 +2,7 @@
 #include "probe/trial.hpp"
 
 #include "probe/reason.hpp"
+#include "probe/time_limit.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -37,21 +38,27 @@ void trial::run() {
     started_ = clock::now();
     running_ = make_();
     running_->log().keep_steps();
-    timer_.expires_at(started_ + order_->check.timeout);
-    timer_.async_wait([self = shared_from_this()](boost::system::error_code ec) {
-        if (!ec && self->running_)
-            self->out_of_time();
-    });
+    look_after(first_limit(order_->check));
     running_->start([weak = weak_from_this()](check_result result) {
         if (auto const self = weak.lock(); self && self->running_)
             self->finished(std::move(result));
     });
 }
 
-void trial::out_of_time() {
+void trial::look_after(milliseconds limit) {
+    timer_.expires_at(started_ + limit);
+    timer_.async_wait([self = shared_from_this(), limit](boost::system::error_code ec) {
+        if (!ec && self->running_)
+            self->out_of_time(limit);
+    });
+}
+
+void trial::out_of_time(milliseconds limit) {
     std::string const awaited = running_->log().waiting_for();
+    if (!ends_run(order_->check, limit, awaited))
+        return look_after(order_->check.timeout);
     running_->abort();
-    finished(failure("no " + awaited + " within " + span_of_time(order_->check.timeout)));
+    finished(failure("no " + awaited + " within " + span_of_time(limit)));
 }
 
 void trial::finished(check_result result) {

@@ -28,7 +28,8 @@ public:
 
 private:
     void run();
-    void out_of_time();
+    void look_after(milliseconds limit);
+    void out_of_time(milliseconds limit);
     void finished(check_result result);
 
     environment& env_;

@@ -54,7 +54,7 @@ std::chrono::nanoseconds source_guard::ask(address const& source, clock_time now
 
 void admission::give_back() noexcept {
     if (service_) {
-        service_->fetch_sub(1, std::memory_order_relaxed);
+        service_->fetch_sub(1); // in one order for all: `worker::tell_of_room`
         service_.reset();
     }
     if (guard_) {

@@ -62,6 +62,7 @@ void greeting::check_time(clock_time now) {
 
 void greeting::refuse() {
     arrival_.service->share(worker_.index()).count(failure::refused);
+    worker_.log_turned_away(arrival_, core::ending::no_header);
     cut();
 }
 

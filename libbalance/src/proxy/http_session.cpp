@@ -62,7 +62,7 @@ void http_session::start(arrival a) {
     }
     bool const ready = arrival_.tls == nullptr || client_.tls != nullptr;
     if (!ready || !worker_.loop().watch(client_.end.fd, client_, every_edge))
-        finish(true);
+        finish(true, core::ending::cut);
 }
 
 void http_session::enter(phase p) {
@@ -78,7 +78,7 @@ void http_session::client_ready(std::uint32_t events) {
     bool const gone = (events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && phase_ != phase::last_words);
     bool const gave_up = ticket_ != 0 && has_ended(client_.end);
     if ((gone || gave_up) && phase_ != phase::tunnel)
-        return finish(true); // nobody is left to answer
+        return finish(true, core::ending::client_broke); // nobody is left to answer
     run();
 }
 
@@ -167,7 +167,7 @@ void http_session::read_request() {
             return down_.release();
         }
         if (got != transfer::done)
-            return finish(got == transfer::failed);
+            return finish(got == transfer::failed, core::ending::client_broke);
     }
 }
 
@@ -175,10 +175,12 @@ void http_session::take_request(std::string_view head) {
     auto& r = worker_.scratch().request;
     auto const status = http::parse(head, r);
     method_ = status == 0 ? r.method : std::string_view();
-    if (status != 0)
-        return refuse(status);
     asked_at_ = std::chrono::steady_clock::now(); // the loop's own clock is some milliseconds late
     rules_ = arrival_.service->rules();
+    if (worker_.logs(*rules_))
+        begin_record(status == 0 ? &r : nullptr);
+    if (status != 0)
+        return refuse(status);
     client_minor_ = r.minor;
     asks_upgrade_ = http::asks_upgrade(r);
     repeatable_ = http::is_idempotent(r.method);
@@ -239,7 +241,7 @@ bool http_session::apply_policy(core::http::request const& r) {
             refuse(400);
         } else {
             count(failure::refused);
-            end_with(elsewhere);
+            end_with(elsewhere, policy.redirect_to_https, core::ending::own_answer);
         }
         return true;
     }
@@ -281,9 +283,9 @@ void http_session::send_request() {
         if (got == transfer::blocked)
             return;
         if (got != transfer::done)
-            return finish(true); // the rest of it will never come
+            return finish(true, core::ending::client_broke); // the rest of it will never come
         if (!up_.take_body() || is_too_large())
-            return phase_ == phase::answer ? refuse(up_.body.failed() ? 400 : 413) : finish(true);
+            return phase_ == phase::answer ? refuse(up_.body.failed() ? 400 : 413) : finish(true, core::ending::refused);
         if (turn_is_over())
             return;
     }
@@ -303,7 +305,7 @@ void http_session::connect_next() {
         if (go_to(std::move(*chosen.to)))
             return;
     }
-    refuse(503);
+    refuse(503, attempts_ == 0 ? core::ending::no_server : core::ending::unreachable);
 }
 
 /// False when that came to nothing at once.
@@ -312,13 +314,16 @@ bool http_session::go_to(choice c) {
     if (choice_.learnt)
         worker_.learnt(*choice_.learnt);
     tried_[attempts_++] = choice_.server.get();
+    if (notes_ && notes_->open)
+        notes_->chosen_at = std::chrono::steady_clock::now();
     auto target = choice_.server->target;
     if (target.port == 0)
         target.port = arrival_.port;
     auto const tls = choice_.fallback ? nullptr : arrival_.service->tls_to_servers();
     bool const tells = tells_client(); // then the connection is this client's alone
     if (!repeated_)
-        link_ = worker_.links().take(*choice_.server, {target.port, tls != nullptr, tells, repeatable_ && !tells ? 0 : number_});
+        link_ = worker_.links().take(*choice_.server, {target.port, tls != nullptr, tells, repeatable_ && !tells ? 0 : number_,
+                                                       borrows_address() ? std::optional(arrival_.client.address) : std::nullopt});
     if (link_) {
         use_link();
         connected();
@@ -351,12 +356,12 @@ bool http_session::connect_to(endpoint const& target, tls_context const* tls) {
     sockaddr_storage name;
     socklen_t const size = to_sockaddr(target, name);
     link_ = std::make_unique<server_link>(worker_.links(), choice_.server);
-    auto const open = [&] { return ::socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); };
-    link_->socket = descriptor(open());
+    auto const open = [&] { return worker_.socket_to(name.ss_family, borrows_address() ? &arrival_.client.address : nullptr); };
+    link_->socket = open();
     if (!link_->socket.is_open() && is_shortage(errno)) { // what nobody uses makes room
         worker_.rest();
         worker_.links().close_all();
-        link_->socket = descriptor(open());
+        link_->socket = open();
     }
     int const fd = link_->socket.get();
     if (fd < 0)
@@ -368,6 +373,8 @@ bool http_session::connect_to(endpoint const& target, tls_context const* tls) {
     link_->life = choice_.life;
     link_->port = target.port;
     link_->told = tells_client();
+    if (borrows_address())
+        link_->source = arrival_.client.address;
     if (tls != nullptr) {
         link_->tls = tls->begin(fd);
         link_->end.tls = link_->tls.get();
@@ -397,6 +404,8 @@ void http_session::use_link() {
 void http_session::connected() {
     if (auto const news = arrival_.service->connected(*choice_.server, worker_.loop().now()))
         worker_.learnt(*news);
+    if (notes_ && notes_->open)
+        notes_->connected_at = std::chrono::steady_clock::now();
     enter(phase::answer);
 }
 
@@ -411,7 +420,7 @@ void http_session::server_failed() {
     bool const again = !repeated_ && link_->used_before && repeatable_ && up_.can_rewind();
     leave_server(false);
     if (!again)
-        return refuse(502);
+        return refuse(502, core::ending::server_broke);
     repeated_ = true; // RFC 9110 9.2.2: once, and over a connection of its own
     up_.rewind();
     gave_up_ = false;
@@ -436,7 +445,7 @@ void http_session::read_answer() {
         if (got == transfer::blocked)
             return;
         if (got != transfer::done)
-            return bytes.empty() ? server_failed() : refuse(502);
+            return bytes.empty() ? server_failed() : refuse(502, core::ending::server_broke);
     }
 }
 
@@ -471,6 +480,10 @@ void http_session::take_answer(std::string_view head) {
     if (!rules_->app_cookie.empty())
         learn_session(r);
     auto const now = std::chrono::steady_clock::now();
+    if (notes_ && notes_->open) {
+        notes_->answered_at = now;
+        notes_->status = r.status;
+    }
     for (auto* const share : {&arrival_.service->share(worker_.index()), &choice_.server->shares[worker_.index()]}) {
         share->count_answer(r.status);
         share->times.add(now - asked_at_, now);
@@ -486,7 +499,7 @@ void http_session::take_answer(std::string_view head) {
     enter(phase::exchange);
     if (!down_.take_body()) {
         count(failure::broken);
-        finish(true);
+        finish(true, core::ending::bad_answer);
     }
 }
 
@@ -505,7 +518,7 @@ void http_session::send_answer() {
     while (true) {
         auto const sent = down_.send(client_.end, {&mine.out_bytes, &servers.out_bytes});
         if (sent == transfer::failed)
-            return finish(true);
+            return finish(true, core::ending::client_broke);
         if (sent == transfer::blocked)
             return;
         bool const over = down_.ended && down_.body.ends_with_connection();
@@ -518,7 +531,8 @@ void http_session::send_answer() {
             continue;
         if (got != transfer::done || !down_.take_body()) {
             count(failure::broken);
-            return finish(true); // a reset, so that nobody takes half of it for all
+            // A reset, so that nobody takes half of it for all.
+            return finish(true, got == transfer::done ? core::ending::bad_answer : core::ending::server_broke);
         }
         if (turn_is_over())
             return;
@@ -528,6 +542,7 @@ void http_session::send_answer() {
 void http_session::end_exchange() {
     bool const all_sent = up_.body.complete() && !up_.has_to_send() && !gave_up_;
     bool const is_of_use = client_stays_ || !link_->told; // nobody else may have one that was told of this client
+    end_record(core::ending::answered);
     leave_server(all_sent && server_stays_ && is_of_use && down_.unread().empty() && !link_->end.last_words);
     down_.clear();
     method_.clear();
@@ -542,7 +557,7 @@ void http_session::move_tunnel() {
     if (before == steps_)
         move_tunnel(down_, link_->end, client_.end);
     if (before == steps_ && up_.ended && down_.ended && !up_.has_to_send() && !down_.has_to_send())
-        finish(false);
+        finish(false, tunnel_ended_);
 }
 
 void http_session::move_tunnel(http_stream& from_to, relay_end& from, relay_end& to) {
@@ -553,13 +568,15 @@ void http_session::move_tunnel(http_stream& from_to, relay_end& from, relay_end&
         auto const sent = from_to.send(to, {up ? &mine.in_bytes : &mine.out_bytes,
                                             up ? &servers.in_bytes : &servers.out_bytes});
         if (sent == transfer::failed)
-            return finish(true);
+            return finish(true, up ? core::ending::server_broke : core::ending::client_broke);
         if (sent == transfer::blocked || from_to.ended)
             return;
         auto const got = from_to.receive(from);
         if (got == transfer::failed)
-            return finish(true);
+            return finish(true, up ? core::ending::client_broke : core::ending::server_broke);
         if (got == transfer::ended) {
+            if (!(up ? down_ : up_).ended)
+                tunnel_ended_ = up ? core::ending::client_closed : core::ending::server_closed;
             end_sending(to);
             return;
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/access_record.hpp"
 #include "core/http_message.hpp"
 #include "proxy/event_loop.hpp"
 #include "proxy/http_stream.hpp"
@@ -31,7 +32,9 @@ public:
     http_session& operator=(http_session const&) = delete;
 
     void start(arrival a);
-    void cut() { finish(true); }
+    void cut() { finish(true, core::ending::cut); }
+    /// Does the server see the client's address?
+    [[nodiscard]] bool borrows_address() const noexcept { return rules_->transparent && !choice_.fallback; }
     /// Ends what goes on with a server whose life has ended.
     void check_life();
     void check_time(clock_time now);
@@ -91,15 +94,32 @@ private:
     [[nodiscard]] bool apply_policy(core::http::request const& r);
     [[nodiscard]] bool is_too_large() const noexcept;
     void refuse(std::uint16_t status);
+    void refuse(std::uint16_t status, core::ending why);
     void refuse_for_now(std::chrono::nanoseconds wait);
     void count(failure f) noexcept;
-    void end_with(std::string const& answer);
+    void end_with(std::string const& answer, unsigned status, core::ending why);
     void leave_server(bool keep);
     void stop_waiting();
     void enter(phase p);
-    void finish(bool reset);
+    void finish(bool reset, core::ending why);
+    void begin_record(core::http::request const* r);
+    void end_record(core::ending why) noexcept;
     [[nodiscard]] bool turn_is_over();
     [[nodiscard]] std::size_t head_limit() const noexcept;
+
+    /// What the access log will say of a request; the session has them from its first request that is logged on.
+    struct notes {
+        bool open = false; ///< a request is under way and not written down yet
+        std::string method;
+        std::string host;
+        std::string target;
+        unsigned status = 0;
+        std::uint64_t in_before = 0;  ///< bytes that `up_` had passed on
+        std::uint64_t out_before = 0; ///< and `down_`
+        clock_time chosen_at{};       ///< the epoch when it has not come so far; the next two as well
+        clock_time connected_at{};
+        clock_time answered_at{};
+    };
 
     worker& worker_;
     phase phase_ = phase::ended;
@@ -117,6 +137,7 @@ private:
     http_stream up_;   ///< client to server
     http_stream down_; ///< server to client
     core::http::head_finder finder_;
+    std::unique_ptr<notes> notes_;
 
     // Of the request that goes on:
     std::string method_;
@@ -131,6 +152,7 @@ private:
     bool client_stays_ = false; ///< the client's connection outlives the answer
     bool server_stays_ = false; ///< and the server's too
 
+    core::ending tunnel_ended_ = core::ending::client_closed; ///< who did so first
     bool half_closed_ = false; ///< the client was told that no more comes
     clock_time phase_since_{};
     clock_time active_at_{};

@@ -34,6 +34,7 @@ transfer http_stream::send(relay_end& to, std::array<std::atomic<std::uint64_t>*
         auto const of_head = std::min(n, head_size_ - head_sent_);
         head_sent_ += of_head;
         sent_ += n - of_head;
+        passed_ += n;
         for (auto* const counter : counted)
             if (counter != nullptr)
                 add(*counter, n);

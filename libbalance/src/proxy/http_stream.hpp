@@ -40,6 +40,8 @@ public:
     [[nodiscard]] std::uint64_t body_size() const noexcept { return body_size_; }
     /// Hands on everything, whatever it is.
     void take_all() noexcept { ready_ = end_; }
+    /// Bytes sent since the beginning of this stream's life, heads among them.
+    [[nodiscard]] std::uint64_t passed() const noexcept { return passed_; }
     /// Forgets everything.
     void discard() noexcept { begin_ = sent_ = ready_ = end_; }
 
@@ -69,6 +71,7 @@ private:
     std::size_t head_sent_ = 0;
     std::size_t head_size_ = 0;
     std::uint64_t body_size_ = 0;
+    std::uint64_t passed_ = 0;
     bool kept_ = false; ///< all of the message from its head on is still here
 };
 

@@ -80,6 +80,7 @@ struct proxy::impl {
         std::string name;
         std::string not_served;
         std::vector<std::string> servers;
+        bool observed = false;
     };
     /// Who accepts where.
     using places = std::map<endpoint, layer7::place>;
@@ -115,6 +116,7 @@ struct proxy::impl {
 proxy::impl::impl(settings s) : listeners(crew) {
     crew.settings = s;
     unsigned const threads = std::clamp(s.threads != 0 ? s.threads : std::thread::hardware_concurrency(), 1u, 256u);
+    crew.journal = std::make_unique<layer7::access_journal>(threads);
     for (unsigned i = 0; i < threads; ++i)
         crew.workers.push_back(std::make_unique<layer7::worker>(crew, i));
     for (auto const& w : crew.workers) // each sees all others from its first connection on
@@ -237,7 +239,7 @@ void proxy::apply(configuration const& desired, std::span<server_state const> st
     for (auto const& s : desired.services) {
         if (is_layer4(s.mode))
             continue;
-        impl::listed item{s.name, obstacle(s), {}};
+        impl::listed item{s.name, obstacle(s), {}, s.observe.has_value()};
         for (auto const& r : s.servers)
             item.servers.push_back(r.name);
         if (item.not_served.empty()) {
@@ -250,6 +252,12 @@ void proxy::apply(configuration const& desired, std::span<server_state const> st
         impl_->list.push_back(std::move(item));
     }
     impl_->drop_all_but(served);
+    auto const borrows = [&](bool ipv6) {
+        return std::any_of(desired.services.begin(), desired.services.end(), [&](virtual_service const& s) {
+            return s.transparent && served.contains(s.name) && s.address && s.address->is_v6() == ipv6;
+        });
+    };
+    impl_->crew.sockets.expect(borrows(false), borrows(true));
     if (!impl_->draining) {
         auto const refused = impl_->listeners.want(where);
         for (auto& item : impl_->list)
@@ -311,10 +319,27 @@ std::vector<service_status> proxy::status() const {
     return all;
 }
 
-void proxy::reset_clients() {
+std::vector<server_errors> proxy::observed_errors() const {
+    std::lock_guard const lock(impl_->mutex);
+    std::vector<server_errors> all;
+    for (auto const& item : impl_->list)
+        if (auto const it = item.observed ? impl_->services.find(item.name) : impl_->services.end(); it != impl_->services.end())
+            it->second->observed_errors(all);
+    return all;
+}
+
+void proxy::supply_sockets(std::vector<int> ipv4, std::vector<int> ipv6) { impl_->crew.sockets.fill(ipv4, ipv6); }
+
+void proxy::on_sockets_wanted(std::function<void(std::size_t, std::size_t)> callback) { impl_->crew.sockets.ask(std::move(callback)); }
+
+void proxy::log_to(access_log where) { impl_->crew.journal->write_to(std::move(where)); }
+
+std::uint64_t proxy::dropped_records() const { return impl_->crew.journal->dropped(); }
+
+void proxy::reset_clients(bool of_transparent_services_alone) {
     std::lock_guard const lock(impl_->mutex);
     for (auto const& w : impl_->crew.workers)
-        w->reset_clients();
+        w->reset_clients(of_transparent_services_alone);
 }
 
 void proxy::drain() {

@@ -13,6 +13,7 @@ transfer send_held(relay_lane& lane) noexcept {
         if (outcome != transfer::done)
             return outcome;
         lane.begin += n;
+        lane.passed += n;
         for (auto* const counter : lane.counted)
             if (counter != nullptr)
                 add(*counter, n);

@@ -20,6 +20,7 @@ struct relay_lane {
     std::size_t begin = 0;
     std::size_t end = 0;
     bool ended = false; ///< `from` will send no more, and all it sent was passed on
+    std::uint64_t passed = 0; ///< bytes
     /// Whose counters the bytes go to; null where nobody counts.
     std::array<std::atomic<std::uint64_t>*, 2> counted{};
 };

@@ -26,7 +26,7 @@ std::unique_ptr<server_link> link_pool::take(backend const& server, wish const& 
     auto& list = found->second;
     auto const life = server.life.load(std::memory_order_relaxed);
     auto const fits = std::find_if(list.rbegin(), list.rend(), [&](auto const& l) {
-        return l->port == w.port && l->life == life && (l->tls != nullptr) == w.tls && l->told == w.told &&
+        return l->port == w.port && l->life == life && (l->tls != nullptr) == w.tls && l->told == w.told && l->source == w.source &&
                (w.only_of == 0 || l->last_user == w.only_of);
     });
     if (fits == list.rend())

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -41,6 +42,7 @@ public:
     std::uint64_t life = 0;      ///< of the server when it was connected
     std::uint16_t port = 0;      ///< at the server
     bool told = false;           ///< the server was told of a client, in a PROXY header
+    std::optional<address> source{}; ///< the client's, which it has borrowed; absent: the balancer's
     bool used_before = false;    ///< has answered a request: the server may close it at any moment
     std::uint64_t last_user = 0; ///< number of the session that used it last
     link_user* user = nullptr;   ///< null: idle
@@ -62,6 +64,7 @@ public:
         bool tls = false;
         bool told = false;         ///< whose client was named to the server, in a PROXY header
         std::uint64_t only_of = 0; ///< number of the session whose own it must be; 0: anybody's
+        std::optional<address> source{}; ///< address of the client, where the server sees it
     };
     /// The connection to a server that was used last, or null. One on which anything has come since is closed: it would be
     /// taken for the next answer.

@@ -88,6 +88,7 @@ service::service(virtual_service const& s, core::algorithm a, std::size_t thread
 
 bool service::update(virtual_service const& s, core::algorithm a, state_lookup const& states, clock_time now) {
     std::lock_guard const lock(mutex_);
+    idle_.seen = false;
     bool cut = false;
     auto before = std::exchange(members_, {});
     auto const candidates_before = std::exchange(candidates_, {});
@@ -131,7 +132,7 @@ bool service::update(virtual_service const& s, core::algorithm a, state_lookup c
     http_ = s.mode == mode::http;
     hears_headers_ = !s.proxy_protocol.from.empty();
     use_limits(s.limits);
-    rules_ = std::make_shared<session_rules const>(session_rules{s.timeouts, s.http, s.proxy_protocol, guard_, cookies_of(s),
+    rules_ = std::make_shared<session_rules const>(session_rules{s.name, s.access_log, s.transparent, s.timeouts, s.http, s.proxy_protocol, guard_, cookies_of(s),
                                                                    is(s, persistence::kind::app_cookie) ? s.persistence.cookie : std::string(),
                                                                    s.balance == "uri"});
     algorithm_ = a;
@@ -409,6 +410,14 @@ void service::persistence_snapshot(std::vector<persistence_entry>& out, clock_ti
         out.push_back(told(e));
 }
 
+void service::observed_errors(std::vector<server_errors>& out) const {
+    std::lock_guard const lock(mutex_);
+    if (!config_.observe)
+        return;
+    for (auto const& m : members_)
+        out.push_back({{config_.name, m.server->name}, errors_of(m.server->shares, config_.observe->server_errors)});
+}
+
 service_status service::status() const {
     std::lock_guard const lock(mutex_);
     service_status s;
@@ -418,12 +427,24 @@ service_status service::status() const {
     s.counters.per_second = rate_.read(s.counters, now);
     s.exchanges = total_exchanges(shares_, now);
     s.waiting = static_cast<std::uint32_t>(queue_.size());
+    bool const idle = s == idle_.status && std::ranges::all_of(candidates_, [](auto const& c) { return c.active == 0; });
+    auto const before = std::exchange(idle_.at, now);
+    if (std::exchange(idle_.seen, idle) && idle) {
+        idle_.reused = true;
+        s.servers = idle_.servers;
+        return s;
+    }
+    idle_.status = s;
+    bool const rested = std::exchange(idle_.reused, false);
     for (std::size_t i = 0; i < members_.size(); ++i) {
         auto const& m = members_[i];
         auto counted = total(m.server->shares);
+        if (rested)
+            m.server->rate.rested_until(before);
         counted.per_second = m.server->rate.read(counted, now);
         s.servers.push_back({m.server->name, candidates_[i].active, 0, counted, total_exchanges(m.server->shares, now)});
     }
+    idle_.servers = s.servers;
     return s;
 }
 

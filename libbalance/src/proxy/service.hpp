@@ -37,6 +37,9 @@ protected:
 
 /// What a session must know of its service.
 struct session_rules {
+    std::string service; ///< its name
+    bool log = false;    ///< its clients' doings are written down
+    bool transparent = false; ///< servers see clients' addresses
     balance::timeouts timeouts;
     http_policy http;
     balance::proxy_protocol proxy_protocol;
@@ -126,6 +129,8 @@ public:
     void merge(persistence_entry const& e, clock_time now);
     void persistence_snapshot(std::vector<persistence_entry>& out, clock_time now) const;
     [[nodiscard]] service_status status() const;
+    /// Appends what `virtual_service::observe` counts of each server; nothing without it.
+    void observed_errors(std::vector<server_errors>& out) const;
     [[nodiscard]] std::shared_ptr<session_rules const> rules() const;
     /// For connections that come from now on.
     void set_tls(std::shared_ptr<tls_context const> to_clients, std::shared_ptr<tls_context const> to_servers);
@@ -144,7 +149,7 @@ public:
     [[nodiscard]] bool counts_clients() const noexcept { return most_clients_.load(std::memory_order_relaxed) != 0; }
     [[nodiscard]] bool has_room() const noexcept {
         auto const most = most_clients_.load(std::memory_order_relaxed);
-        return most == 0 || clients_->load(std::memory_order_relaxed) < most;
+        return most == 0 || clients_->load() < most; // in one order for all: `worker::tell_of_room`
     }
     /// Counts one client more in `place`; false when there is no room.
     [[nodiscard]] bool count_client(admission& place) noexcept {
@@ -152,7 +157,7 @@ public:
             place.of_service(clients_);
             return true;
         }
-        clients_->fetch_sub(1, std::memory_order_relaxed);
+        clients_->fetch_sub(1);
         return false;
     }
 
@@ -168,6 +173,16 @@ private:
         bool down = false;     ///< was down since it was last usable
         bool cut = false;      ///< is down or halted: has no connections
         clock_time up_since{}; ///< for the slow start; the epoch when it needs none
+    };
+
+    /// What `status` saw last. Most services of many are idle, and their servers' counters lie cold in memory: they are not
+    /// looked at when nothing has changed for two looks in a row.
+    struct last_look {
+        service_status status; ///< without the servers
+        std::vector<server_status> servers;
+        rate_meter::clock::time_point at{};
+        bool seen = false;   ///< to be idle
+        bool reused = false; ///< the servers were not looked at
     };
 
     struct waiting {
@@ -203,6 +218,7 @@ private:
     core::persistence_table table_;
     std::vector<traffic> shares_;
     mutable rate_meter rate_;
+    mutable last_look idle_;
     std::shared_ptr<session_rules const> rules_;
     std::deque<waiting> queue_;
     std::shared_ptr<tls_context const> to_clients_;

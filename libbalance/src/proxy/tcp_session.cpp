@@ -39,6 +39,7 @@ void tcp_session::start(arrival a) {
     up_ = {};
     down_ = {};
     more_ = starved_ = false;
+    chosen_at_ = connected_at_ = {};
     attempts_ = 0;
     ticket_ = 0;
     rules_ = arrival_.service->rules();
@@ -55,7 +56,7 @@ void tcp_session::start(arrival a) {
     if (ready && worker_.loop().watch(client_.end.fd, client_, all_edges))
         connect_next();
     else
-        finish(true);
+        finish(true, core::ending::cut);
 }
 
 void tcp_session::connect_next() {
@@ -74,24 +75,28 @@ void tcp_session::connect_next() {
             return;
     }
     count(failure::no_server);
-    finish(true);
+    finish(true, attempts_ == 0 ? core::ending::no_server : core::ending::unreachable);
 }
 
 /// False when that came to nothing at once.
 bool tcp_session::go_to(choice c) {
     choice_ = std::move(c);
+    if (worker_.logs(*rules_))
+        chosen_at_ = std::chrono::steady_clock::now();
     if (choice_.learnt)
         worker_.learnt(*choice_.learnt);
     endpoint target = choice_.server->target;
     if (target.port == 0)
         target.port = arrival_.port;
     attempt const outcome = connect_to(target);
-    if (outcome != attempt::starved || !starved_)
+    bool const waits = outcome == attempt::starved || outcome == attempt::unsupplied;
+    if (!waits || !starved_)
         active_at_ = worker_.loop().now();
-    starved_ = outcome == attempt::starved;
-    if (starved_) { // tried again in a moment; no further client comes before this one
+    starved_ = waits;
+    if (waits) { // tried again in a moment
         leave_server();
-        worker_.rest();
+        if (outcome == attempt::starved)
+            worker_.rest(); // no further client comes before this one
         return true;
     }
     tried_[attempts_++] = choice_.server.get();
@@ -105,10 +110,10 @@ bool tcp_session::go_to(choice c) {
 tcp_session::attempt tcp_session::connect_to(endpoint const& target) {
     sockaddr_storage name;
     socklen_t const size = to_sockaddr(target, name);
-    server_.socket = descriptor(::socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    server_.socket = worker_.socket_to(name.ss_family, borrows_address() ? &arrival_.client.address : nullptr);
     int const fd = server_.socket.get();
     if (fd < 0)
-        return is_shortage(errno) ? attempt::starved : attempt::failed;
+        return is_shortage(errno) ? attempt::starved : errno == EAGAIN ? attempt::unsupplied : attempt::failed;
     int const one = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     server_.end = {.fd = fd};
@@ -154,7 +159,7 @@ void tcp_session::ready(side& s, std::uint32_t events) {
         bool const broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
         if (&s == &client_) {
             if (broken || (ticket_ != 0 && has_ended(s.end)))
-                finish(true); // the client has gone
+                finish(true, core::ending::client_broke);
         } else if (broken) {
             connect_failed();
         } else if (s.end.writable) {
@@ -165,7 +170,7 @@ void tcp_session::ready(side& s, std::uint32_t events) {
     active_at_ = worker_.loop().now();
     // A reset that comes after the end of the stream is seen here or nowhere.
     if ((events & EPOLLERR) != 0 && (&s == &client_ ? up_ : down_).closed)
-        return finish(true);
+        return finish(true, &s == &client_ ? core::ending::client_broke : core::ending::server_broke);
     move();
 }
 
@@ -186,7 +191,7 @@ void tcp_session::connected() {
         server_.end.tls = server_.tls.get();
         server_.end.readable = true; // reading begins the handshake, also where the server is to speak first
         if (!server_.tls)
-            return finish(true);
+            return finish(true, core::ending::cut);
     }
     if (auto const news = arrival_.service->connected(*choice_.server, active_at_))
         worker_.learnt(*news);
@@ -194,6 +199,7 @@ void tcp_session::connected() {
     auto& servers = choice_.server->shares[worker_.index()];
     add(servers.connections, 1);
     auto const now = std::chrono::steady_clock::now();
+    connected_at_ = now;
     mine.times.add(now - arrived_at_, now);
     servers.times.add(now - arrived_at_, now);
     up_.lane = {.from = &client_.end, .to = &server_.end, .counted = {&mine.in_bytes, &servers.in_bytes}};
@@ -224,10 +230,12 @@ bool tcp_session::move(half& h, half& reverse) {
             end_sending(*h.lane.to);
         if (!reverse.closed)
             return true;
-        finish(reverse.deaf);
+        finish(reverse.deaf, reverse.deaf ? (&h == &up_ ? core::ending::client_broke : core::ending::server_broke)
+                             : &h == &down_ ? core::ending::client_closed
+                                            : core::ending::server_closed);
         return false;
     case relay_outcome::from_reset:
-        finish(true);
+        finish(true, &h == &up_ ? core::ending::client_broke : core::ending::server_broke);
         return false;
     case relay_outcome::to_reset:
         break;
@@ -235,7 +243,7 @@ bool tcp_session::move(half& h, half& reverse) {
     // What the receiver said before it went away is still to be read: an answer, often enough.
     h.closed = h.deaf = true;
     if (reverse.closed) {
-        finish(true);
+        finish(true, &h == &up_ ? core::ending::server_broke : core::ending::client_broke);
         return false;
     }
     h.lane.to->readable = h.lane.to->last_words = true;
@@ -255,12 +263,12 @@ void tcp_session::check_life() {
     if (phase_ == phase::connecting)
         connect_failed();
     else
-        cut();
+        finish(true, core::ending::taken_out);
 }
 
 void tcp_session::give_up_waiting() {
     count(failure::no_room);
-    finish(true);
+    finish(true, core::ending::no_room);
 }
 
 void tcp_session::check_connect(clock_time now) {
@@ -270,14 +278,14 @@ void tcp_session::check_connect(clock_time now) {
     if (ticket_ != 0)
         over ? give_up_waiting() : void();
     else if (starved_)
-        over ? finish(true) : connect_next();
+        over ? finish(true, core::ending::cut) : connect_next();
     else if (over)
         connect_failed();
 }
 
 void tcp_session::check_idle(clock_time now) {
     if (phase_ == phase::relaying && now - active_at_ >= rules_->timeouts.idle)
-        cut();
+        finish(true, core::ending::idle);
 }
 
 void tcp_session::leave_server() {
@@ -286,9 +294,28 @@ void tcp_session::leave_server() {
     choice_ = {};
 }
 
-void tcp_session::finish(bool reset) {
+void tcp_session::log(core::ending why) noexcept {
+    auto const now = std::chrono::steady_clock::now();
+    auto const between = [](clock_time from, clock_time to) { return std::chrono::duration_cast<std::chrono::microseconds>(to - from); };
+    bool const chosen = chosen_at_ != clock_time{};
+    bool const connected = chosen && phase_ == phase::relaying;
+    worker_.log({.at = std::chrono::system_clock::now(),
+                 .client = arrival_.client,
+                 .service = rules_->service,
+                 .server = choice_.server ? std::string_view(choice_.server->name) : std::string_view(),
+                 .in = up_.lane.passed,
+                 .out = down_.lane.passed,
+                 .queue = chosen ? core::access_record::length(between(arrived_at_, chosen_at_)) : std::nullopt,
+                 .connect = connected ? core::access_record::length(between(chosen_at_, connected_at_)) : std::nullopt,
+                 .total = between(arrived_at_, now),
+                 .why = why});
+}
+
+void tcp_session::finish(bool reset, core::ending why) {
     if (phase_ == phase::idle)
         return;
+    if (worker_.logs(*rules_))
+        log(why);
     (phase_ == phase::connecting ? worker_.connecting() : worker_.relaying()).remove(*this);
     if (reset) {
         reset_on_close(client_.end.fd);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/access_record.hpp"
 #include "proxy/event_loop.hpp"
 #include "proxy/relay.hpp"
 #include "proxy/session.hpp"
@@ -31,7 +32,9 @@ public:
     void start(arrival a);
 
     /// Ends it with a reset to both sides.
-    void cut() { finish(true); }
+    void cut() { finish(true, core::ending::cut); }
+    /// Does the server see the client's address?
+    [[nodiscard]] bool borrows_address() const noexcept { return rules_->transparent && !choice_.fallback; }
     /// Cuts it if its server's life has ended; one that is not connected yet looks for another server instead.
     void check_life();
     void check_connect(clock_time now);
@@ -55,7 +58,8 @@ private:
         bool deaf = false;   ///< because its receiver takes no more
     };
     enum class phase : std::uint8_t { idle, connecting, relaying };
-    enum class attempt : std::uint8_t { begun, failed, starved };
+    /// `starved`: for lack of descriptors or memory; `unsupplied`: of sockets that others make for us.
+    enum class attempt : std::uint8_t { begun, failed, starved, unsupplied };
 
     void ready(side& s, std::uint32_t events);
     void connect_next();
@@ -70,7 +74,8 @@ private:
     void leave_server();
     void give_up_waiting();
     void count(failure f) noexcept;
-    void finish(bool reset);
+    void finish(bool reset, core::ending why);
+    void log(core::ending why) noexcept;
 
     worker& worker_;
     phase phase_ = phase::idle;
@@ -86,6 +91,8 @@ private:
     std::array<backend const*, most_attempts> tried_{};
     std::size_t attempts_ = 0;
     clock_time arrived_at_{};
+    clock_time chosen_at_{};    ///< a server; only where there is an access log
+    clock_time connected_at_{}; ///< as before; the epoch when it was not
     clock_time active_at_{}; ///< last event; while connecting, the start of the attempt
     bool starved_ = false;   ///< there was no descriptor for the server's socket since `active_at_`
     std::size_t slot_ = 0;   ///< in its worker's list

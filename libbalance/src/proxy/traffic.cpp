@@ -71,8 +71,28 @@ exchanges total_exchanges(std::vector<traffic> const& shares, recent_times::cloc
     return sum;
 }
 
+std::uint64_t errors_of(std::vector<traffic> const& shares, bool server_errors) noexcept {
+    std::uint64_t sum = 0;
+    for (auto const& t : shares) {
+        for (auto const f : {failure::unreachable, failure::broken, failure::late})
+            sum += t.failures[static_cast<std::size_t>(f)].load(std::memory_order_relaxed);
+        if (server_errors)
+            sum += t.answers.back().load(std::memory_order_relaxed);
+    }
+    return sum;
+}
+
+void rate_meter::rested_until(clock::time_point when) noexcept {
+    asked_ = when;
+    connections_ = in_bytes_ = out_bytes_ = 0;
+}
+
 rates rate_meter::read(counters const& now, clock::time_point when) noexcept {
     bool const first = asked_ == clock::time_point{};
+    if (!first && now == last_ && connections_ + in_bytes_ + out_bytes_ < 1) { // as idle as most servers are
+        rested_until(when);
+        return {};
+    }
     auto const span = std::chrono::duration<double>(when - asked_);
     if (first || span >= shortest_span) {
         auto const weight = 1 - std::exp(-span / std::chrono::duration<double>(memory));

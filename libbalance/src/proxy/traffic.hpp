@@ -58,12 +58,17 @@ struct alignas(64) traffic {
 [[nodiscard]] counters total(std::vector<traffic> const& shares) noexcept;
 [[nodiscard]] exchanges total_exchanges(std::vector<traffic> const& shares, recent_times::clock::time_point now) noexcept;
 
+/// What went wrong at a server: unreachable, broken and late, over all threads; with `server_errors` answers 5xx as well.
+[[nodiscard]] std::uint64_t errors_of(std::vector<traffic> const& shares, bool server_errors) noexcept;
+
 /// What counters grow by in a second, averaged over the last few; asked every second or less often.
 class rate_meter {
 public:
     using clock = std::chrono::steady_clock;
 
     rates read(counters const& now, clock::time_point when) noexcept;
+    /// Nothing was counted from the last look until then.
+    void rested_until(clock::time_point when) noexcept;
 
 private:
     counters last_{};

@@ -89,8 +89,18 @@ void worker::cut_all() {
     exchanging_.for_each([](http_session& s) { s.cut(); });
 }
 
-void worker::reset_clients() {
-    loop_.post([this] { cut_all(); });
+void worker::reset_clients(bool of_transparent_services_alone) {
+    loop_.post([this, of_transparent_services_alone] {
+        if (!of_transparent_services_alone)
+            return cut_all();
+        auto const cut = [](auto& s) {
+            if (s.borrows_address())
+                s.cut();
+        };
+        connecting_.for_each(cut);
+        relaying_.for_each(cut);
+        exchanging_.for_each(cut);
+    });
 }
 
 void worker::cut_the_dead() {
@@ -174,6 +184,7 @@ bool worker::let_in(arrival& a) {
 void worker::begin_session(arrival a) {
     if (a.service->guards_sources() && !let_in(a)) {
         a.service->share(index_).count(failure::refused);
+        log_turned_away(a, core::ending::over_limit);
         a = {};
         return left();
     }
@@ -202,6 +213,17 @@ void worker::retire(http_session& s) {
 void worker::left() {
     load_.fetch_sub(1, std::memory_order_relaxed);
     crew_.connections.fetch_sub(1, std::memory_order_relaxed);
+    tell_of_room();
+}
+
+/// A client's place has become free: who stopped accepting looks again. Either we see here that somebody has, or that one sees
+/// the place when it looks for the last time, in `look_for_room`: all that both write and read is in one order for all threads.
+void worker::tell_of_room() {
+    if (crew_.full_workers.load() == 0)
+        return;
+    for (auto const& w : crew_.workers)
+        if (w.get() != this && w->looks_for_room_.exchange(false))
+            w->loop_.post([] {}); // each round of its loop looks
 }
 
 void worker::learnt(persistence_entry const& e) {
@@ -212,6 +234,26 @@ void worker::learnt(persistence_entry const& e) {
     }
     if (call && *call)
         (*call)(std::span(&e, 1));
+}
+
+void worker::log_turned_away(arrival const& a, core::ending why) noexcept {
+    auto const rules = a.service->rules();
+    if (logs(*rules))
+        log({.at = std::chrono::system_clock::now(), .client = a.client, .service = rules->service, .why = why});
+}
+
+descriptor worker::socket_to(int family, address const* client) noexcept {
+    if (client == nullptr)
+        return descriptor(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    bool const ipv6 = family == AF_INET6;
+    if (client->is_v6() != ipv6) { // as a relay in front of us may tell
+        errno = EAFNOSUPPORT;
+        return {};
+    }
+    auto out = crew_.sockets.take(ipv6);
+    if (out.is_open() && !borrow_address(out.get(), *client))
+        out.reset();
+    return out;
 }
 
 bool worker::listen(acceptor& a) { return loop_.watch(a.socket->descriptor(), a, EPOLLIN | EPOLLEXCLUSIVE); }
@@ -233,10 +275,13 @@ void worker::resume_accepting() {
 /// Clients wait in the listen queue meanwhile, as with maxconn of HAProxy.
 void worker::stop_at_limit(acceptor& a) {
     loop_.unwatch(a.socket->descriptor());
-    a.full = some_full_ = true;
+    a.full = true;
+    if (!std::exchange(some_full_, true))
+        crew_.full_workers.fetch_add(1);
 }
 
 void worker::look_for_room() {
+    looks_for_room_.store(true);
     some_full_ = false;
     for (auto const& a : acceptors_) {
         if (a->full && a->where.service->has_room()) {
@@ -245,6 +290,8 @@ void worker::look_for_room() {
         }
         some_full_ |= a->full;
     }
+    if (!some_full_)
+        crew_.full_workers.fetch_sub(1);
 }
 
 /// Limits are kept to an eighth of their length.
@@ -263,6 +310,8 @@ std::chrono::milliseconds worker::after_batch() {
     for (resumable* const s : resuming_)
         s->resume();
     resuming_.clear();
+    if (some_full_ && !paused_)
+        look_for_room();
     if (loop_.now() >= next_tick_)
         tick();
     if (!to_resume_.empty())
@@ -283,8 +332,6 @@ void worker::tick() {
     next_tick_ = now + connect_period;
     if (paused_ && crew_.connections.load(std::memory_order_relaxed) < crew_.settings.max_connections)
         resume_accepting();
-    if (some_full_ && !paused_)
-        look_for_room();
     connecting_.for_each([&](tcp_session& s) { s.check_connect(now); });
     if (now >= next_http_check_) {
         next_http_check_ = now + http_period;

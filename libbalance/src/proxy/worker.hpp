@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/access_record.hpp"
 #include "core/http_message.hpp"
+#include "proxy/access_journal.hpp"
 #include "proxy/buffer_pool.hpp"
 #include "proxy/event_loop.hpp"
 #include "proxy/greeting.hpp"
 #include "proxy/listening_socket.hpp"
 #include "proxy/http_session.hpp"
 #include "proxy/server_link.hpp"
+#include "proxy/socket_supply.hpp"
 #include "proxy/tcp_session.hpp"
 
 #include <balance/proxy.hpp>
@@ -46,6 +49,9 @@ struct crew {
     proxy::settings settings;
     std::vector<std::unique_ptr<worker>> workers;
     std::atomic<std::size_t> connections{0}; ///< of all threads
+    std::unique_ptr<access_journal> journal; ///< from before the first worker starts
+    socket_supply sockets;                   ///< for transparent services
+    std::atomic<unsigned> full_workers{0};   ///< that have acceptors without room
 
     std::mutex mutex; ///< of `on_learnt`
     std::shared_ptr<std::function<void(std::span<persistence_entry const>)> const> on_learnt;
@@ -69,7 +75,7 @@ public:
     void accept_on(std::shared_ptr<listening_socket> socket, place where);
     void stop_accepting(std::shared_ptr<listening_socket> socket);
     void cut_the_dead(); ///< sessions whose server's life has ended
-    void reset_clients(); ///< all sessions
+    void reset_clients(bool of_transparent_services_alone);
     [[nodiscard]] std::size_t load() const noexcept { return load_.load(std::memory_order_relaxed); }
 
     // For sessions, on its own thread.
@@ -94,8 +100,16 @@ public:
     void retire(tcp_session& s);
     void retire(http_session& s);
     void learnt(persistence_entry const& e);
+    /// Is what this service's clients do written down?
+    [[nodiscard]] bool logs(session_rules const& rules) const noexcept { return rules.log && crew_.journal->is_open(); }
+    void log(core::access_record const& r) noexcept { crew_.journal->add(index_, r); }
+    /// The record of one that no session was made for.
+    void log_turned_away(arrival const& a, core::ending why) noexcept;
     /// Accepts nothing for a moment: the machine has no room.
     void rest();
+    /// A socket for a connection to a server; with a client, one that has the client's address. None, and `errno` says why:
+    /// EAGAIN, like a shortage, passes.
+    [[nodiscard]] descriptor socket_to(int family, address const* client) noexcept;
 
 private:
     struct acceptor final : watcher {
@@ -114,6 +128,7 @@ private:
     void resume_accepting();
     void stop_at_limit(acceptor& a);
     void look_for_room();
+    void tell_of_room();
     [[nodiscard]] bool let_in(arrival& a);
     void left();
     std::chrono::milliseconds after_batch();
@@ -127,6 +142,7 @@ private:
     std::vector<std::unique_ptr<acceptor>> old_acceptors_; ///< until the batch that may name them is over
     bool paused_ = false;
     bool some_full_ = false; ///< acceptors
+    std::atomic<bool> looks_for_room_{false}; ///< as above, for other threads
 
     session_pool<greeting> greetings_;
     session_pool<tcp_session> tcp_sessions_;

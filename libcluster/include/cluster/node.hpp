@@ -92,15 +92,24 @@ struct node_status {
     bool service_ok = false;
     std::uint8_t pings_answering = 0;
     std::uint8_t pings_configured = 0;
+    /// Moves that nobody planned, as this node counted them within timing::flap_window.
+    unsigned unplanned_moves = 0;
+    bool unsteady = false;     ///< there were too many, as this node or its peer counts: failback waits
+    milliseconds steady_in{0}; ///< then: until this node's own count lets failback go on; 0: it is the peer's that does not
 };
 
 /// Something that happened, for logs and hooks.
 struct node_event {
-    std::string kind; ///< "state", "peer", "link", "address", "conflict", "stall", "maintenance", "error"
+    /// "state", "peer", "link", "address", "conflict", "stall", "maintenance", "flapping", "error"
+    std::string kind;
     std::string text; ///< one sentence
     node_state state = node_state::listening;
     cluster::epoch epoch;
     bool important = false;
+    bool maintenance = false;
+    bool service_ok = false; ///< the interfaces of the floating IPs have carrier
+    node_state from{};       ///< of "state": the one before
+    std::string reason{};    ///< of "state": why, as in `text`
 };
 
 /// How the floating IPs come to this node or leave it.
@@ -139,6 +148,9 @@ public:
     /// Called on the thread that changes addresses, right before they are all put on or taken off, which waits for it:
     /// what must be ready when the first packets come elsewhere is done here, in little time.
     void on_move(std::function<void(address_move)> callback);
+
+    /// Called when floating IPs came onto this node or left it, with all that are on it now.
+    void on_held(std::function<void(std::vector<floating_address> const&)> callback);
 
     /// Opens sockets and starts the thread. Errors: `already_exists` (port taken), `not_permitted`, `not_found` (no
     /// link's interface exists), `invalid_configuration`; each with the remedy. Links that can't be used yet (an

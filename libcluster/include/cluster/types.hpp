@@ -59,6 +59,10 @@ struct timing {
     milliseconds initdead{5000};       ///< the same for a peer that was never heard since the start
     bool auto_failback = false;        ///< the primary takes the addresses back once it is well again
     milliseconds failback_hold{30000}; ///< for how long it must have been well
+    /// So many unplanned moves within `flap_window` make failback, and moves for a better ping score, wait; at most 20,
+    /// 0: they never wait. A take-over from a dead peer never does.
+    unsigned flap_limit = 3;
+    milliseconds flap_window{3'600'000};
 
     bool operator==(timing const&) const = default;
 };
@@ -90,6 +94,7 @@ struct node_report {
     std::uint8_t refusal = 0; ///< failover::refusal
     /// The addresses were released for the peer to take: it may acquire with a greater epoch. Cleared when it has.
     bool offered = false;
+    bool unsteady = false; ///< the addresses moved unplanned too often: they should stay where they are served
 
     bool operator==(node_report const&) const = default;
 };

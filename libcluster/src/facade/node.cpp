@@ -60,6 +60,10 @@ void node::on_persist(std::function<void(epoch, bool maintenance)> callback) {
 
 void node::on_move(std::function<void(address_move)> callback) { impl_->callbacks.move = std::move(callback); }
 
+void node::on_held(std::function<void(std::vector<floating_address> const&)> callback) {
+    impl_->callbacks.held = std::move(callback);
+}
+
 result<> node::start() {
     if (auto const checked = check(impl_->settings); !checked) {
         return checked;

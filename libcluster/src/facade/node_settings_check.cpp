@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "facade/node_settings_check.hpp"
+#include "failover/flap_damper.hpp"
 
 #include "wire/heartbeat.hpp"
 
@@ -23,6 +24,7 @@ void check_timing(timing const& t, std::string& faults) {
     require(t.warntime > t.keepalive, "warntime must be longer than keepalive", faults);
     require(t.deadtime > 2 * t.keepalive, "deadtime must be longer than twice keepalive", faults);
     require(t.deadtime >= t.warntime, "deadtime must not be shorter than warntime", faults);
+    require(t.flap_limit <= failover::flap_damper::most, "flap_limit must be at most 20", faults);
     require(t.initdead >= t.deadtime, "initdead must not be shorter than deadtime", faults);
 }
 

@@ -124,7 +124,9 @@ struct notify {
         link_down,
         dual_active, ///< both owned the addresses; the text says who yields
         was_asleep,  ///< this node did not run for longer than deadtime
-        maintenance
+        maintenance,
+        unsteady, ///< the addresses moved unplanned too often: failback waits
+        steady    ///< it waits no longer
     };
     kind what = kind::state_changed;
     node_state from = node_state::listening;

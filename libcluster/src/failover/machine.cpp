@@ -11,7 +11,7 @@ machine::machine(machine_settings s, time_point now)
     : settings_(s), limits_(s.timing), monitor_(s.links, now), since_(now), epoch_(s.epoch),
       maintenance_(s.maintenance), listen_since_(now), listen_until_(now + s.timing.initdead),
       start_limit_(listen_until_), backoff_until_(now), settle_until_(now), pause_until_(now), asked_release_at_(now),
-      lapsed_at_(now), deaf_until_(now), next_heartbeat_(now), next_refresh_(now), last_sent_at_(now), deadline_(now),
+      lapsed_at_(now), damper_(s.timing), deaf_until_(now), next_heartbeat_(now), next_refresh_(now), last_sent_at_(now), deadline_(now),
       now_(now) {}
 
 void machine::step(time_point now, event const& e, std::vector<action>& out) {
@@ -157,9 +157,23 @@ void machine::tell(notify::kind what, char const* reason, std::size_t link) {
     out_->push_back(notify{what, state_, state_, epoch_, link, reason});
 }
 
+/// The addresses move, or have moved, and nobody planned that.
+void machine::moved_unplanned() {
+    if (!has_peer())
+        return;
+    damper_.moved(now_);
+    if (unsteady_ || damper_.steady_at() <= now_)
+        return;
+    unsteady_ = true;
+    tell(notify::kind::unsteady, "from now on they stay where they are served: no failback, and no move for a better ping score");
+}
+
 void machine::persist_now() { out_->push_back(persist{epoch_, maintenance_}); }
 
 bool machine::able_now() const noexcept { return health_.ready && health_.service_ok && !maintenance_; }
+
+/// Do the addresses move too often, as either node counts?
+bool machine::better_still() const noexcept { return unsteady_ || (alive_ && peer_.unsteady); }
 
 node_report machine::report() const noexcept {
     return {.epoch = epoch_,
@@ -173,7 +187,8 @@ node_report machine::report() const noexcept {
             .takeover_request = request_number_,
             .takeover_answer = answered_,
             .refusal = static_cast<std::uint8_t>(answer_),
-            .offered = offer_until_.has_value()};
+            .offered = offer_until_.has_value(),
+            .unsteady = unsteady_};
 }
 
 view machine::look(time_point now) const {
@@ -186,7 +201,10 @@ view machine::look(time_point now) const {
            .peer = peer_,
            .peer_silence = ms(monitor_.silent_since()),
            .links = {},
-           .since = since_};
+           .since = since_,
+           .unplanned_moves = damper_.count(now),
+           .unsteady = unsteady_,
+           .steady_in = unsteady_ ? std::max(-ms(damper_.steady_at()), milliseconds(0)) : milliseconds(0)};
     for (link_monitor::link const& l : monitor_.links())
         v.links.push_back({.usable = l.usable, .alive = l.alive, .silence = ms(l.last_heard)});
     return v;

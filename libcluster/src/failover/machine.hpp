@@ -2,6 +2,7 @@
 #pragma once
 
 #include "failover/events.hpp"
+#include "failover/flap_damper.hpp"
 #include "failover/limits.hpp"
 #include "failover/link_monitor.hpp"
 
@@ -36,6 +37,9 @@ struct view {
     };
     std::vector<link> links;
     time_point since; ///< in this state
+    unsigned unplanned_moves = 0;
+    bool unsteady = false;
+    milliseconds steady_in{0};
 };
 
 /// Decides who owns the floating IPs. Pure: time and events go in, actions come out; docs/FAILOVER.md is its text.
@@ -85,6 +89,7 @@ private:
     bool rule_hand_over();
     bool rule_releasing();
     void rule_peer_request();
+    void rule_steady();
 
     // Operators' requests (machine_requests.cpp).
     refusal begin_takeover(operator_request const& r);
@@ -109,11 +114,13 @@ private:
     void end_offer(refusal why);
     void beat();
     void tell(notify::kind what, char const* reason = "", std::size_t link = 0);
+    void moved_unplanned();
     void persist_now();
     bool due(time_point t) noexcept;
     bool past(time_point t) noexcept;
     [[nodiscard]] bool has_peer() const noexcept { return settings_.self != node_id::none && settings_.links > 0; }
     [[nodiscard]] bool able_now() const noexcept;
+    [[nodiscard]] bool better_still() const noexcept;
 
     machine_settings settings_;
     limits limits_;
@@ -147,6 +154,8 @@ private:
     std::optional<time_point> inferior_since_;
     std::optional<time_point> well_since_;
     doubt doubt_ = doubt::none;
+    flap_damper damper_;
+    bool unsteady_ = false; ///< it was told
 
     // The peer.
     node_report peer_;
@@ -155,6 +164,7 @@ private:
     bool alive_ = false;
     bool late_ = false;
     bool gone_ = false;     ///< said goodbye
+    bool owned_ = false;    ///< the addresses, when it was heard last
     time_point deaf_until_; ///< a session that said goodbye is not believed until
 
     // Requests.

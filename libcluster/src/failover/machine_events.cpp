@@ -28,6 +28,8 @@ void machine::notice_sleep() {
     if (pending_ && !stopping)
         finish_request(refusal::not_listened);
     offer_until_.reset();
+    if (owns(state_) && known_)
+        moved_unplanned();
     if (owns(state_))
         release(stopping ? aftermath::stop : aftermath::listen, "this node was asleep");
     else if (state_ == node_state::releasing && after_ != aftermath::stop)
@@ -54,6 +56,7 @@ void machine::on(heartbeat_received const& h) {
     }
     newest_ = std::max(newest_, h.sequence);
     peer_ = h.report;
+    owned_ = owns(peer_.state);
     heard_ = true;
     if (peer_.epoch > epoch_)
         adopt(peer_.epoch);
@@ -71,6 +74,7 @@ void machine::adopt(epoch e) {
             tell(notify::kind::dual_active,
                  "both nodes owned the addresses; the peer's epoch is greater, this node yields");
             epoch_ = e;
+            moved_unplanned();
             release(pending_ && pending_->request.what == request::stop ? aftermath::stop : aftermath::passive,
                     "the peer's epoch is greater");
         }
@@ -145,6 +149,8 @@ void machine::on(addresses_acquired const& r) {
 
 /// What may be on by now is taken off, and the peer is offered the rest.
 void machine::give_up_acquiring(char const* reason) {
+    if (alive_)
+        moved_unplanned(); // they were let go for us, and go back
     backoff_until_ = now_ + backoff_;
     backoff_ = std::min(2 * backoff_, limits::last_backoff);
     if (pending_)

@@ -17,6 +17,7 @@ bool machine::apply_rules() {
                 due(l.last_heard + settings_.timing.deadtime);
     }
     watch_request();
+    rule_steady();
     node_state const before = state_;
     rule_peer_request();
     if (state_ != before)
@@ -115,6 +116,9 @@ bool machine::rule_claim() {
         bool const isolated = known_ && !gone_ && cut_off(report());
         if (isolated && !due(monitor_.silent_since() + 2 * settings_.timing.deadtime))
             return false; // the better connected node goes first
+        if (owned_)
+            moved_unplanned();
+        owned_ = false; // however often it has to be tried, this was one move
         claim(gone_ ? "the peer has left" : has_peer() ? "the peer is silent" : "there is no peer");
         return true;
     }
@@ -133,7 +137,7 @@ bool machine::rule_claim() {
 bool machine::rule_failback() {
     bool const well = settings_.timing.auto_failback && settings_.self == node_id::primary && able_now() &&
                       health_.synchronised && !pending_ && alive_ && peer_.state == node_state::active &&
-                      !worse_connected(report(), peer_);
+                      !worse_connected(report(), peer_) && !better_still();
     if (!well) {
         well_since_.reset();
         return false;
@@ -148,8 +152,18 @@ bool machine::rule_failback() {
     return false;
 }
 
+/// "Flapping": it ends when few enough moves lie in the window.
+void machine::rule_steady() {
+    if (!unsteady_ || !past(damper_.steady_at()))
+        return;
+    unsteady_ = false;
+    tell(notify::kind::steady, "failback may go on");
+}
+
 bool machine::rule_owner() {
     if (!health_.service_ok) {
+        if (state_ == node_state::active && alive_)
+            moved_unplanned();
         // Nobody can reach the addresses here, and to hold on would be a duplicate once the interface is back.
         release(aftermath::passive, "the service interfaces are down");
         return true;
@@ -194,10 +208,12 @@ void machine::rule_conflict() {
 bool machine::rule_hand_over() {
     bool const taker = alive_ && !behind_ && can_take(peer_);
     if (taker && !health_.ready) {
+        moved_unplanned();
         release(aftermath::offer, "this node is not ready, the peer is");
         return true;
     }
-    if (!taker || !worse_connected(report(), peer_)) {
+    bool const keeps = better_still() && !cut_off(report());
+    if (!taker || keeps || !worse_connected(report(), peer_)) {
         inferior_since_.reset();
         return false;
     }
@@ -205,6 +221,7 @@ bool machine::rule_hand_over() {
         inferior_since_ = now_;
     if (!due(*inferior_since_ + limits_.inferior))
         return false;
+    moved_unplanned();
     release(aftermath::offer, "the peer reaches more ping nodes");
     return true;
 }

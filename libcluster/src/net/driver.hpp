@@ -31,6 +31,7 @@ public:
         std::function<void(node_event const&)> event;
         std::function<void(epoch, bool maintenance)> persist;
         std::function<void(address_move)> move;
+        std::function<void(std::vector<floating_address> const&)> held;
     };
 
     /// `s` was checked, its links are sorted by name.

@@ -26,6 +26,9 @@ std::string kind_of(kind k) {
         return "stall";
     case kind::maintenance:
         return "maintenance";
+    case kind::unsteady:
+    case kind::steady:
+        return "flapping";
     }
     return "error";
 }
@@ -36,6 +39,7 @@ bool important(failover::notify const& n) {
         return n.to == node_state::active || n.from == node_state::active;
     case kind::peer_alive:
     case kind::peer_late:
+    case kind::steady:
         return false;
     default:
         return true;
@@ -119,6 +123,13 @@ void driver::carry_out(failover::notify const& a) {
     case kind::maintenance:
         text = "maintenance" + because(a.reason);
         break;
+    case kind::unsteady:
+        text = "the addresses moved unplanned " + std::to_string(settings_.timing.flap_limit) + " times within flap_window" +
+               because(a.reason);
+        break;
+    case kind::steady:
+        text = "the addresses have kept still" + because(a.reason);
+        break;
     }
     changed_ = true;
     if (callbacks_.event) {
@@ -126,7 +137,11 @@ void driver::carry_out(failover::notify const& a) {
                           .text = std::move(text),
                           .state = a.what == kind::state_changed ? a.to : status_.state,
                           .epoch = a.epoch,
-                          .important = important(a)});
+                          .important = important(a),
+                          .maintenance = machine_.report().maintenance,
+                          .service_ok = health_.service_ok,
+                          .from = a.from,
+                          .reason = a.reason});
     }
 }
 
@@ -138,7 +153,9 @@ void driver::tell(std::string event_kind, std::string text, bool is_important) {
                           .text = std::move(text),
                           .state = report.state,
                           .epoch = report.epoch,
-                          .important = is_important});
+                          .important = is_important,
+                          .maintenance = report.maintenance,
+                          .service_ok = health_.service_ok});
     }
 }
 

@@ -65,6 +65,11 @@ void driver::on(kept::held const& r) {
     for (auto const index : r.restarted) {
         announcer_.restart(index, now_);
     }
+    if (callbacks_.held) {
+        std::vector<floating_address> floating(held_.size());
+        std::transform(held_.begin(), held_.end(), floating.begin(), [](held_address const& h) { return h.floating; });
+        callbacks_.held(floating);
+    }
 }
 
 void driver::take_probe_answers() {

@@ -45,6 +45,9 @@ void driver::publish() {
     s.service_ok = health_.service_ok;
     s.pings_answering = health_.pings_answering;
     s.pings_configured = health_.pings_configured;
+    s.unplanned_moves = v.unplanned_moves;
+    s.unsteady = v.unsteady || (v.peer_alive && v.peer.unsteady);
+    s.steady_in = v.steady_in;
     s.held.resize(held_.size());
     std::transform(held_.begin(), held_.end(), s.held.begin(), [](held_address const& h) { return h.floating; });
     if (auto const* const book = paths_.book(); book != nullptr && book->believes()) {

@@ -14,6 +14,7 @@ constexpr unsigned ready = 2;
 constexpr unsigned service_ok = 4;
 constexpr unsigned synchronised = 8;
 constexpr unsigned offered = 16;
+constexpr unsigned unsteady = 32;
 } // namespace flag
 
 std::uint8_t flags_of(node_report const& r) noexcept {
@@ -23,6 +24,7 @@ std::uint8_t flags_of(node_report const& r) noexcept {
     f |= r.service_ok ? flag::service_ok : 0u;
     f |= r.synchronised ? flag::synchronised : 0u;
     f |= r.offered ? flag::offered : 0u;
+    f |= r.unsteady ? flag::unsteady : 0u;
     return static_cast<std::uint8_t>(f);
 }
 
@@ -59,6 +61,7 @@ bool take_report(std::uint8_t const*& at, node_report& r) noexcept {
     r.service_ok = (flags & flag::service_ok) != 0;
     r.synchronised = (flags & flag::synchronised) != 0;
     r.offered = (flags & flag::offered) != 0;
+    r.unsteady = (flags & flag::unsteady) != 0;
     return true;
 }
 

@@ -88,3 +88,28 @@ TEST_CASE("agent: shares of weights") {
     CHECK(lowered.services[1].servers[0].weight == 9);
     CHECK(with_shares(c, {}) == c);
 }
+
+TEST_CASE("agent: maxima of connections") {
+    CHECK(agreed_maximum(0, 0) == 0);
+    CHECK(agreed_maximum(0, 30) == 30);
+    CHECK(agreed_maximum(200, 30) == 30);
+    CHECK(agreed_maximum(20, 30) == 20);
+    CHECK(agreed_maximum(20, 0) == 20);
+    configuration c;
+    c.services.resize(1);
+    c.services[0].name = "a";
+    c.services[0].servers = {{.name = "x", .address = {}, .max_connections = 50}, {.name = "y", .address = {}}};
+    std::vector<server_state> const states{{{"a", "x"}, health::up, admin_state::online, 100, false, 30},
+                                           {{"a", "y"}, health::up, admin_state::online, 50, false, 20}};
+    auto const lowered = with_shares(c, states);
+    CHECK(lowered.services[0].servers[0].max_connections == 30);
+    CHECK(lowered.services[0].servers[0].weight == c.services[0].servers[0].weight);
+    CHECK(lowered.services[0].servers[1].max_connections == 20);
+    CHECK(lowered.services[0].servers[1].weight == 50);
+    core::agent_state state;
+    state.take(*core::parse_agent("maxconn:30"));
+    state.take(*core::parse_agent("75%"));
+    CHECK(state.most_connections() == 30);
+    state.take(*core::parse_agent("maxconn:0"));
+    CHECK(state.most_connections() == 0);
+}

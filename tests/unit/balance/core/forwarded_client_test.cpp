@@ -33,6 +33,15 @@ TEST_CASE("the client is the last in X-Forwarded-For that is no trusted relay", 
     CHECK(client_behind("X-Forwarded-For: [2001:db8::7]:4711\r\n") == "2001:db8::7");
 }
 
+TEST_CASE("a Forwarded field that is not whole is known", "[forwarded_client]") {
+    using core::http::is_whole_forwarded;
+    for (auto const* good : {"", "for=192.0.2.1", "for=192.0.2.1;proto=http;by=203.0.113.43", "for=192.0.2.43, for=\"[2001:db8:cafe::17]:4711\"",
+                             "For=\"a\\\"b,c\"", " for=_x ; proto=https ,, for=unknown", "for=[2001:db8::1]:80"})
+        CHECK(is_whole_forwarded(good));
+    for (auto const* bad : {"for=\"192.0.2.1", "for=\"a\\\"", "for=a\"", "for", "=a", "for=", "f or=a", "for=a b", "for=\"a\"b", "for=a\\", "\"for=a\"", "for=\"a\", \""})
+        CHECK_FALSE(is_whole_forwarded(bad));
+}
+
 TEST_CASE("what cannot be read, or comes from somebody else, is not believed", "[forwarded_client]") {
     CHECK(client_behind("X-Forwarded-For: 192.0.2.1\r\n", "198.51.100.1") == "198.51.100.1");
     for (auto const& said : std::vector<std::string>{"", "unknown", "192.0.2.1,", "192.0.2.1, x", "192.0.2.999", "[", "[]", "fe80::1%eth0", std::string(60, '1')})

@@ -235,6 +235,10 @@ TEST_CASE("Forwarded names the client as RFC 7239 writes it") {
     CHECK(onward_forwarded(head, {.forwarded = "192.0.2.9"}) == before + "Forwarded: for=192.0.2.9;proto=http\r\n\r\n");
     CHECK(onward_forwarded(head, {.forwarded = "2001:db8::9", .keeps_forwarded = true, .secure = true}) ==
           before + "Forwarded: for=\"_me, too\"\r\nForwarded: for=\"[2001:db8::9]\";proto=https\r\nX-Forwarded-Proto: https\r\n\r\n");
+    // One with an open quote would swallow ours where fields are joined: it is left out, and others stay.
+    auto const torn = with("Forwarded: for=\"203.0.113.1\r\nForwarded: for=_b\r\n");
+    CHECK(onward_forwarded(torn, {.forwarded = "192.0.2.9", .keeps_forwarded = true}) ==
+          before + "Forwarded: for=_b\r\nForwarded: for=192.0.2.9;proto=http\r\n\r\n");
     CHECK(onward_forwarded(head, {}) == before + "\r\n");
 }
 

@@ -86,11 +86,11 @@ TEST_CASE("marks: an operator's mark is taken as it is") {
 
 TEST_CASE("marks: the range ends") {
     configuration c;
-    for (std::uint32_t m = first_reserved_mark; m < given_mark - 1; ++m) {
+    for (std::uint32_t m = first_reserved_mark; m < borrowed_mark - 1; ++m) {
         c.marks.emplace_back("old" + std::to_string(m), m);
     }
     c.services = {service("last", {{1, 2}}), service("none", {{3, 4}})};
     allocate_marks(c);
-    CHECK(c.marks.back() == std::pair<std::string, std::uint32_t>("last", given_mark - 1));
-    CHECK(c.marks.size() == given_mark - first_reserved_mark);
+    CHECK(c.marks.back() == std::pair<std::string, std::uint32_t>("last", borrowed_mark - 1));
+    CHECK(c.marks.size() == borrowed_mark - first_reserved_mark);
 }

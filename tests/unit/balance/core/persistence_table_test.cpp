@@ -224,3 +224,20 @@ TEST_CASE("a random life agrees with a simple model", "[persistence]") {
         REQUIRE(t.size() <= size);
     }
 }
+
+TEST_CASE("an entry without a server removes an older one, and later ones are above it", "[persistence]") {
+    auto t = table();
+    t.use(ip("192.0.2.1"), "one", at(0s));
+    t.use(ip("192.0.2.2"), "two", at(0s));
+    CHECK_FALSE(t.merge(ip("192.0.2.2"), "", 1, 10s, at(1s))); // ours has sequence 2
+    CHECK(server_of(t, "192.0.2.2", 1s) == "two");
+    CHECK(t.merge(ip("192.0.2.1"), "", 500, 10s, at(1s)));
+    CHECK(server_of(t, "192.0.2.1", 1s) == "-");
+    CHECK(t.size() == 1);
+    CHECK_FALSE(t.merge(ip("192.0.2.9"), "", 600, 10s, at(1s))); // was not there
+    CHECK(t.size() == 1);
+    auto const anew = t.use(ip("192.0.2.1"), "three", at(2s));
+    REQUIRE(anew);
+    CHECK(anew->sequence == 601);
+    CHECK(server_of(t, "192.0.2.1", 2s) == "three");
+}

@@ -65,6 +65,22 @@ TEST_CASE("one port of one protocol is a service by address") {
     CHECK(t.refused.empty());
 }
 
+TEST_CASE("what servers of transparent services answer stays here") {
+    configuration c;
+    c.services = {service_at("seen", "192.0.2.1", {{443, 443}, {80, 80}}, mode::tcp), service_at("hidden", "192.0.2.2", {{80, 80}}, mode::http),
+                  service_at("only tls", "2001:db8::1", {}, mode::http)};
+    c.services[0].transparent = c.services[2].transparent = true;
+    c.services[0].servers[1].port = 8080;
+    c.services[2].tls = tls_termination{{{443, 443}}, {"c"}};
+    auto const t = desire_up(c);
+    CHECK(t.services.empty());
+    CHECK(t.rules.borrowed == std::vector<port_rule>{{"seen", make_address("198.51.100.1"), {{80, 80}, {443, 443}}},
+                                                     {"seen", make_address("198.51.100.2"), {{8080, 8080}}},
+                                                     {"only tls", make_address("2001:db8::a"), {{443, 443}}},
+                                                     {"only tls", make_address("2001:db8::b"), {{443, 443}}}});
+    CHECK(t.rules.size() == 4);
+}
+
 TEST_CASE("a UDP service is of UDP") {
     configuration c;
     c.services = {service_at("dns", "192.0.2.1", {{53, 53}})};
@@ -428,4 +444,21 @@ TEST_CASE("an agent lowers a server's weight, to 0 at the least, and never bring
     CHECK(desire(c, states).services.at(0).fallback_active);
     states[1].share = 1;
     CHECK_FALSE(desire(c, states).services.at(0).fallback_active);
+}
+
+TEST_CASE("the maximum that an agent names is a server's upper threshold") {
+    configuration c;
+    c.services = {service_at("web", "192.0.2.1", {{80, 80}})};
+    c.services[0].servers[0].max_connections = 100;
+    c.services[0].servers[0].min_connections = 80;
+    auto states = all_up(c);
+    states[0].most_connections = 30;
+    states[1].most_connections = 20;
+    auto const t = desire(c, states);
+    REQUIRE(t.services.size() == 1);
+    auto const& servers = t.services[0].destinations;
+    REQUIRE(servers.size() == 2);
+    CHECK(servers[0].config.upper == 30);
+    CHECK(servers[0].config.lower == 30);
+    CHECK(servers[1].config.upper == 20);
 }

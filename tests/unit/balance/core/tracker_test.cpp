@@ -56,3 +56,25 @@ TEST_CASE("the largest thresholds are reached exactly", "[tracker]") {
     CHECK(t.state() == health::down);
     CHECK(t.contradictions() == 0);
 }
+
+TEST_CASE("what somebody else found out counts only where nothing is known", "[tracker]") {
+    health_tracker t(2, 2);
+    CHECK_FALSE(t.seed(health::unknown));
+    CHECK(t.seed(health::down));
+    CHECK(t.state() == health::down);
+    CHECK_FALSE(t.seed(health::up));
+    CHECK_FALSE(t.report(true));
+    CHECK(t.report(true));
+    CHECK(t.state() == health::up);
+}
+
+TEST_CASE("a server that is taken down at once needs its successes anew", "[tracker]") {
+    health_tracker t(2, 3, health::up);
+    t.report(false);
+    CHECK(t.take_down());
+    CHECK(t.state() == health::down);
+    CHECK(t.contradictions() == 0);
+    CHECK_FALSE(t.take_down());
+    CHECK_FALSE(t.report(true));
+    CHECK(t.report(true));
+}

@@ -62,6 +62,8 @@ TEST_CASE("validate: queries and what is expected of their answers", "[protocols
     CHECK(faults_of(kind::dns, [](auto& c) { c.query = "a.example AAAA", c.expect.contains = "1"; }).empty());
     CHECK(faults_of(kind::dns, [](auto&) {}) == at(""));
     CHECK(faults_of(kind::dns, [](auto& c) { c.query = "a..b"; }) == at("query"));
+    CHECK(faults_of(kind::dicom, [](auto& c) { c.query = "PatientID=NOBODY"; }).empty());
+    CHECK(faults_of(kind::dicom, [](auto& c) { c.query = "Modality=CT"; }) == at("query"));
     CHECK(faults_of(kind::sip, [](auto& c) { c.query = "sip:a@b"; }).empty());
     CHECK(faults_of(kind::sip, [](auto& c) { c.query = "a@b"; }) == at("query"));
     CHECK(faults_of(kind::sip, [](auto& c) { c.query = "sip:a\r\nb"; }) == at("query"));

@@ -44,7 +44,8 @@ TEST_CASE("the table is what nft prints of it") {
         {{"pacs", make_address("192.0.2.1"), {{80, 80}, {443, 443}}}, {"by address 6", make_address("2001:db8::5"), {{53, 53}}}},
         {{"pacs", make_address("10.0.0.1"), {{11104, 11104}}},
          {"by address", make_address("10.0.0.2"), {{80, 80}}, make_address("192.0.2.5")}},
-        "dyad-sync"};
+        "dyad-sync",
+        {{"seen", make_address("10.0.0.3"), {{80, 80}, {8080, 8090}}}, {"seen 6", make_address("fd00::3"), {{443, 443}}}}};
     CHECK(firewall::ruleset(rules) == golden("rules.nft"));
 }
 

@@ -114,3 +114,17 @@ TEST_CASE("agent: one is asked once for all services, goes with them, and what w
         c.io, [] { return false; }, 40ms);
     CHECK(silent.connections() == 1);
 }
+
+TEST_CASE("agent: it names how many connections its server may have, until it is silent", "[agent][checker]") {
+    watched_checker c;
+    scripted_server agent(c.io, say("maxconn:30\n"));
+    c.apply({with_agent(agent.port())}, {{{"web", "one"}, health::up, admin_state::online, 100, false, 7}});
+    CHECK(c.subject.snapshot().at(0).agent.most_connections == 7); // as it was known
+    REQUIRE(run_until(c.io, [&] { return !c.events.empty() && c.events.back().agent.most_connections == 30; }));
+    CHECK(c.events.back().agent.share == 100);
+    agent.answer(say("50%\n")); // what it leaves out stays
+    REQUIRE(run_until(c.io, [&] { return c.events.back().agent.share == 50; }));
+    CHECK(c.events.back().agent.most_connections == 30);
+    agent.close();
+    REQUIRE(run_until(c.io, [&] { return c.events.back().agent.most_connections == 0; }));
+}

@@ -63,7 +63,7 @@ TEST_CASE("a hook that fails, is missing or takes too long is told, and the next
     h.subject.run({command, {"bad"}});
     h.subject.run({command, {"one too many"}});
     REQUIRE(run_until(h.io, [&] { return h.troubles.size() == 5; }));
-    CHECK(h.troubles == std::vector<std::string>{"the hook " + command + " was killed after 200 ms", "1 calls of hooks were dropped: too many waited",
+    CHECK(h.troubles == std::vector<std::string>{"the hook " + command + " was killed after 200 ms", "1 calls of hooks were dropped: 3 waited already",
                                                  "the hook \"/nowhere/hook\" does not exist", "the hook " + command + " ended with status 3",
                                                  "the hook " + command + " ended with status 3"});
     auto const child = std::atoi(h.read("child").c_str());
@@ -94,4 +94,34 @@ TEST_CASE("what runs when the owner goes is killed", "[hooks]") {
         number = h.read("pid");
     }
     CHECK(::kill(std::atoi(number.c_str()), 0) != 0);
+}
+
+TEST_CASE("who waits for the end of all hooks is told once, and at once when there is none", "[hooks]") {
+    hooked h;
+    int told = 0;
+    h.subject.when_idle([&] { ++told; });
+    CHECK(told == 1);
+    auto const command = h.script("echo x >> said");
+    h.subject.run({command});
+    h.subject.run({"/nowhere/hook"});
+    h.subject.run({command});
+    std::string at_the_end;
+    h.subject.when_idle([&] { ++told, at_the_end = h.read("said"); });
+    CHECK(told == 1);
+    CHECK(run_until(h.io, [&] { return told == 2; }));
+    CHECK(at_the_end == "x\nx\n");
+    CHECK(h.troubles.size() == 1);
+}
+
+TEST_CASE("limits of hooks can be changed while some wait", "[hooks]") {
+    hooked h({.timeout = 5s, .pause = 1ms, .waiting = 100});
+    auto const command = h.script("case $1 in slow) sleep 100;; esac; echo $1 >> said");
+    h.subject.run({command, {"first"}});
+    h.subject.configure({.timeout = 100ms, .pause = 1ms, .waiting = 1});
+    h.subject.run({command, {"slow"}});
+    h.subject.run({command, {"dropped"}});
+    REQUIRE(run_until(h.io, [&] { return h.troubles.size() == 2; }));
+    CHECK(h.troubles[0] == "1 calls of hooks were dropped: 1 waited already");
+    CHECK(h.troubles[1] == "the hook " + command + " was killed after 100 ms");
+    CHECK(h.read("said") == "first\n");
 }

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "watched_checker.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+
 #include <catch2/catch.hpp>
 
 #include <optional>
+#include <thread>
+#include <utility>
 
 using namespace balance;
 using namespace test;
@@ -12,27 +16,29 @@ using namespace std::chrono_literals;
 namespace {
 
 auto const tcp_connect = health_check::kind::connect;
-
-virtual_service slow(virtual_service s, std::chrono::milliseconds interval = 1h) {
-    s.check.interval = interval;
-    return s;
-}
+auto const http = health_check::kind::http; ///< the server's program hears of it, and counts
+auto const good = reply(http_answer("good"));
 
 server_state known(health h, admin_state a = admin_state::online, std::string const& service = "web") {
     return {{service, "one"}, h, a};
 }
 
-health_snapshot only(checker const& c) {
-    auto const all = c.snapshot();
-    REQUIRE(all.size() == 1);
-    return all[0];
-}
+/// Counts the runs of the only check, connections alone included, by its last result growing young. Asked often enough.
+class run_counter {
+public:
+    explicit run_counter(checker const& c) : checker_(c) {}
 
-/// Lets everything happen that can happen at once.
-void settle(watched_checker& c) {
-    run_until(
-        c.io, [] { return false; }, 15ms);
-}
+    std::size_t count() {
+        auto const age = only(checker_).since_last;
+        count_ += age < std::exchange(age_, age);
+        return count_;
+    }
+
+private:
+    checker const& checker_;
+    milliseconds age_{0};
+    std::size_t count_ = 0;
+};
 
 } // namespace
 
@@ -74,6 +80,107 @@ TEST_CASE("a connect that is not answered is down in time", "[checker]") {
     CHECK(r.latency >= 60ms);
 }
 
+TEST_CASE("a connect check is nothing that the server's program hears of", "[checker]") {
+    watched_checker c;
+    scripted_server server(c.io, stay_silent);
+    c.apply({checked_service(check_of(tcp_connect), server.port())});
+    run_counter all(c.subject);
+    REQUIRE(run_until(c.io, [&] { return all.count() == 20; }));
+    CHECK(only(c.subject).health == health::up);
+    CHECK(server.connections() <= 2); // where we were kept waiting for 40 ms, the kernel has let it know
+}
+
+constexpr std::size_t all = 1000;
+
+TEST_CASE("news are told once, and to a new listener all", "[checker]") {
+    watched_checker c;
+    scripted_server server(c.io, reply(http_answer("good")));
+    auto check = check_of(http);
+    check.fall = 1;
+    std::vector<virtual_service> const both{checked_service(check, server.port(), "a"), checked_service(check_of(tcp_connect), 1, "b")};
+    c.apply(both);
+    REQUIRE(c.wait_for_events(2));
+    auto const first = c.subject.news(all);
+    REQUIRE(first.size() == 2);
+    CHECK(first[0].last.reason == "200 OK");
+    CHECK(first[1].health == health::down);
+    settle(c);
+    CHECK(c.subject.news(all).empty());
+
+    server.answer(reply(http_answer("", "500 Oh")));
+    REQUIRE(c.wait_for_events(3));
+    auto const then = c.subject.news(all);
+    REQUIRE(then.size() == 1);
+    CHECK(then[0].key.service == "a");
+    CHECK(then[0].last.reason.starts_with("status 500"));
+    CHECK(c.subject.news(all).empty());
+
+    c.apply(both, {known(health::down, admin_state::halt, "a")});
+    auto const halted = c.subject.news(all);
+    REQUIRE(halted.size() == 1);
+    CHECK(halted[0].last.reason == "halted: not checked");
+    c.apply(both, {known(health::down, admin_state::halt, "a")});
+    CHECK(c.subject.news(all).empty());
+
+    c.subject.repeat_news();
+    CHECK(c.subject.news(all).size() == 2);
+}
+
+TEST_CASE("news are told in parts, the longest waiting first", "[checker]") {
+    watched_checker c;
+    std::vector<virtual_service> services;
+    for (auto const* const name : {"a", "b", "c", "d", "e"})
+        services.push_back(checked_service(check_of(health_check::kind::off), 1, name));
+    c.apply(services);
+    auto const told = [&](std::size_t most) {
+        std::string names;
+        for (auto const& s : c.subject.news(most))
+            names += s.key.service;
+        return names;
+    };
+    CHECK(told(0).empty());
+    CHECK(told(2) == "ab");
+    services.erase(services.begin() + 2); // who waits to be told
+    c.apply(services);
+    CHECK(told(1) == "d");
+    c.subject.repeat_news();
+    CHECK(told(3) == "abd");
+    CHECK(told(all) == "e");
+    CHECK(told(all).empty());
+}
+
+TEST_CASE("another latency alone is news, when it is long enough since the last", "[checker]") {
+    bool const soon = GENERATE(true, false);
+    watched_checker c({.latency_period = soon ? 0ms : 1h});
+    std::chrono::milliseconds pause{0};
+    scripted_server server(c.io, [&](tcp::socket& s) -> boost::asio::awaitable<void> {
+        boost::asio::steady_timer timer(s.get_executor(), pause);
+        co_await timer.async_wait(no_throw);
+        co_await reply(http_answer("good"))(s);
+    });
+    c.apply({checked_service(check_of(http), server.port())});
+    REQUIRE(c.wait_for_events(1));
+    CHECK(c.subject.news(all).size() == 1);
+    pause = 15ms;
+    REQUIRE(run_until(c.io, [&] { return only(c.subject).last.latency >= pause; }));
+    CHECK(c.subject.news(all).size() == (soon ? 1 : 0));
+}
+
+TEST_CASE("how late checks begin is counted", "[checker]") {
+    watched_checker c;
+    scripted_server server(c.io, stay_silent);
+    c.apply({checked_service(check_of(tcp_connect), server.port())});
+    REQUIRE(c.wait_for_events(1));
+    CHECK(c.subject.take_lateness().count == 1);
+    CHECK(c.subject.take_lateness().count == 0);
+    std::this_thread::sleep_for(50ms); // what a busy process does to its checks
+    REQUIRE(run_until(c.io, [&] { return only(c.subject).since_last < 10ms; }));
+    auto const late = c.subject.take_lateness();
+    CHECK(late.count >= 1);
+    CHECK(late.p99 >= 30ms);
+    CHECK(late.p99 < 5s);
+}
+
 TEST_CASE("rise and fall are kept, and coming back is told", "[checker]") {
     watched_checker c;
     std::optional<scripted_server> server(std::in_place, c.io, stay_silent);
@@ -91,10 +198,10 @@ TEST_CASE("rise and fall are kept, and coming back is told", "[checker]") {
 
 TEST_CASE("one check serves all who need it", "[checker]") {
     watched_checker c;
-    scripted_server server(c.io, stay_silent);
+    scripted_server server(c.io, good);
     std::vector<virtual_service> services;
     for (int i = 0; i < 5; ++i)
-        services.push_back(slow(checked_service(check_of(tcp_connect), server.port(), "s" + std::to_string(i))));
+        services.push_back(slow(checked_service(check_of(http), server.port(), "s" + std::to_string(i))));
     services[4].check.timeout = 4s; // another check
     c.apply(services);
     REQUIRE(c.wait_for_events(5));
@@ -102,7 +209,7 @@ TEST_CASE("one check serves all who need it", "[checker]") {
     CHECK(server.connections() == 2);
 
     // Who joins later learns at once what is known.
-    services.push_back(slow(checked_service(check_of(tcp_connect), server.port(), "late")));
+    services.push_back(slow(checked_service(check_of(http), server.port(), "late")));
     c.apply(services);
     REQUIRE(c.wait_for_events(6));
     CHECK(c.events[5].key.service == "late");
@@ -126,8 +233,8 @@ TEST_CASE("the port of a check: its own, the server's, the service's first", "[c
 
 TEST_CASE("unchanged checks keep their state and rhythm", "[checker]") {
     watched_checker c;
-    scripted_server server(c.io, stay_silent);
-    auto const s = slow(checked_service(check_of(tcp_connect), server.port()));
+    scripted_server server(c.io, good);
+    auto const s = slow(checked_service(check_of(http), server.port()));
     c.apply({s});
     REQUIRE(c.wait_for_events(1));
     for (int i = 0; i < 20; ++i)
@@ -179,8 +286,8 @@ TEST_CASE("what was known before seeds a new checker", "[checker]") {
 
 TEST_CASE("a halted server is not checked and comes back as unknown", "[checker]") {
     watched_checker c;
-    scripted_server server(c.io, stay_silent);
-    auto const s = checked_service(check_of(tcp_connect), server.port());
+    scripted_server server(c.io, good);
+    auto const s = checked_service(check_of(http), server.port());
     c.apply({s});
     REQUIRE(c.wait_for_events(1));
     c.apply({s}, {known(health::up, admin_state::halt)});
@@ -201,9 +308,9 @@ TEST_CASE("a halted server is not checked and comes back as unknown", "[checker]
 
 TEST_CASE("halting a server of one service leaves the others' check alone", "[checker]") {
     watched_checker c;
-    scripted_server server(c.io, stay_silent);
-    std::vector<virtual_service> const both{checked_service(check_of(tcp_connect), server.port(), "a"),
-                                            checked_service(check_of(tcp_connect), server.port(), "b")};
+    scripted_server server(c.io, good);
+    std::vector<virtual_service> const both{checked_service(check_of(http), server.port(), "a"),
+                                            checked_service(check_of(http), server.port(), "b")};
     c.apply(both);
     REQUIRE(c.wait_for_events(2));
     c.apply(both, {known(health::up, admin_state::halt, "a"), known(health::up, admin_state::online, "b")});
@@ -252,8 +359,8 @@ TEST_CASE("the interval runs from start to start, and a slow check is not overta
 
 TEST_CASE("nothing happens after stop, nor after removal", "[checker]") {
     watched_checker c;
-    scripted_server server(c.io, stay_silent);
-    c.apply({checked_service(check_of(tcp_connect), server.port())});
+    scripted_server server(c.io, good);
+    c.apply({checked_service(check_of(http), server.port())});
     REQUIRE(c.wait_for_events(1));
     SECTION("stop") {
         c.subject.stop();
@@ -261,6 +368,7 @@ TEST_CASE("nothing happens after stop, nor after removal", "[checker]") {
     }
     SECTION("removal") { c.apply({}); }
     CHECK(c.subject.snapshot().empty());
+    CHECK(c.subject.news(all).empty());
     settle(c);
     auto const checks = server.connections();
     settle(c);
@@ -316,7 +424,8 @@ TEST_CASE("a few connections between two whole checks, as long as all is well", 
     auto check = check_of(health_check::kind::http);
     check.connects = 3;
     c.apply({checked_service(check, server.port())});
-    REQUIRE(run_until(c.io, [&] { return server.connections() == 13; }));
+    run_counter all(c.subject);
+    REQUIRE(run_until(c.io, [&] { return all.count() == 13; }));
     CHECK(requests >= 3);
     CHECK(requests <= 4);
     CHECK(only(c.subject).last.reason == "200 OK"); // of the last whole check
@@ -325,10 +434,10 @@ TEST_CASE("a few connections between two whole checks, as long as all is well", 
     // A failure is looked into by whole checks alone: no connection brings back who answers wrongly.
     answer = http_answer("", "500 Oh");
     REQUIRE(c.wait_for_events(2));
-    auto const before = server.connections() - requests;
+    auto const before = all.count() - requests;
     auto const until = requests + 5;
-    REQUIRE(run_until(c.io, [&] { return requests >= until; }));
-    CHECK(server.connections() - requests <= before + 1); // the one that is under way
+    REQUIRE(run_until(c.io, [&] { return all.count() > 0 && requests >= until; }));
+    CHECK(all.count() - requests <= before + 1); // the one that is under way
     CHECK(only(c.subject).health == health::down);
     CHECK(c.events.size() == 2);
 

@@ -103,6 +103,70 @@ TEST_CASE("what we send is what dcmtk's echoscu sends", "[dicom]") {
     CHECK(dicom::abort() == recorded("abort.5.>"));
 }
 
+TEST_CASE("a search is what dcmtk's findscu sends", "[dicom]") {
+    dicom::implementation const dcmtk{"1.2.276.0.7230010.3.0.3.6.7", "OFFIS_DCMTK_367"};
+    auto const theirs = recorded("find.1.>");
+    auto const at = theirs.find(std::string("\1\0\xff\0", 4));
+    REQUIRE(at != theirs.npos);
+    CHECK(dicom::associate_request("DYAD", "ARCHIVE", dcmtk, dicom::purpose::search) == changed(theirs, at + 2, '\0'));
+    CHECK(dicom::find_request(1, {0x0010, 0x0020, "NOBODY"}) == recorded("find.3.>") + recorded("find.4.>"));
+    auto const by_uid = dicom::find_request(1, {0x0020, 0x000d, "1.2.3"});
+    CHECK(by_uid.ends_with(std::string("STUDY \x20\0\x0d\0\6\0\0\0" "1.2.3\0", 20)));
+    CHECK(dicom::find_request(1, {0x0008, 0x0020, "20260101"}).find("20260101") < dicom::find_request(1, {0x0008, 0x0020, "20260101"}).find("STUDY"));
+}
+
+namespace {
+
+/// The outcome of a search on a server that says this to the association request, the search and the release request.
+finding_out found_by(std::string const& association, std::string const& answers, std::size_t piece = 1000) {
+    dicom_dialogue d("DYAD", "ARCHIVE", core::dicom_key{0x0010, 0x0020, "DYAD"});
+    for (auto const& line : {association, answers, recorded("echo.6.<")}) {
+        CHECK_FALSE(d.to_send().empty());
+        for (std::size_t at = 0; at < line.size() && !d.outcome(); at += piece)
+            d.received(line.substr(at, piece));
+        if (d.outcome())
+            return *d.outcome();
+    }
+    d.closed();
+    return d.outcome().value();
+}
+
+std::string search_fault(std::string const& answers) {
+    auto const out = found_by(recorded("find.2.<"), answers);
+    CHECK_FALSE(out.success);
+    return out.reason;
+}
+
+} // namespace
+
+TEST_CASE("an archive like dcmtk's dcmqrscp that searches is up, whatever it finds", "[dicom]") {
+    auto const match = recorded("found.5.<") + recorded("found.6.<");
+    auto const end = recorded("found.7.<");
+    for (std::size_t const piece : {1u, 5u, 7u, 1000u}) {
+        CAPTURE(piece);
+        CHECK(found_by(recorded("find.2.<"), recorded("find.5.<"), piece) == finding_out{true, "C-FIND answered with status 0000, 0 studies found"});
+        CHECK(found_by(recorded("found.2.<"), match + end, piece) == finding_out{true, "C-FIND answered with status 0000, 1 study found"});
+        CHECK(found_by(recorded("found.2.<"), match + match + end, piece).reason == "C-FIND answered with status 0000, 2 studies found");
+    }
+}
+
+TEST_CASE("an archive that cannot search says why, and one that finds no end is left", "[dicom]") {
+    auto const association = recorded("find.2.<");
+    auto const refused = changed(association, association.find(std::string("\x21\0\0\x19\1\0\0", 7)) + 6, '\3');
+    CHECK(found_by(refused, "").reason == "the association is of no use: the presentation context was refused: the search for studies is not supported");
+    auto const end = recorded("find.5.<");
+    auto const match = recorded("found.5.<") + recorded("found.6.<");
+    CHECK(search_fault(end.substr(0, end.size() - 2) + std::string("\0\xa7", 2)) == "C-FIND answered with status A700");
+    CHECK(search_fault(recorded("echo.4.<")) == "the answer is no response to C-FIND");
+    CHECK(search_fault(changed(end, end.find(std::string("\x20\1\2\0\0\0", 6)) + 6, '\7')) == "the answer belongs to another request");
+    CHECK(search_fault(recorded("found.5.<") + end) == "the answer brings a command where a data set belongs");
+    CHECK(search_fault(recorded("found.6.<")) == "the answer brings data where a response belongs");
+    std::string many;
+    while (many.size() < 2 * dicom::find_reader::longest_answers)
+        many += match;
+    CHECK(search_fault(many) == "the answers do not end");
+}
+
 TEST_CASE("our own name is one that may be used", "[dicom]") {
     auto const& who = dicom::our_implementation();
     CHECK(who.class_uid.size() <= 64);

@@ -66,6 +66,14 @@ TEST_CASE("a program is told whom to check, and its exit status decides", "[chec
           "4 192.0.2.1 80 127.0.0.1 104 /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n");
 }
 
+TEST_CASE("a program finds the names of what it checks in its environment", "[checker]") {
+    scripts s;
+    auto const good = s.run(s.script("env | grep ^DYAD_ | sort > " + s.dir.path().string() + "/environment"), 7s);
+    CHECK(good.success);
+    CHECK(s.read("environment") == "DYAD_ADDRESS=127.0.0.1\nDYAD_PORT=104\nDYAD_SERVER=one\nDYAD_SERVICE=web\n"
+                                   "DYAD_SERVICE_ADDRESS=192.0.2.1\nDYAD_SERVICE_PORT=80\nDYAD_TIMEOUT_MS=7000\n");
+}
+
 TEST_CASE("programs that fail, and why", "[checker]") {
     scripts s;
     CHECK(s.run(s.script("exit 3")).reason == "exit status 3");

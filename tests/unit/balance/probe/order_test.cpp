@@ -21,6 +21,8 @@ TEST_CASE("everything that makes a check another one is in its key", "[checker]"
         [](order& o) { o.greeting = proxy_protocol::version::v1; },
         [](order& o) { o.target.address = boost::asio::ip::make_address("192.0.2.2"); },
         [](order& o) { o.virtual_service.port = 1; },
+        [](order& o) { o.names.service = "other"; },
+        [](order& o) { o.names.server = "other"; },
         [](order& o) { o.virtual_service.address = boost::asio::ip::make_address("192.0.2.9"); },
         [](order& o) { o.check.type = health_check::kind::https; },
         [](order& o) { o.check.request = "/x"; },
@@ -47,6 +49,7 @@ TEST_CASE("everything that makes a check another one is in its key", "[checker]"
         [](order& o) { o.check.fast_interval = 1s; },
         [](order& o) { o.check.down_interval = 1s; },
         [](order& o) { o.check.connects = 1; },
+        [](order& o) { o.check.connect_timeout = 1s; },
         [](order& o) { o.check.verify = true; },
         [](order& o) { o.check.expect.equals = ""; },
         [](order& o) { o.check.expect.equals = "-"; },
@@ -70,13 +73,16 @@ TEST_CASE("everything that makes a check another one is in its key", "[checker]"
 
 TEST_CASE("only external checks know the virtual service", "[checker]") {
     virtual_service s;
+    s.name = "images";
     s.address = boost::asio::ip::make_address("192.0.2.1");
     s.ports = {{4100, 4110}, {80, 80}};
     real_server const r{.name = "one", .address = boost::asio::ip::make_address("192.0.2.10"), .port = 104};
     s.check.type = health_check::kind::external;
     CHECK(make_order(s, r).virtual_service == endpoint{*s.address, 4100});
     CHECK(make_order(s, r).target == endpoint{r.address, 104});
+    CHECK(make_order(s, r).names == server_key{"images", "one"});
     s.check.type = health_check::kind::connect;
+    CHECK(make_order(s, r).names == server_key{});
     CHECK(make_order(s, r).virtual_service == endpoint{});
     s.check.type = health_check::kind::ping;
     CHECK(make_order(s, r).target == endpoint{r.address, 0});

@@ -6,6 +6,7 @@
 
 #include <balance/checker.hpp>
 
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -55,5 +56,25 @@ struct watched_checker {
         return wait_for_events(1) ? events.back().last : balance::check_result{false, "nothing happened", {}};
     }
 };
+
+/// Checked once, for as long as a test lasts.
+inline balance::virtual_service slow(balance::virtual_service s, std::chrono::milliseconds interval = std::chrono::hours(1)) {
+    s.check.interval = interval;
+    return s;
+}
+
+/// The only server's.
+inline balance::health_snapshot only(balance::checker const& c) {
+    auto const all = c.snapshot();
+    if (all.size() != 1)
+        throw std::logic_error("there is not one server");
+    return all[0];
+}
+
+/// Lets everything happen that can happen at once.
+inline void settle(watched_checker& c) {
+    run_until(
+        c.io, [] { return false; }, std::chrono::milliseconds(15));
+}
 
 } // namespace test

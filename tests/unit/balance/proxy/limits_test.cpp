@@ -59,6 +59,29 @@ TEST_CASE("above its maximum of clients a service takes no more until one leaves
     CHECK(p.who_serves() == "one");
 }
 
+TEST_CASE("a place that becomes free is taken at once, on whichever thread", "[limits]") {
+    limited_service p(balance::mode::tcp);
+    p.limits().connections = 2;
+    p.apply();
+    // Whoever looks at ticks alone needs 25 ms for a place, on the average; a machine that is busy gets several chances.
+    auto const quick = [&] {
+        std::vector<tcp_client> in;
+        for (int i = 0; i < 2; ++i) {
+            in.emplace_back(p.port);
+            CHECK(in.back().receive_line() == "one");
+        }
+        auto const since = std::chrono::steady_clock::now();
+        for (int i = 0; i < 20; ++i) {
+            tcp_client next(p.port);
+            in[static_cast<std::size_t>(i) % 2].close();
+            CHECK(next.receive_line() == "one");
+            in[static_cast<std::size_t>(i) % 2] = std::move(next);
+        }
+        return std::chrono::steady_clock::now() - since < 200ms;
+    };
+    CHECK(eventually(quick));
+}
+
 TEST_CASE("connections of one source too many are closed", "[limits]") {
     limited_service p(balance::mode::tcp);
     p.limits().source_connections = 2;

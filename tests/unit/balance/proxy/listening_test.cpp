@@ -108,8 +108,8 @@ TEST_CASE("services this build cannot serve are named and left alone", "[proxy]"
     proxied_service p;
     p.add_server("one", 9);
     auto web = p.service();
-    web.name = "transparent";
-    web.transparent = true;
+    web.name = "kernel's way";
+    web.balance = "sh";
     web.ports = {{free_port(), 0}};
     web.ports[0].last = web.ports[0].first;
     auto kernel = p.service();
@@ -119,8 +119,8 @@ TEST_CASE("services this build cannot serve are named and left alone", "[proxy]"
     p.apply();
     auto const status = p.subject.status();
     REQUIRE(status.size() == 2);
-    CHECK(status[0].name == "transparent");
-    CHECK_THAT(status[0].not_served, Catch::Contains("transparent proxying"));
+    CHECK(status[0].name == "kernel's way");
+    CHECK_THAT(status[0].not_served, Catch::Contains("is no way to balance on layer 7"));
     CHECK(status[0].servers.at(0).name == "one");
     CHECK(status[1].name == "web");
     CHECK(status[1].not_served.empty());

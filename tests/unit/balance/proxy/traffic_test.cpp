@@ -54,6 +54,50 @@ TEST_CASE("rates follow what happens within some seconds", "[traffic]") {
     CHECK(meter.read(c, now + 30s).connections == 0);
 }
 
+TEST_CASE("a rate begins anew after idle times, however often or seldom it was read meanwhile", "[traffic]") {
+    bool const read = GENERATE(true, false);
+    rate_meter meter;
+    rate_meter::clock::time_point now{100min};
+    balance::counters c;
+    meter.read(c, now);
+    for (int i = 0; i < 60; ++i) {
+        now += 1s;
+        if (read)
+            meter.read(c, now);
+    }
+    if (!read)
+        meter.rested_until(now);
+    c.connections += 100;
+    CHECK(meter.read(c, now + 1s).connections == 28); // the first second of a memory of 3
+}
+
+TEST_CASE("an idle service's servers are told as they were, and as they are when it is busy again", "[traffic]") {
+    recording_server server("one");
+    proxied_service p({.threads = 1});
+    p.service().mode = balance::mode::http;
+    p.add_server("one", server.port());
+    p.apply();
+    auto const ask = [&] {
+        tcp_client client(p.port);
+        client.send("GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n");
+        return client.receive_all();
+    };
+    for (std::uint64_t times = 1; times <= 3; ++times) {
+        CHECK(ask().starts_with("HTTP/1.1 200"));
+        REQUIRE(eventually([&] { return p.status().servers[0].active_connections == 0; }));
+        for (int looks = 0; looks < 5; ++looks) {
+            auto const now = p.status();
+            CHECK(now.servers[0].counters.connections == times);
+            CHECK(now.servers[0].exchanges.answers[1] == times);
+            CHECK(now.servers[0].counters.out_bytes > 0);
+        }
+    }
+    p.add_server("two", server.port());
+    p.apply();
+    CHECK(p.status().servers.size() == 2);
+    CHECK(p.status().servers.size() == 2);
+}
+
 TEST_CASE("mode http: every outcome is counted once", "[traffic]") {
     recording_server server("one");
     proxied_service p({.threads = 1});
@@ -103,4 +147,49 @@ TEST_CASE("mode tcp: connections, and those that came to nothing", "[traffic]") 
     auto const e = p.status().exchanges;
     CHECK(e.unreachable == 1);
     CHECK(e.no_server == 1);
+}
+
+TEST_CASE("errors at servers are told where a service wants it", "[traffic][observe]") {
+    recording_server server("one");
+    proxied_service p({.threads = 2});
+    p.service().mode = balance::mode::http;
+    p.service().timeouts.answer = 100ms;
+    p.add_server("one", server.port());
+    p.apply();
+    CHECK(p.subject.observed_errors().empty());
+    p.service().observe.emplace();
+    p.apply();
+    auto const errors = [&] {
+        auto const all = p.subject.observed_errors();
+        REQUIRE(all.size() == 1);
+        CHECK(all[0].key == balance::server_key{"web", "one"});
+        return all[0].count;
+    };
+    auto const ask = [&](std::string const& first_line = "GET / HTTP/1.1") {
+        tcp_client client(p.port);
+        client.send(first_line + "\r\nHost: web\r\nConnection: close\r\n\r\n");
+        return client.receive_all();
+    };
+    ask();
+    ask("GET nowhere HTTP/1.1"); // the client's own fault
+    CHECK(errors() == 0);
+    server.answer("nonsense\r\n\r\n");
+    ask();
+    CHECK(errors() == 1);
+    server.answer(""); // nothing in time
+    ask();
+    CHECK(errors() == 2);
+    server.answer("HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n");
+    ask();
+    CHECK(errors() == 2);
+    p.service().observe->server_errors = true;
+    p.apply();
+    CHECK(errors() == 3);
+    ask();
+    CHECK(errors() == 4);
+    p.service().servers[0].port = free_port(); // nobody listens there; another server, which begins anew
+    p.apply();
+    CHECK(errors() == 0);
+    ask();
+    CHECK(errors() == 1);
 }

@@ -50,6 +50,10 @@ inline std::string text(notify const& n) {
         return "was asleep";
     case notify::kind::maintenance:
         return "maintenance";
+    case notify::kind::unsteady:
+        return "unsteady";
+    case notify::kind::steady:
+        return "steady";
     }
     return "?";
 }

@@ -167,6 +167,15 @@ TEST_CASE("a request keeps its key for the answer", "[certificate]") {
     CHECK(imported.err == "warning: the chain ends before \"CN = Authority\", which is not here; clients that do not have it refuse the "
                           "service: name its certificate too\n");
     CHECK(s.kept("web.pem").ends_with(key));
+    // Authorities send DER, too.
+    unsigned char* der = nullptr;
+    auto const der_size = i2d_X509(x509.get(), &der);
+    std::string const bytes(reinterpret_cast<char const*>(der), static_cast<std::size_t>(der_size));
+    OPENSSL_free(der);
+    auto const again = s.run({"import", "web", s.put("answer.der", bytes), "--replace"});
+    CHECK(again.code == 0);
+    CHECK(again.err == imported.err);
+    CHECK(s.kept("web.pem").ends_with(key));
 }
 
 TEST_CASE("a response that is none is not put beside a certificate", "[certificate]") {

@@ -84,6 +84,9 @@ TEST_CASE("realserver-script: replies of a nat service go to a floating address 
         realserver_script(service(mode::nat), receiving::loopback, {make_address("fd00::1"), make_address("10.0.0.1")});
     CHECK(has(script.value(), "ip route replace default via 10.0.0.1\n"));
     CHECK(parses(*script));
+    auto transparent = service(mode::http); // its servers see clients, too
+    transparent.transparent = true;
+    CHECK(has(realserver_script(transparent, receiving::loopback, {make_address("10.0.0.1")}).value(), "ip route replace default via 10.0.0.1\n"));
     auto const none = realserver_script(service(mode::nat), receiving::loopback, {});
     CHECK(has(none.error().detail, "[floating_ip."));
 }

@@ -55,6 +55,11 @@ TEST_CASE("status: what matters is said aloud") {
     CHECK(shown().find("MAINTENANCE") == std::string::npos);
     d.at("node").as_object()["maintenance"] = true;
     CHECK(shown().find("MAINTENANCE: this node does not become active") != std::string::npos);
+    CHECK(shown().find("UNSTEADY") == std::string::npos);
+    d.at("node").as_object()["unsteady"] = true;
+    CHECK(shown().find("no failback and no move for ping nodes until the peer says") != std::string::npos);
+    d.at("node").as_object()["steady_in_ms"] = 90'000;
+    CHECK(shown().find("for 1 min 30 s; see `dyad events`") != std::string::npos);
     d.at("node").as_object()["ready"] = false;
     CHECK(shown().find("not ready") != std::string::npos);
     d.at("service_ok") = false;
@@ -102,4 +107,43 @@ TEST_CASE("status: what became of a layer-7 service's requests") {
     tcp["mode"] = "tcp";
     CHECK(exchanges_text(tcp).find("2XX") == std::string::npos);
     CHECK(exchanges_text(tcp).find("NO ROOM") != std::string::npos);
+}
+
+TEST_CASE("status: where the nodes do not agree about a server, and how many connections its agent allows") {
+    auto d = status();
+    auto& server = [&]() -> json::object& {
+        for (auto& s : d.at("services").as_array()) {
+            for (auto& r : s.at("servers").as_array()) {
+                if (s.at("name") == "Archive" && r.at("name") == "a2") {
+                    return r.as_object();
+                }
+            }
+        }
+        throw std::runtime_error("the golden status has another server");
+    }();
+    auto const row = [&](std::string const& title) {
+        auto const text = detail_text(d, "Archive/a2", false);
+        auto const at = text.find("\n" + title);
+        return at == text.npos ? std::string() : text.substr(at + 1, text.find('\n', at + 1) - at - 1);
+    };
+    CHECK(row("on the peer").empty());
+    CHECK(row("at most").empty());
+    server["health"] = "up";
+    server["peer_health"] = "up";
+    CHECK(status_text(d, false, now).find("on the peer") == std::string::npos);
+    server["peer_health"] = "down";
+    server["peer_reason"] = "connection refused";
+    CHECK(status_text(d, false, now).find("down on the peer: connection refused") != std::string::npos);
+    CHECK(row("on the peer").ends_with("down: connection refused"));
+    server["peer_health"] = "unknown";
+    CHECK(status_text(d, false, now).find("on the peer") == std::string::npos);
+    server["max_connections"] = 200;
+    server["agent_max_connections"] = 0;
+    CHECK(row("at most").ends_with(" 200 connections"));
+    server["agent_max_connections"] = 300;
+    CHECK(row("at most").ends_with(" 200 connections"));
+    server["agent_max_connections"] = 30;
+    CHECK(row("at most").ends_with(" 30 connections, as its agent says (configured: 200)"));
+    server["max_connections"] = 0;
+    CHECK(row("at most").ends_with(" 30 connections, as its agent says"));
 }

@@ -19,6 +19,7 @@ struct pair_shown {
                               .node = node,
                               .running = running,
                               .servers = servers,
+                              .peer_health = peer,
                               .layer4 = layer4,
                               .layer7 = layer7,
                               .not_listening = not_listening,
@@ -54,6 +55,7 @@ struct pair_shown {
     cluster::node_status node;
     running_config running;
     server_states servers;
+    peer_health peer;
     std::vector<balance::service_status> layer4;
     std::vector<balance::service_status> layer7;
     std::map<std::string, std::string> not_listening;

@@ -40,13 +40,15 @@ deadtime = "20ms"
 initdead = "1s"
 auto_failback = true
 failback_hold = "2m"
+flap_limit = 5
+flap_window = "30m"
 address_lifetime = "3s"
 ping_nodes = ["192.0.2.1", "2001:db8::1"]
 [floating_ip."192.0.2.50"]
 network = "clients"
 [floating_ip."2001:db8::50"]
 )");
-    CHECK(c.timing == cluster::timing{5ms, 12ms, 20ms, 1s, true, 2min});
+    CHECK(c.timing == cluster::timing{5ms, 12ms, 20ms, 1s, true, 2min, 5, 30min});
     CHECK(c.address_lifetime == 3s);
     CHECK(c.ping_nodes == std::vector{make_address("192.0.2.1"), make_address("2001:db8::1")});
     CHECK(c.floating ==
@@ -58,6 +60,28 @@ TEST_CASE("cluster.toml: how long connections outlive a planned move") {
     CHECK(parsed("format = 1\n").handover_grace == 30s);
     CHECK(parsed("format = 1\n[layer7]\nhandover_grace = \"0s\"\n").handover_grace == 0s);
     CHECK(parsed("format = 1\n[layer7]\nhandover_grace = \"5m\"\n").handover_grace == 5min);
+}
+
+TEST_CASE("cluster.toml: how programs of on_change are run, and how the passive node checks") {
+    auto const usual = parsed("format = 1\n");
+    CHECK(usual.hooks == balance::change_hooks::settings{10s, 100ms, 1000});
+    CHECK(usual.passive_factor == 3);
+    auto const c = parsed("format = 1\n[checks]\nhook_timeout = \"1m\"\nhook_waiting = 5\nhook_rate = \"2/1s\"\npassive_factor = 1\n");
+    CHECK(c.hooks == balance::change_hooks::settings{1min, 500ms, 5});
+    CHECK(c.passive_factor == 1);
+}
+
+TEST_CASE("cluster.toml: what traffic says of a server's health") {
+    CHECK_FALSE(service("mode = \"http\"\nports = [80]").observe.has_value());
+    CHECK(service("mode = \"http\"\nports = [80]\nobserve = { errors = 7 }").observe == balance::observation{.errors = 7, .within = 10s});
+    auto const all = "mode = \"http\"\nports = [80]\nobserve = { errors = 1, within = \"1m\", server_errors = true, on_error = \"down\" }";
+    CHECK(service(all).observe == balance::observation{1, 1min, true, true});
+    CHECK_FALSE(service("mode = \"tcp\"\nports = [80]\nobserve = { errors = 7, on_error = \"check\" }").observe->take_down);
+}
+
+TEST_CASE("cluster.toml: a check's time limit for its connection") {
+    CHECK(service("mode = \"tcp\"\nports = [80]").check.connect_timeout == 0ms);
+    CHECK(service("mode = \"tcp\"\nports = [80]\ncheck = { type = \"http\", timeout = \"2s\", connect_timeout = \"2s\" }").check.connect_timeout == 2s);
 }
 
 TEST_CASE("cluster.toml: timing that is left out has its default and follows a changed deadtime") {
@@ -331,4 +355,16 @@ TEST_CASE("cluster.toml: an agent, with the times of its layer where it says non
     CHECK(agent(R"(type = "http", port = 9000, request = "/load", interval = "1s", timeout = "500ms")") ==
           balance::agent_check{kind::http, 9000, "/load", 1s, 500ms});
     CHECK_FALSE(service("mode = \"tcp\"\nports = [80]").agent);
+}
+
+TEST_CASE("cluster.toml: where the access log goes, and who writes it") {
+    CHECK(parsed("format = 1\n").access_log == access_log_settings{});
+    std::string_view const there = "[layer7]\naccess_log = { to = \"/var/log/a\", rate = 7 }\n";
+    auto const c = parsed("format = 1\n" + std::string(there));
+    CHECK(c.access_log == access_log_settings{"/var/log/a", 7});
+    CHECK(parsed("format = 1\n[layer7]\naccess_log = { to = \"journal\" }\n").access_log == access_log_settings{"journal", 10'000});
+    CHECK_FALSE(service("mode = \"tcp\"\nports = [80]").access_log);
+    CHECK(service("mode = \"tcp\"\nports = [80]", there).access_log);
+    CHECK_FALSE(service("mode = \"tcp\"\nports = [80]\naccess_log = false", there).access_log);
+    CHECK_FALSE(service("mode = \"dr\"\nports = [80]", there).access_log);
 }

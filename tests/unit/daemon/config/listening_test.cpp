@@ -34,13 +34,6 @@ TEST_CASE("layer-7 services listen on each of their ports") {
                                                          {ip("2001:db8::1"), 65535}});
 }
 
-TEST_CASE("a service that this build cannot serve listens nowhere") {
-    balance::configuration c;
-    c.services = {service("a", balance::mode::tcp, "10.0.0.1", {{80, 80}})};
-    c.services[0].transparent = true;
-    CHECK(endpoints_of(c).empty());
-}
-
 TEST_CASE("ports without a socket are left out, all else stays as it is") {
     balance::configuration c;
     c.services = {service("whole", balance::mode::tcp, "10.0.0.1", {{80, 80}, {4100, 4102}}),
@@ -56,7 +49,7 @@ TEST_CASE("ports without a socket are left out, all else stays as it is") {
     CHECK(restrict_to(c, there) == expected);
 }
 
-TEST_CASE("the page answers on the addresses of layer-4 services that fall back to it") {
+TEST_CASE("the page answers on the addresses of services that fall back to it") {
     balance::configuration c;
     c.page_port = 9082;
     c.services = {service("a", balance::mode::nat, "10.0.0.1", {{80, 80}}),
@@ -69,5 +62,7 @@ TEST_CASE("the page answers on the addresses of layer-4 services that fall back 
     }
     c.services[2].protocol = balance::protocol::udp;
     c.services[4].fallback.mode = balance::fallback::kind::disabled;
+    CHECK(page_endpoints(c) == std::set<balance::endpoint>{{ip("10.0.0.1"), 9082}, {ip("10.0.0.3"), 9082}});
+    c.services.push_back(service("there", balance::mode::http, "10.0.0.3", {{9082, 9082}}));
     CHECK(page_endpoints(c) == std::set<balance::endpoint>{{ip("10.0.0.1"), 9082}});
 }

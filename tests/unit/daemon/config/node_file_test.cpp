@@ -23,6 +23,10 @@ local = "2001:db8::12"
 peer = "2001:db8::11"
 [network.clients]
 interface = "eth2"
+[notify]
+on_state = "/x/state.sh"
+on_address = "/x/address.sh"
+timeout = "2m"
 [ports]
 heartbeat = 16694
 replication = 17778
@@ -44,6 +48,7 @@ web = 19443
     want.replication_port = 17778;
     want.fallback_port = 19081;
     want.web_port = 19443;
+    want.notify = {"/x/state.sh", "/x/address.sh", std::chrono::minutes(2)};
     CHECK(*got.value == want);
 }
 

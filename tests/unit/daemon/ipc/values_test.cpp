@@ -34,20 +34,22 @@ TEST_CASE("values arrive as they were sent") {
     CHECK(*travelled(e) == e);
     mark const m{"DB_MT", 0xffffffff};
     CHECK(*travelled(m) == m);
-    balance::server_state const s{{"EA", "EA 1"}, balance::health::up, balance::admin_state::drain, 75};
+    balance::server_state const s{{"EA", "EA 1"}, balance::health::up, balance::admin_state::drain, 75, true, 30};
     CHECK(*travelled(s) == s);
     balance::persistence_entry const p{"EA", ip("192.0.2.7"), "EA1", std::numeric_limits<std::uint64_t>::max(),
                                        balance::milliseconds(60000000)};
     CHECK(*travelled(p) == p);
+    balance::server_key const k{"EA", "EA 1"};
+    CHECK(*travelled(k) == k);
+    auto const errors = travelled(error_report{k, "10 errors", true});
+    REQUIRE(errors.has_value());
+    CHECK(errors->key == k);
+    CHECK(errors->reason == "10 errors");
+    CHECK(errors->take_down);
     cluster::floating_address const f{ip("192.0.2.1"), "eth0"};
     CHECK(*travelled(f) == f);
-    balance::health_snapshot const h{{"EA", "EA1"},
-                                     balance::health::down,
-                                     {false, "connection \"refused\"", balance::milliseconds(3)},
-                                     balance::milliseconds(5),
-                                     balance::milliseconds(-1),
-                                     {30, "agent says \"30%\""}};
-    CHECK(*travelled(h) == h);
+    last_result const last{k, "connection \"refused\"", balance::milliseconds(3)};
+    CHECK(*travelled(last) == last);
 }
 
 TEST_CASE("a health event arrives as it was sent") {
