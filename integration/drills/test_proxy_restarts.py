@@ -2,6 +2,7 @@
 """The proxy process dies again and again under load: what it had under way is lost, and nobody is refused."""
 
 import os
+import select
 import signal
 import time
 
@@ -13,6 +14,7 @@ HTTP, TCP = "10.77.0.100", "10.77.0.101"
 EVERY, LONG = 2.0, 20.0   # seconds
 SLOW = 0.3                # seconds that a slow request takes: one is always under way
 LATE = 30_000_000         # ns until a client has noticed that its connection is gone
+GONE = 2.0                # seconds within which the kernel ends a process that was killed
 PATIENCE = 12             # seconds: longer than the guardian waits before it starts one that keeps dying
 
 
@@ -30,6 +32,20 @@ class Load:
     def results(self):
         """(mode and path, start, end, who, error) of all."""
         return [(of, *result) for of, probe in self.probes.items() for result in probe.results]
+
+
+def kill(pid):
+    """Ends the process; (when it was told to end, when it was gone), in ns. Until then its connections stand."""
+    process = os.pidfd_open(pid)
+    try:
+        told = time.monotonic_ns()
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+        ended = select.select([process], [], [], GONE)[0]
+        gone = time.monotonic_ns()
+    finally:
+        os.close(process)
+    assert ended, f"process {pid} is still there {GONE:g} s after it was killed"
+    return told, gone
 
 
 class Night:
@@ -62,7 +78,7 @@ class Night:
         self.results = self.load.results()
 
     def _kill_for(self, seconds):
-        """Moments at which a proxy was killed. At a tick at which none runs there is nothing to kill."""
+        """What `kill` said of each proxy. At a tick at which none runs there is nothing to kill."""
         kills, last = [], None
         begin = time.monotonic()
         for tick in range(int(seconds / EVERY)):
@@ -70,15 +86,14 @@ class Night:
             pid = self.node.pids()["proxy"]
             try:
                 if pid != last:
-                    os.kill(pid, signal.SIGKILL)
-                    kills.append(time.monotonic_ns())
+                    kills.append(kill(pid))
             except ProcessLookupError:
                 pass
             last = pid
         return kills
 
     def was_under_way(self, start, end):
-        return any(start <= kill <= end + LATE and end <= kill + LATE for kill in self.kills)
+        return any(start <= gone and told <= end + LATE and end <= gone + LATE for told, gone in self.kills)
 
 
 @pytest.fixture(scope="module")
@@ -101,13 +116,15 @@ def test_nobody_is_refused(night):
 
 
 def test_only_what_was_under_way_fails(night):
-    wrong = [(of, (start - night.kills[0]) / 1e6, (end - night.kills[0]) / 1e6, error)
+    begin = night.kills[0][0]
+    wrong = [(of, (start - begin) / 1e6, (end - begin) / 1e6, error)
              for of, start, end, _, error in night.results if error and not night.was_under_way(start, end)]
-    assert not wrong, f"{len(wrong)} failed (ms from the first kill): {wrong[:8]}\nkills {[(k - night.kills[0]) / 1e6 for k in night.kills]}"
+    kills = [((told - begin) / 1e6, (gone - begin) / 1e6) for told, gone in night.kills]
+    assert not wrong, f"{len(wrong)} failed (ms from the first kill): {wrong[:8]}\nkills {kills}"
 
 
 def test_who_comes_while_it_is_away_is_served(night):
     """Clients wait in the listen queue, and none is forgotten there."""
-    for kill in night.kills:
-        came = [result for result in night.results if kill + 1_000_000 <= result[1] <= kill + 60_000_000]
+    for _, gone in night.kills:
+        came = [result for result in night.results if gone + 1_000_000 <= result[1] <= gone + 60_000_000]
         assert came and not [result for result in came if result[4]], came
