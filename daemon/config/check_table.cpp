@@ -121,6 +121,16 @@ balance::health_check check_spec::with(layer_defaults const& d) const {
     return out;
 }
 
+/// What a server is before its first result; is that up?
+std::optional<bool> read_initial(section const& s) {
+    auto const word = s.text("initial");
+    if (word && *word != "unknown" && *word != "up") {
+        s.wrong("initial", "initial is " + balance::in_quotes(*word) + "; it must be \"unknown\" or \"up\"");
+        return std::nullopt;
+    }
+    return word ? std::optional(*word == "up") : std::nullopt;
+}
+
 check_spec read_check(section const& s) {
     check_spec out;
     auto& c = out.check;
@@ -167,6 +177,7 @@ check_spec read_check(section const& s) {
     if (auto const n = s.integer("fall", 1, 1000)) {
         out.fall = static_cast<std::uint16_t>(*n);
     }
+    c.initially_up = read_initial(s).value_or(c.initially_up);
     bool const speaks_http =
         c.type == balance::health_check::kind::http || c.type == balance::health_check::kind::https;
     for (auto const* key : {"request", "method"}) {

@@ -42,7 +42,7 @@ inline constexpr list check = {"type",   "port",    "request",  "host",    "meth
                                "expect", "command", "interval", "timeout", "rise",   "fall",
                                "tls",    "calling_ae", "called_ae", "message", "headers", "user",
                                "password", "password_file", "secret", "secret_file", "query", "database", "tcp",
-                               "min_days", "warn_days", "fast_interval", "down_interval", "connects", "connect_timeout"};
+                               "min_days", "warn_days", "fast_interval", "down_interval", "connects", "connect_timeout", "initial"};
 inline constexpr list expect = {"equals", "contains", "regex", "status", "json"};
 inline constexpr list service = {"mode",       "address",       "network",     "ports",    "except_ports",
                                  "protocol",   "firewall_mark", "snat_source", "balance",  "persistence",

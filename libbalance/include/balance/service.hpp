@@ -164,6 +164,7 @@ struct health_check {
     milliseconds connect_timeout{0}; ///< until its connection stands, TLS included; 0: `timeout`
     std::uint16_t rise = 2;          ///< successes in a row that bring a server up
     std::uint16_t fall = 2;          ///< failures in a row that take it down
+    bool initially_up = false;       ///< a server of unknown health gets clients; its first result decides at once
 
     bool operator==(health_check const&) const = default;
 };
@@ -424,7 +425,11 @@ struct server_state {
     bool cut = false; ///< drain: what it still has on layer 7 ends now
     std::uint32_t most_connections = 0; ///< that its agent allows; 0: it names no number
 
-    [[nodiscard]] bool usable() const noexcept { return health == balance::health::up && admin == admin_state::online && share > 0; }
+    /// Does it get new connections, with this check?
+    [[nodiscard]] bool usable(health_check const& check) const noexcept {
+        bool const fit = health == balance::health::up || (health == balance::health::unknown && check.initially_up);
+        return fit && admin == admin_state::online && share > 0;
+    }
     bool operator==(server_state const&) const = default;
 };
 

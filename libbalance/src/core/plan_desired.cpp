@@ -156,43 +156,35 @@ forwarding method_of(mode m) {
 }
 
 /// Why a server gets no new connections; empty when it does.
-std::string_view idle_reason(server_state const* state) {
-    if (state == nullptr) {
-        return "not checked yet";
-    }
-    if (state->admin == admin_state::drain) {
+std::string_view idle_reason(server_state const& state, health_check const& check) {
+    if (state.admin == admin_state::drain) {
         return "drained";
     }
-    if (state->share == 0) {
+    if (state.share == 0) {
         return "taken out by its agent";
     }
-    switch (state->health) {
-    case health::up:
+    if (state.usable(check)) {
         return {};
-    case health::down:
-        return "down";
-    case health::unknown:
-        return "not checked yet";
     }
-    return {};
+    return state.health == health::down ? "down" : "not checked yet";
 }
 
 desired_destination destination_of(virtual_service const& s, real_server const& v, service_key const& key,
-                                   server_state const* state) {
-    desired_destination out{v.name, {}, std::string(idle_reason(state))};
+                                   server_state const& state) {
+    desired_destination out{v.name, {}, std::string(idle_reason(state, s.check))};
     // Only masquerading can translate a port: the other methods deliver the client's packet as it is.
     bool const translates = s.mode == mode::nat || s.mode == mode::snat;
     auto const port = translates && v.port != 0 ? v.port : key.local.port;
-    auto const upper = agreed_maximum(v.max_connections, state != nullptr ? state->most_connections : 0);
+    auto const upper = agreed_maximum(v.max_connections, state.most_connections);
     auto const lower = std::min(v.min_connections, upper); // the kernel refuses lower > upper
-    out.config = {{v.address, port}, method_of(s.mode), out.why.empty() ? shared_weight(v.weight, state->share) : 0U, upper, lower,
+    out.config = {{v.address, port}, method_of(s.mode), out.why.empty() ? shared_weight(v.weight, state.share) : 0U, upper, lower,
                   s.tunnel};
     return out;
 }
 
 /// Is a server known to be out of service? One that is not checked yet may be up.
-bool is_out(server_state const* state) {
-    return state != nullptr && (state->health == health::down || state->admin != admin_state::online || state->share == 0);
+bool is_out(server_state const& state) {
+    return state.health == health::down || state.admin != admin_state::online || state.share == 0;
 }
 
 /// Where clients go when no server is left. The page is on the service's own address, where the kernel keeps it local.
@@ -227,11 +219,13 @@ void drop_repeated(std::vector<desired_destination>& list) {
 void add_destinations(virtual_service const& s, configuration const& c, states_by_key& states,
                       desired_service& out) {
     bool nobody_left = true;
+    server_state const unheard_of{};
     out.destinations.reserve(s.servers.size() + 1);
     for (auto const& v : s.servers) {
-        auto const* state = states.find(s.name, v.name);
+        auto const* const known = states.find(s.name, v.name);
+        auto const& state = known != nullptr ? *known : unheard_of;
         nobody_left = nobody_left && is_out(state);
-        if (state == nullptr || state->admin != admin_state::halt) {
+        if (state.admin != admin_state::halt) {
             out.destinations.push_back(destination_of(s, v, out.config.key, state));
         }
     }

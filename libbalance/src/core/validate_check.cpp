@@ -184,6 +184,9 @@ void check_rhythm(health_check const& c, report& r) {
         r.wrong({"check", "connects"}, "connects is for checks that do more than connect by TCP; leave it out of a check of type " +
                                            std::string(to_string(c.type)));
     }
+    if (c.initially_up && (c.type == kind::on || c.type == kind::off)) {
+        r.wrong({"check", "initial"}, "initial is for checks that have results; leave it out of a check of type " + std::string(to_string(c.type)));
+    }
     if (c.rise == 0) {
         r.wrong({"check", "rise"}, "rise is 0; it must be 1 or more successes in a row");
     }

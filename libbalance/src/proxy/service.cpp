@@ -112,7 +112,8 @@ bool service::update(virtual_service const& s, core::algorithm a, state_lookup c
         m.weight = c.weight = r.weight;
         m.routes = routes_of(s.http.routes, r.name);
         c.limit = r.max_connections;
-        cut |= set_state(m, c, states.find(s.name, r.name), now);
+        auto const* const state = states.find(s.name, r.name);
+        cut |= set_state(m, c, state != nullptr ? *state : server_state{}, s.check, now);
         members_.push_back(std::move(m));
         candidates_.push_back(c);
     }
@@ -156,15 +157,15 @@ void service::use_limits(client_limits const& l) {
 
 /// True when its connections must be cut. An unknown server takes no new ones but keeps those it has: after a restart
 /// of the checks nothing is wrong with it.
-bool service::set_state(member& m, core::candidate& c, server_state const* state, clock_time now) {
-    bool const usable = state != nullptr && state->usable();
+bool service::set_state(member& m, core::candidate& c, server_state const& state, health_check const& check, clock_time now) {
+    bool const usable = state.usable(check);
     if (usable != c.usable)
         c.credit = 0;
     if (usable && !m.usable && m.down)
         m.up_since = now;
     m.usable = c.usable = usable;
-    bool const down = state != nullptr && state->health == health::down;
-    bool const cut = (down || (state != nullptr && (state->admin == admin_state::halt || state->cut)));
+    bool const down = state.health == health::down;
+    bool const cut = down || state.admin == admin_state::halt || state.cut;
     bool const news = cut && !m.cut;
     m.down |= down;
     if (usable)
@@ -427,7 +428,8 @@ service_status service::status() const {
     s.counters.per_second = rate_.read(s.counters, now);
     s.exchanges = total_exchanges(shares_, now);
     s.waiting = static_cast<std::uint32_t>(queue_.size());
-    bool const idle = s == idle_.status && std::ranges::all_of(candidates_, [](auto const& c) { return c.active == 0; });
+    bool const idle = s == idle_.status && s.counters.per_second == rates{} &&
+                      std::ranges::all_of(candidates_, [](auto const& c) { return c.active == 0; });
     auto const before = std::exchange(idle_.at, now);
     if (std::exchange(idle_.seen, idle) && idle) {
         idle_.reused = true;

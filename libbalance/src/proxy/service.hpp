@@ -198,7 +198,7 @@ private:
     /// Gives the places that there are now to those who wait, in their order.
     void serve_queue(clock_time now);
     void call(waiting const& w, std::optional<choice> place);
-    bool set_state(member& m, core::candidate& c, server_state const* state, clock_time now);
+    bool set_state(member& m, core::candidate& c, server_state const& state, health_check const& check, clock_time now);
     [[nodiscard]] bool may_have(member const& m, asker const& who) const;
     void warm_up(clock_time now);
     [[nodiscard]] std::optional<std::size_t> persistent(asker const& who, clock_time now) const;

@@ -144,6 +144,20 @@ TEST_CASE("a server that is not to be used has weight 0 and says why, a halted o
     CHECK(t.services[0].destinations[0].why == "not checked yet"); // no state at all
 }
 
+TEST_CASE("a server of unknown health has its weight where its check says so") {
+    configuration c;
+    c.services = {service_at("web", "192.0.2.1", {{80, 80}})};
+    c.services[0].check.initially_up = true;
+    std::vector<server_state> const states{{{"web", "A"}, health::unknown, admin_state::drain}}; // nothing is known of B
+    auto const t = desire(c, states);
+    CHECK(t.services.at(0).destinations.at(0).why == "drained");
+    CHECK(t.services[0].destinations.at(1).why.empty());
+    CHECK(t.services[0].destinations[1].config.weight == 100);
+    auto const other = desire(c, std::vector<server_state>{{{"web", "A"}}, {{"web", "B"}, health::down}});
+    CHECK(other.services.at(0).destinations.at(0).config.weight == 100);
+    CHECK(other.services[0].destinations.at(1).why == "down");
+}
+
 TEST_CASE("states may come in any order, and of two for one server the last counts") {
     configuration c;
     for (int i = 0; i < 40; ++i) { // servers of one name in many services

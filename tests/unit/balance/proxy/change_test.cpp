@@ -60,6 +60,24 @@ TEST_CASE("a drained or unknown server keeps its connections and gets no new one
     CHECK(c.alive(1));
 }
 
+TEST_CASE("an unknown server gets new connections where its check says so", "[proxy]") {
+    connected_pair c;
+    c.p.service().check.initially_up = true;
+    bool serves = true;
+    SECTION("unknown") { c.p.state("one").health = health::unknown; }
+    SECTION("not mentioned") { c.p.states.erase(c.p.states.begin()); }
+    SECTION("down") {
+        c.p.state("one").health = health::down;
+        serves = false;
+    }
+    c.p.apply();
+    std::set<std::string> serving;
+    for (int i = 0; i < 4; ++i)
+        serving.insert(c.p.who_serves());
+    CHECK(serving.contains("one") == serves);
+    CHECK(serving.contains("two"));
+}
+
 TEST_CASE("a server that goes down and comes back at once has lost its old connections only", "[proxy]") {
     connected_pair c;
     c.p.state("one").health = health::down;

@@ -176,9 +176,9 @@ TEST_CASE("what an agent allows is kept beside the health, and only a change of 
     CHECK_FALSE(states.set_agent({"a", "one"}, {40, "agent says 40% # busy"}));
     CHECK(states.find({"a", "one"})->agent == "agent says 40% # busy");
     CHECK(states.list().at(0).share == 40);
-    CHECK(states.list().at(0).usable());
+    CHECK(states.list().at(0).usable({}));
     CHECK(states.set_agent({"a", "one"}, {0, "drain"}));
-    CHECK_FALSE(states.list().at(0).usable());
+    CHECK_FALSE(states.list().at(0).usable({}));
     CHECK_FALSE(states.set_agent({"a", "two"}, {0, "drain"}));
     CHECK(states.set_agent({"a", "one"}, {0, "drain maxconn:30", 30}));
     CHECK(states.list().at(0).most_connections == 30);

@@ -84,6 +84,13 @@ TEST_CASE("cluster.toml: a check's time limit for its connection") {
     CHECK(service("mode = \"tcp\"\nports = [80]\ncheck = { type = \"http\", timeout = \"2s\", connect_timeout = \"2s\" }").check.connect_timeout == 2s);
 }
 
+TEST_CASE("cluster.toml: what a server is before its first check") {
+    auto const check = [](std::string const& more) { return service("mode = \"tcp\"\nports = [80]\ncheck = { type = \"connect\"" + more + " }").check; };
+    CHECK_FALSE(check("").initially_up);
+    CHECK_FALSE(check(", initial = \"unknown\"").initially_up);
+    CHECK(check(", initial = \"up\"").initially_up);
+}
+
 TEST_CASE("cluster.toml: timing that is left out has its default and follows a changed deadtime") {
     CHECK(parsed("format = 1\n").timing == cluster::timing{});
     CHECK(parsed("format = 1\n[heartbeat]\n").timing == cluster::timing{});
