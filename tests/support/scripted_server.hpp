@@ -27,15 +27,15 @@ namespace test {
 using boost::asio::ip::tcp;
 inline constexpr auto no_throw = boost::asio::as_tuple(boost::asio::use_awaitable);
 
-/// A server on a free port of 127.0.0.1 that does to every connection what the test says. Runs on the test's own
+/// A server on a port of 127.0.0.1, a free one if none is named, that does to every connection what the test says. Runs on the test's own
 /// context.
 class scripted_server {
 public:
     using behaviour = std::function<boost::asio::awaitable<void>(tcp::socket&)>;
 
     scripted_server(boost::asio::io_context& io, behaviour b,
-                    boost::asio::ip::address const& on = boost::asio::ip::address_v4::loopback())
-        : acceptor_(io, tcp::endpoint(on, 0)), behaviour_(std::make_shared<behaviour const>(std::move(b))) {
+                    boost::asio::ip::address const& on = boost::asio::ip::address_v4::loopback(), std::uint16_t port = 0)
+        : acceptor_(io, tcp::endpoint(on, port)), behaviour_(std::make_shared<behaviour const>(std::move(b))) {
         accept();
     }
 

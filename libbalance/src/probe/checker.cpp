@@ -10,9 +10,12 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <numbers>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -31,10 +34,19 @@ constexpr auto shortest_start_step = std::chrono::microseconds(200);
 constexpr auto not_checked = "halted: not checked";
 
 /// From one start to the next, of `count` alike.
-job::clock::duration start_step(milliseconds interval, int count) {
-    auto const spread = std::min<job::clock::duration>(interval, longest_start) / count;
-    auto const least = std::min<job::clock::duration>(interval / count, shortest_start_step);
+job::clock::duration start_step(milliseconds interval, std::size_t count) {
+    auto const all = static_cast<std::int64_t>(count);
+    auto const spread = std::min<job::clock::duration>(interval, longest_start) / all;
+    auto const least = std::min<job::clock::duration>(job::clock::duration(interval) / all, shortest_start_step);
     return std::clamp<job::clock::duration>(spread, least, longest_start_step);
+}
+
+/// When the `index`th of `count` starts. Neighbours are alike, a service's servers and services of a kind: steps of the golden
+/// ratio spread each neighbourhood over the whole time as evenly as all of them.
+job::clock::duration start_delay(milliseconds interval, std::size_t index, std::size_t count) {
+    auto const turns = static_cast<double>(index) * std::numbers::phi;
+    auto const all = static_cast<double>((start_step(interval, count) * static_cast<std::int64_t>(count)).count());
+    return job::clock::duration(static_cast<std::int64_t>(all * (turns - std::floor(turns))));
 }
 
 struct member {
@@ -171,28 +183,18 @@ void checker::impl::ask_agent(virtual_service const& service, real_server const&
 }
 
 void checker::impl::start_agents(std::vector<std::shared_ptr<agent_watch>> const& fresh) {
-    job::clock::duration delay{0};
-    for (auto const& agent : fresh) {
-        agent->start(delay, announcer(agent.get()));
-        delay += start_step(agent->how().interval, static_cast<int>(fresh.size()));
-    }
+    for (std::size_t i = 0; auto const& agent : fresh)
+        agent->start(start_delay(agent->how().interval, i++, fresh.size()), announcer(agent.get()));
 }
 
 void checker::impl::start_all(std::vector<std::shared_ptr<job>> const& fresh) {
-    auto const count = static_cast<int>(fresh.size());
-    job::clock::duration delay{0};
-    for (auto const& task : fresh) {
-        task->start(delay, teller(task.get()));
-        delay += start_step(task->what().check.interval, count);
-    }
+    for (std::size_t i = 0; auto const& task : fresh)
+        task->start(start_delay(task->what().check.interval, i++, fresh.size()), teller(task.get()));
 }
 
 void checker::impl::hasten_all(std::vector<std::shared_ptr<job>> const& some) {
-    job::clock::duration delay{0};
-    for (auto const& task : some) {
-        task->hasten(delay);
-        delay += start_step(task->what().check.interval, static_cast<int>(some.size()));
-    }
+    for (std::size_t i = 0; auto const& task : some)
+        task->hasten(start_delay(task->what().check.interval, i++, some.size()));
 }
 
 /// Null: there is no such server, or it is halted.

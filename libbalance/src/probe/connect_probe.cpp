@@ -10,8 +10,8 @@
 
 namespace balance::probe {
 
-connect_probe::connect_probe(environment& env, endpoint target)
-    : executor_(env.executor()), socket_(env.sockets(), *this), target_(std::move(target)) {}
+connect_probe::connect_probe(environment& env, std::shared_ptr<socket_line> line, endpoint target)
+    : executor_(env.executor()), socket_(std::move(line), *this), target_(std::move(target)) {}
 
 void connect_probe::start(done report) {
     report_ = std::move(report);

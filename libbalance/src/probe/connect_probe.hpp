@@ -13,7 +13,7 @@ namespace balance::probe {
 /// Asks the server's kernel alone: connects over TCP and leaves without a trace.
 class connect_probe final : public probe, public std::enable_shared_from_this<connect_probe>, quick_socket::owner {
 public:
-    connect_probe(environment& env, endpoint target);
+    connect_probe(environment& env, std::shared_ptr<socket_line> line, endpoint target);
 
     void start(done report) override;
     void abort() override;

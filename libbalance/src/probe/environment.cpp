@@ -30,10 +30,10 @@ std::shared_ptr<ping_socket> environment::ping(bool v6) {
     return socket;
 }
 
-std::shared_ptr<socket_set> const& environment::sockets() {
+std::shared_ptr<socket_line> environment::line() {
     if (!sockets_)
-        sockets_ = socket_set::make(executor_);
-    return sockets_;
+        sockets_ = socket_set::make(executor_, settings_.max_kept_sockets);
+    return std::make_shared<socket_line>(sockets_);
 }
 
 tls_contexts& environment::tls() {

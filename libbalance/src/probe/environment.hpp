@@ -18,6 +18,7 @@ namespace balance::probe {
 
 class clockwork;
 class ping_socket;
+class socket_line;
 class socket_set;
 class tls_contexts;
 
@@ -34,8 +35,8 @@ public:
 
     /// One socket for all targets of a family; made when first asked for.
     [[nodiscard]] std::shared_ptr<ping_socket> ping(bool v6);
-    /// Made when first asked for.
-    [[nodiscard]] std::shared_ptr<socket_set> const& sockets();
+    /// For the connections to one target.
+    [[nodiscard]] std::shared_ptr<socket_line> line();
     [[nodiscard]] std::shared_ptr<clockwork> const& times() const noexcept { return times_; }
     [[nodiscard]] tls_contexts& tls();
     [[nodiscard]] std::shared_ptr<program_slots> const& programs() const noexcept { return programs_; }

@@ -13,8 +13,8 @@
 namespace balance::probe {
 namespace asio = boost::asio;
 
-http_probe::http_probe(environment& env, std::shared_ptr<http_question const> question)
-    : executor_(env.executor()), set_(env.sockets()), socket_(set_, *this),
+http_probe::http_probe(environment& env, std::shared_ptr<socket_line> line, std::shared_ptr<http_question const> question)
+    : executor_(env.executor()), buffer_(line->set()->buffer()), socket_(std::move(line), *this),
       exchange_(std::move(question), env.settings().max_body), request_(exchange_.question().request) {
     if (auto const version = exchange_.question().what.greeting; version != proxy_protocol::version::none)
         greeting_ = core::own_proxy_header(version);
@@ -55,10 +55,10 @@ void http_probe::write() {
 /// Until there is nothing left: the kernel tells of it once.
 void http_probe::read() {
     while (report_) {
-        auto const got = socket_.read(set_->buffer());
+        auto const got = socket_.read(buffer_);
         if (got.error == asio::error::would_block)
             return;
-        if (auto const result = exchange_.take({set_->buffer().data(), got.size}, got.error, log()))
+        if (auto const result = exchange_.take({buffer_.data(), got.size}, got.error, log()))
             return finish(*result);
     }
 }

@@ -8,6 +8,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <memory>
+#include <span>
 #include <string_view>
 
 namespace balance::probe {
@@ -15,7 +16,7 @@ namespace balance::probe {
 /// Sends one HTTP/1.1 request, not over TLS, and judges the answer.
 class http_probe final : public probe, public std::enable_shared_from_this<http_probe>, quick_socket::owner {
 public:
-    http_probe(environment& env, std::shared_ptr<http_question const> question);
+    http_probe(environment& env, std::shared_ptr<socket_line> line, std::shared_ptr<http_question const> question);
 
     void start(done report) override;
     void abort() override;
@@ -28,7 +29,7 @@ private:
     void finish(check_result const& result);
 
     boost::asio::any_io_executor executor_;
-    std::shared_ptr<socket_set> set_;
+    std::span<char> buffer_; ///< of all
     quick_socket socket_;
     http_exchange exchange_;
     std::string_view greeting_; ///< in the PROXY protocol, what is not sent of it

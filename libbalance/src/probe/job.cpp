@@ -2,7 +2,6 @@
 #include "probe/job.hpp"
 
 #include "core/rhythm.hpp"
-#include "probe/connect_probe.hpp"
 #include "probe/reason.hpp"
 #include "probe/time_limit.hpp"
 
@@ -34,6 +33,7 @@ std::optional<health> constant(health_check::kind type) noexcept {
 
 job::job(environment& env, order o, health seed)
     : env_(env), order_(std::make_shared<order const>(std::move(o))), make_(prepare(env, *order_)),
+      connect_(order_->check.connects > 0 ? prepare_connect(env, order_->target) : nullptr),
       tracker_(order_->check.rise, order_->check.fall, constant(order_->check.type).value_or(seed)),
       clockwork_(env.times()), jitter_(std::random_device{}()), last_at_(clock::now()), changed_at_(last_at_) {
     if (auto const known = constant(order_->check.type))
@@ -97,7 +97,7 @@ void job::run() {
     env_.note_start(std::chrono::duration_cast<std::chrono::microseconds>(started_ - due_));
     plain_ = connects_left_ > 0 && settled() && tracker_.state() == health::up;
     connects_left_ = plain_ ? connects_left_ - 1 : order_->check.connects;
-    running_ = plain_ ? std::make_shared<connect_probe>(env_, order_->target) : make_();
+    running_ = plain_ ? connect_() : make_();
     look_after(first_limit(order_->check));
     running_->start([weak = weak_from_this()](check_result result) {
         if (auto const self = weak.lock(); self && self->running_)

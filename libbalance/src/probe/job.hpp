@@ -76,6 +76,7 @@ private:
     environment& env_;
     std::shared_ptr<order const> order_;
     probe_maker make_;
+    probe_maker connect_; ///< null: each run is a whole one
     core::health_tracker tracker_;
     std::shared_ptr<clockwork> clockwork_;
     std::minstd_rand jitter_;

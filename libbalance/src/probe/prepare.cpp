@@ -22,7 +22,7 @@ namespace {
 probe_maker prepare_http(environment& env, order const& o) {
     auto question = std::make_shared<http_question const>(o);
     if (o.check.type == health_check::kind::http)
-        return [&env, question] { return std::make_shared<http_probe>(env, question); };
+        return [&env, line = env.line(), question] { return std::make_shared<http_probe>(env, line, question); };
     return [&env, shared = std::make_shared<order const>(o), question] {
         return std::make_shared<https_probe>(env, shared, question);
     };
@@ -59,13 +59,17 @@ probe_maker prepare_external(environment& env, order const& o) {
 
 } // namespace
 
+probe_maker prepare_connect(environment& env, endpoint const& target) {
+    return [&env, line = env.line(), target] { return std::make_shared<connect_probe>(env, line, target); };
+}
+
 probe_maker prepare(environment& env, order const& o) {
     using kind = health_check::kind;
     if (auto const file = missing_secret(o.check); !file.empty())
         return [&env, file] { return std::make_shared<unread_secret>(env.executor(), file); };
     switch (o.check.type) {
     case kind::connect:
-        return [&env, target = o.target] { return std::make_shared<connect_probe>(env, target); };
+        return prepare_connect(env, o.target);
     case kind::ping:
         return [&env, target = o.target.address] {
             return std::make_shared<ping_probe>(env.executor(), env.ping(target.is_v6()), target);

@@ -47,6 +47,9 @@ private:
 /// the environment nor its executor.
 using probe_maker = std::function<std::shared_ptr<probe>()>;
 
+/// Connects, and does no more.
+[[nodiscard]] probe_maker prepare_connect(environment& env, endpoint const& target);
+
 /// Never for `on` and `off`, which need no probe.
 [[nodiscard]] probe_maker prepare(environment& env, order const& o);
 

@@ -6,9 +6,11 @@
 
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <utility>
@@ -27,14 +29,23 @@ int made_epoll_set() {
     return fd;
 }
 
+/// At a client's end this option, which stays with the socket, keeps back the ACK of the handshake until something is written,
+/// 200 ms at most. TCP_QUICKACK would do the same for a single connection.
 void keep_back_acknowledgement(int fd) {
-    int const off = 0;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
+    int const on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof on);
 }
 
-void close_by_reset(int fd) {
-    linger const reset{.l_onoff = 1, .l_linger = 0};
-    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+/// tcp(7), connect(2): to connect to no address dissolves the connection.
+bool dissolve(int fd) noexcept {
+    sockaddr nobody{};
+    nobody.sa_family = AF_UNSPEC;
+    return ::connect(fd, &nobody, sizeof nobody) == 0;
+}
+
+std::size_t most_open_files() {
+    rlimit limit{};
+    return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<std::size_t>(limit.rlim_cur) : 0;
 }
 
 /// The ports that the kernel gives to clients, the first and the last; all, where it doesn't say.
@@ -47,10 +58,13 @@ std::pair<std::uint16_t, std::uint16_t> clients_ports() {
 
 } // namespace
 
-socket_set::socket_set(asio::any_io_executor const& executor) : epoll_(executor, made_epoll_set()), clients_ports_(clients_ports()) {}
+socket_set::descriptor::~descriptor() { ::close(fd); }
 
-std::shared_ptr<socket_set> socket_set::make(asio::any_io_executor const& executor) {
-    std::shared_ptr<socket_set> out(new socket_set(executor));
+socket_set::socket_set(asio::any_io_executor const& executor, std::size_t most_kept)
+    : epoll_(executor, made_epoll_set()), most_kept_(std::min(most_kept, most_open_files() / 4 * 3)), clients_ports_(clients_ports()) {}
+
+std::shared_ptr<socket_set> socket_set::make(asio::any_io_executor const& executor, std::size_t most_kept) {
+    std::shared_ptr<socket_set> out(new socket_set(executor, most_kept));
     out->wait();
     return out;
 }
@@ -72,21 +86,46 @@ void socket_set::wait() {
 /// As many as there are at once; what is left makes the set readable again.
 void socket_set::tell() {
     std::array<epoll_event, 256> events{};
-    int const count = ::epoll_wait(descriptor(), events.data(), static_cast<int>(events.size()), 0);
+    int const count = ::epoll_wait(epoll_.native_handle(), events.data(), static_cast<int>(events.size()), 0);
     untold_ = std::span(events).first(count < 0 ? 0U : static_cast<std::size_t>(count));
     while (!untold_.empty()) {
         auto const event = untold_.front();
         untold_ = untold_.subspan(1);
-        if (auto* const socket = static_cast<quick_socket*>(event.data.ptr)) {
-            socket->failed_ = (event.events & EPOLLERR) != 0;
-            socket->owner_.ready((event.events & ~std::uint32_t{EPOLLOUT}) != 0);
-        }
+        auto const* const of = static_cast<descriptor const*>(event.data.ptr);
+        if (of == nullptr || of->user == nullptr)
+            continue; // dissolving a connection is an event, too
+        of->user->failed_ = (event.events & EPOLLERR) != 0;
+        of->user->owner_.ready((event.events & ~std::uint32_t{EPOLLOUT}) != 0);
     }
 }
 
-void socket_set::forget(quick_socket const* socket) noexcept {
+socket_set::handle socket_set::open(int family) {
+    int const fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return nullptr;
+    auto out = std::make_unique<descriptor>(fd);
+    keep_back_acknowledgement(fd);
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.data.ptr = out.get();
+    if (::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_ADD, fd, &event) == 0)
+        return out;
+    int const why = errno;
+    out.reset();
+    errno = why;
+    return nullptr;
+}
+
+void socket_set::close(handle used) noexcept {
+    forget(*used);
+    if (epoll_.is_open()) // a program that is being started may hold it open yet
+        ::epoll_ctl(epoll_.native_handle(), EPOLL_CTL_DEL, used->fd, nullptr);
+}
+
+void socket_set::forget(descriptor& of) noexcept {
+    of.user = nullptr;
     for (auto& event : untold_)
-        if (event.data.ptr == socket)
+        if (event.data.ptr == &of)
             event.data.ptr = nullptr;
 }
 
@@ -96,35 +135,56 @@ void socket_set::close() {
     epoll_.close(ignored);
 }
 
+socket_line::~socket_line() {
+    if (auto last = take())
+        set_->close(std::move(last));
+}
+
+socket_set::handle socket_line::take() noexcept {
+    if (kept_) {
+        --set_->kept_;
+        set_->forget(*kept_); // the end of its last connection
+    }
+    return std::move(kept_);
+}
+
+void socket_line::keep(socket_set::handle used) noexcept {
+    if (kept_ || set_->kept_ >= set_->most_kept_ || !set_->epoll_.is_open())
+        return set_->close(std::move(used));
+    set_->forget(*used);
+    ++set_->kept_;
+    kept_ = std::move(used);
+}
+
 error_code quick_socket::connect(endpoint const& target, manner how) {
     target_ = target;
+    how_ = how;
     asio::ip::tcp::endpoint const to(target.address, target.port);
-    fd_ = ::socket(to.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd_ < 0)
+    socket_ = line_->take();
+    if (!socket_)
+        socket_ = line_->set()->open(to.protocol().family());
+    if (!socket_)
         return last_error();
-    keep_back_acknowledgement(fd_);
-    if (how == manner::traceless)
-        close_by_reset(fd_);
-    if (::connect(fd_, to.data(), static_cast<socklen_t>(to.size())) != 0 && errno != EINPROGRESS)
-        return last_error();
-    epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-    event.data.ptr = this;
-    return ::epoll_ctl(set_->descriptor(), EPOLL_CTL_ADD, fd_, &event) == 0 ? error_code() : last_error();
+    socket_->user = this;
+    if (::connect(socket_->fd, to.data(), static_cast<socklen_t>(to.size())) == 0 || errno == EINPROGRESS)
+        return {};
+    auto const why = last_error();
+    close();
+    return why;
 }
 
 error_code quick_socket::connected() const {
     if (failed_) {
         int code = 0;
         socklen_t size = sizeof code;
-        ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &code, &size);
+        ::getsockopt(socket_->fd, SOL_SOCKET, SO_ERROR, &code, &size);
         return {code == 0 ? ECONNABORTED : code, boost::system::system_category()};
     }
-    if (!set_->may_be_clients(target_.port))
+    if (!line_->set()->may_be_clients(target_.port))
         return {};
     asio::ip::tcp::endpoint here;
     auto size = static_cast<socklen_t>(here.capacity());
-    if (::getsockname(fd_, here.data(), &size) != 0)
+    if (::getsockname(socket_->fd, here.data(), &size) != 0)
         return last_error();
     here.resize(size);
     bool const met_itself = here.port() == target_.port && here.address() == target_.address;
@@ -132,22 +192,28 @@ error_code quick_socket::connected() const {
 }
 
 quick_socket::outcome quick_socket::write(std::string_view bytes) {
-    auto const size = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    auto const size = ::send(socket_->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     return size < 0 ? outcome{0, last_error()} : outcome{static_cast<std::size_t>(size), {}};
 }
 
 quick_socket::outcome quick_socket::read(std::span<char> into) {
-    auto const size = ::recv(fd_, into.data(), into.size(), 0);
+    auto const size = ::recv(socket_->fd, into.data(), into.size(), 0);
     if (size < 0)
         return {0, last_error()};
-    return size == 0 ? outcome{0, asio::error::eof} : outcome{static_cast<std::size_t>(size), {}};
+    ended_ = size == 0;
+    return ended_ ? outcome{0, asio::error::eof} : outcome{static_cast<std::size_t>(size), {}};
 }
 
 void quick_socket::close() {
-    if (fd_ < 0)
+    auto used = std::move(socket_);
+    if (!used)
         return;
-    set_->forget(this);
-    ::close(std::exchange(fd_, -1));
+    char next = 0;
+    bool const by_reset = how_ == manner::traceless || ended_ || ::recv(used->fd, &next, 1, MSG_PEEK) == 0;
+    if (by_reset && dissolve(used->fd))
+        line_->keep(std::move(used));
+    else
+        line_->set()->close(std::move(used));
 }
 
 } // namespace balance::probe

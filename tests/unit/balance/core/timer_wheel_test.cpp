@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/timer_wheel.hpp"
 
+#include "support/bell.hpp"
+
 #include <catch2/catch.hpp>
 
-#include <functional>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -11,6 +12,7 @@
 #include <vector>
 
 using balance::core::timer_wheel;
+using test::bell;
 using namespace std::chrono_literals;
 
 namespace {
@@ -18,17 +20,6 @@ namespace {
 using time_point = timer_wheel::clock::time_point;
 
 time_point const begin{1h};
-
-struct bell final : timer_wheel::entry {
-    explicit bell(std::function<void()> ring = {}) : ring(std::move(ring)) {}
-    void on_time() override {
-        ++rung;
-        if (ring)
-            ring();
-    }
-    std::function<void()> ring;
-    int rung = 0;
-};
 
 /// Follows time as an event loop would, until nothing is set or the time is over.
 void run(timer_wheel& wheel, time_point& now, time_point until) {

@@ -1,27 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe/clockwork.hpp"
 
+#include "support/bell.hpp"
+
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
 
-#include <functional>
 #include <stdexcept>
 
 using balance::probe::clockwork;
+using test::bell;
 using namespace std::chrono_literals;
 
 namespace {
-
-struct bell final : clockwork::entry {
-    explicit bell(std::function<void()> ring = {}) : ring(std::move(ring)) {}
-    void on_time() override {
-        ++rung;
-        if (ring)
-            ring();
-    }
-    std::function<void()> ring;
-    int rung = 0;
-};
 
 struct driven {
     boost::asio::io_context io;

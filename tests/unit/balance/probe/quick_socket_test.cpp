@@ -5,12 +5,17 @@
 #include "watched_checker.hpp"
 
 #include <boost/asio/error.hpp>
+#include <boost/asio/read.hpp>
 
 #include <catch2/catch.hpp>
 
+#include <filesystem>
 #include <functional>
+#include <iterator>
 #include <list>
 #include <optional>
+#include <utility>
+#include <vector>
 
 using namespace balance;
 using namespace balance::probe;
@@ -21,7 +26,8 @@ namespace {
 
 /// A socket of which the test says what becomes of it.
 struct client final : quick_socket::owner {
-    explicit client(std::shared_ptr<socket_set> const& set) : socket(std::in_place, set, *this) {}
+    explicit client(std::shared_ptr<socket_set> const& set) : client(std::make_shared<socket_line>(set)) {}
+    explicit client(std::shared_ptr<socket_line> line) : socket(std::in_place, std::move(line), *this) {}
 
     void ready(bool readable) override {
         ++times;
@@ -34,6 +40,8 @@ struct client final : quick_socket::owner {
     int times = 0;
 };
 
+constexpr std::size_t most_kept = 100;
+
 endpoint on_loopback(std::uint16_t port) { return {asio::ip::address_v4::loopback(), port}; }
 
 } // namespace
@@ -41,7 +49,7 @@ endpoint on_loopback(std::uint16_t port) { return {asio::ip::address_v4::loopbac
 TEST_CASE("a quick socket connects, writes and reads to the end", "[quick_socket]") {
     asio::io_context io;
     scripted_server server(io, reply("hello"));
-    auto const set = socket_set::make(io.get_executor());
+    auto const set = socket_set::make(io.get_executor(), most_kept);
     client c(set);
     std::string got;
     std::optional<boost::system::error_code> end;
@@ -68,7 +76,7 @@ TEST_CASE("a quick socket connects, writes and reads to the end", "[quick_socket
 
 TEST_CASE("a quick socket says why it could not connect", "[quick_socket]") {
     asio::io_context io;
-    auto const set = socket_set::make(io.get_executor());
+    auto const set = socket_set::make(io.get_executor(), most_kept);
     client c(set);
     std::optional<boost::system::error_code> said;
     c.on_ready = [&](bool) { said = c.socket->connected(); };
@@ -83,7 +91,7 @@ TEST_CASE("a quick socket says why it could not connect", "[quick_socket]") {
 TEST_CASE("a socket that is destroyed while others of its moment are told hears nothing", "[quick_socket]") {
     asio::io_context io;
     scripted_server server(io, stay_silent);
-    auto const set = socket_set::make(io.get_executor());
+    auto const set = socket_set::make(io.get_executor(), most_kept);
     std::list<client> all;
     int told = 0;
     for (int i = 0; i < 40; ++i) {
@@ -106,11 +114,215 @@ TEST_CASE("a socket that is destroyed while others of its moment are told hears 
 TEST_CASE("whoever closes the set of sockets hears nothing more", "[quick_socket]") {
     asio::io_context io;
     scripted_server server(io, stay_silent);
-    auto const set = socket_set::make(io.get_executor());
+    auto const set = socket_set::make(io.get_executor(), most_kept);
     client c(set);
     REQUIRE_FALSE(c.socket->connect(on_loopback(server.port()), quick_socket::manner::usual));
     set->close();
     run_until(
         io, [] { return false; }, std::chrono::milliseconds(15));
     CHECK(c.times == 0);
+}
+
+namespace {
+
+/// How many descriptors this process has.
+std::ptrdiff_t open_descriptors() {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
+}
+
+/// What became of a connection: connects, and closes when that is clear.
+boost::system::error_code outcome_of(asio::io_context& io, std::shared_ptr<socket_line> const& line, endpoint const& target) {
+    client c(line);
+    std::optional<boost::system::error_code> said;
+    c.on_ready = [&](bool) {
+        said = c.socket->connected();
+        c.socket->close();
+    };
+    REQUIRE_FALSE(c.socket->connect(target, quick_socket::manner::traceless));
+    REQUIRE(run_until(io, [&] { return said.has_value(); }));
+    return *said;
+}
+
+/// Reads to the end, then says how the connection ended.
+scripted_server::behaviour note_end(std::optional<boost::system::error_code>& end) {
+    return [&end](tcp::socket& s) -> asio::awaitable<void> {
+        std::string read;
+        auto const [ec, size] = co_await asio::async_read(s, asio::dynamic_buffer(read), no_throw);
+        end = ec;
+    };
+}
+
+} // namespace
+
+TEST_CASE("a line has one descriptor for connections whatever became of those before", "[quick_socket]") {
+    auto const ip = GENERATE(as<asio::ip::address>(), asio::ip::address_v4::loopback(), asio::ip::address_v6::loopback());
+    asio::io_context io;
+    std::optional<scripted_server> server(std::in_place, io, stay_silent, ip);
+    endpoint const target{ip, server->port()};
+    auto const set = socket_set::make(io.get_executor(), most_kept);
+    auto const line = std::make_shared<socket_line>(set);
+    CHECK_FALSE(outcome_of(io, line, target));
+    auto const before = open_descriptors();
+    for (int i = 0; i < 20; ++i) {
+        CHECK_FALSE(outcome_of(io, line, target));
+        CHECK(open_descriptors() == before);
+        client hasty(line); // leaves before it knows
+        CHECK_FALSE(hasty.socket->connect(target, quick_socket::manner::traceless));
+        CHECK(open_descriptors() == before);
+    }
+    CHECK(server->connections() == 0); // nobody heard of them
+    server->close();
+    for (int i = 0; i < 20; ++i)
+        CHECK(outcome_of(io, line, target) == asio::error::connection_refused);
+    CHECK(open_descriptors() == before - 1); // the server's
+    scripted_server again(io, stay_silent, ip, target.port);
+    CHECK_FALSE(outcome_of(io, line, target));
+    CHECK(open_descriptors() == before);
+    set->close();
+}
+
+TEST_CASE("two connections of a line at once are two descriptors, of which one stays", "[quick_socket]") {
+    asio::io_context io;
+    scripted_server server(io, stay_silent);
+    auto const set = socket_set::make(io.get_executor(), most_kept);
+    auto const before = open_descriptors();
+    auto line = std::make_shared<socket_line>(set);
+    {
+        client one(line);
+        client other(line);
+        for (auto* const c : {&one, &other})
+            REQUIRE_FALSE(c->socket->connect(on_loopback(server.port()), quick_socket::manner::traceless));
+        CHECK(open_descriptors() == before + 2);
+    }
+    CHECK(open_descriptors() == before + 1);
+    line.reset();
+    CHECK(open_descriptors() == before);
+    set->close();
+}
+
+TEST_CASE("descriptors beyond those that may be kept are closed, by a reset as well", "[quick_socket]") {
+    asio::io_context io;
+    scripted_server server(io, stay_silent);
+    auto const set = socket_set::make(io.get_executor(), most_kept);
+    auto const before = open_descriptors();
+    std::vector<std::shared_ptr<socket_line>> lines;
+    {
+        std::list<client> all;
+        for (std::size_t i = 0; i < most_kept + 20; ++i) {
+            lines.push_back(std::make_shared<socket_line>(set));
+            REQUIRE_FALSE(all.emplace_back(lines.back()).socket->connect(on_loopback(server.port()), quick_socket::manner::traceless));
+        }
+        CHECK(open_descriptors() == before + static_cast<std::ptrdiff_t>(lines.size()));
+    }
+    CHECK(open_descriptors() == before + static_cast<std::ptrdiff_t>(most_kept));
+    lines.pop_back();
+    lines.erase(lines.begin(), lines.begin() + 10);
+    CHECK(open_descriptors() == before + static_cast<std::ptrdiff_t>(most_kept) - 10);
+    CHECK_FALSE(outcome_of(io, std::make_shared<socket_line>(set), on_loopback(server.port())));
+    run_until(
+        io, [] { return false; }, std::chrono::milliseconds(15));
+    CHECK(server.connections() == 0);
+    lines.clear();
+    CHECK(open_descriptors() == before);
+    set->close();
+}
+
+TEST_CASE("a connection that could not begin is not told of", "[quick_socket]") {
+    asio::io_context io;
+    auto const set = socket_set::make(io.get_executor(), most_kept);
+    client c(set);
+    CHECK(c.socket->connect({asio::ip::make_address("255.255.255.255"), 80}, quick_socket::manner::traceless));
+    run_until(
+        io, [] { return false; }, std::chrono::milliseconds(15));
+    CHECK(c.times == 0);
+    set->close();
+}
+
+TEST_CASE("whoever connects anew while others of its moment are told hears of the new connection alone", "[quick_socket]") {
+    asio::io_context io;
+    scripted_server server(io, stay_silent);
+    auto const set = socket_set::make(io.get_executor(), most_kept);
+    auto const line = std::make_shared<socket_line>(set);
+    client refused(set);
+    client first(line);
+    std::optional<client> second;
+    int told = 0;
+    refused.on_ready = [&](bool) { // by now the end of `first` is in the same moment
+        second.emplace(line);
+        second->on_ready = [&](bool) {
+            ++told;
+            CHECK_FALSE(second->socket->connected());
+        };
+        REQUIRE_FALSE(second->socket->connect(on_loopback(server.port()), quick_socket::manner::traceless));
+    };
+    REQUIRE_FALSE(refused.socket->connect(on_loopback(1), quick_socket::manner::traceless));
+    REQUIRE_FALSE(first.socket->connect(on_loopback(server.port()), quick_socket::manner::traceless));
+    first.socket->close();
+    REQUIRE(run_until(io, [&] { return told > 0; }));
+    CHECK(refused.times == 1);
+    CHECK(first.times == 0);
+    set->close();
+}
+
+TEST_CASE("a connection that the server has not closed is ended by a FIN, and its descriptor with it", "[quick_socket]") {
+    asio::io_context io;
+    std::optional<boost::system::error_code> end;
+    scripted_server server(io, note_end(end));
+    auto const set = socket_set::make(io.get_executor(), most_kept);
+    auto const line = std::make_shared<socket_line>(set);
+    auto const before = open_descriptors();
+    {
+        client c(line);
+        c.on_ready = [&](bool) { CHECK(c.socket->write("please").size == 6); };
+        REQUIRE_FALSE(c.socket->connect(on_loopback(server.port()), quick_socket::manner::usual));
+        REQUIRE(run_until(io, [&] { return c.times > 0; }));
+    }
+    REQUIRE(run_until(io, [&] { return end.has_value(); }));
+    CHECK(*end == asio::error::eof);
+    CHECK(open_descriptors() == before + 1); // the server's
+    set->close();
+}
+
+TEST_CASE("a connection that the server has closed leaves its descriptor for the next", "[quick_socket]") {
+    asio::io_context io;
+    std::optional<boost::system::error_code> end;
+    bool closed = false;
+    scripted_server server(io, [&](tcp::socket& s) -> asio::awaitable<void> {
+        std::string read;
+        co_await asio::async_read_until(s, asio::dynamic_buffer(read), "\r\n\r\n", no_throw);
+        co_await asio::async_write(s, asio::buffer("well", 4), no_throw);
+        s.shutdown(tcp::socket::shutdown_send);
+        closed = true;
+        auto const [ec, size] = co_await asio::async_read(s, asio::dynamic_buffer(read), no_throw);
+        end = ec;
+        s.close();
+    });
+    auto const set = socket_set::make(io.get_executor(), most_kept);
+    auto const line = std::make_shared<socket_line>(set);
+    auto const before = open_descriptors();
+    for (bool const to_the_end : {true, false}) { // or closed with the end unread
+        end.reset();
+        closed = false;
+        client c(line);
+        bool over = false;
+        c.on_ready = [&](bool readable) {
+            if (c.times == 1)
+                CHECK(c.socket->write("please\r\n\r\n").size == 10);
+            while (readable && !over) {
+                auto const piece = c.socket->read(set->buffer());
+                if (piece.error == asio::error::would_block)
+                    return;
+                over = to_the_end ? piece.error == asio::error::eof : piece.size == 4;
+            }
+        };
+        REQUIRE_FALSE(c.socket->connect(on_loopback(server.port()), quick_socket::manner::usual));
+        REQUIRE(run_until(io, [&] { return over && closed; }));
+        c.socket->close();
+        REQUIRE(run_until(io, [&] { return end.has_value(); }));
+        CHECK(*end == asio::error::connection_reset);
+        CHECK(open_descriptors() == before + 1);
+    }
+    CHECK_FALSE(outcome_of(io, line, on_loopback(server.port())));
+    CHECK(open_descriptors() == before + 1);
+    set->close();
 }
