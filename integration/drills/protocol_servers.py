@@ -129,23 +129,45 @@ vsftpd /vsftpd.conf &   # as the first process it would inherit orphans, which i
 wait
 """
 
-SMTP = _CERTIFICATE + _file("/etc/exim4/exim4.conf", f"""primary_hostname = mail.example
-host_lookup =
-daemon_smtp_ports = 25 : 465
-tls_on_connect_ports = 465
-tls_advertise_hosts = *
-tls_certificate = /tls/certificate
-tls_privatekey = /tls/key
-log_file_path = /run/exim-%slog
-begin authenticators
-plain:
-  driver = plaintext
-  public_name = PLAIN
-  server_condition = ${{if and{{{{eq{{$auth2}}{{dyad}}}}{{eq{{$auth3}}{{{PASSWORD}}}}}}}}}
-  server_set_id = $auth2""") + """
-chown root:Debian-exim /tls/key; chmod 640 /tls/key
-mkdir -p /var/spool/exim4 /var/log/exim4; chown Debian-exim /var/spool/exim4 /var/log/exim4 /run
-exec exim4 -bdf
+SMTP = _CERTIFICATE + _file("/etc/postfix/main.cf", """compatibility_level = 3.6
+maillog_file = /dev/stdout
+daemon_directory = /usr/lib/postfix/sbin
+myhostname = mail.example
+inet_protocols = ipv4
+alias_maps =
+local_recipient_maps =
+smtpd_tls_cert_file = /tls/certificate
+smtpd_tls_key_file = /tls/key
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = /run/accounts
+smtpd_client_connection_rate_limit = 0""") + _file("/etc/postfix/master.cf", """25 inet n - n - - smtpd
+465 inet n - n - - smtpd
+  -o smtpd_tls_wrappermode=yes
+  -o smtpd_sasl_auth_enable=yes
+tlsmgr unix - - n 1000? 1 tlsmgr
+anvil unix - - n - 1 anvil
+rewrite unix - - n - - trivial-rewrite
+postlog unix-dgram n - n - 1 postlogd""") + _file("/dovecot.conf", f"""protocols =
+log_path = /dev/stderr
+auth_failure_delay = 0
+service auth {{
+  unix_listener /run/accounts {{
+    mode = 0666
+  }}
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+passdb {{
+  driver = static
+  args = user=dyad password={PASSWORD}
+}}""") + """
+mkdir -p /var/lib/postfix /var/spool/postfix/pid; cd /var/spool/postfix; mkdir private public maildrop
+chown postfix /var/lib/postfix private public; chown postfix:postdrop maildrop public
+dovecot -c /dovecot.conf
+exec /usr/lib/postfix/sbin/master -d
 """
 
 MAIL = _CERTIFICATE + _file("/dovecot.conf", f"""protocols = imap pop3

@@ -21,6 +21,7 @@ from lab.wait import until
 WEB, ARCHIVE, ENGINE = "10.77.0.100", "10.77.0.101", "10.77.0.102"
 MESSAGE = "MSH|^~\\&|DYAD|LB|ENGINE|HIS|20260101||ZZZ^Z99|DYAD1|P|2.5"
 PASSWORD = "geheimnis-4711"
+OVER_TCP = '{ type = "tcp", interval = "100ms" }'   # how agents are asked
 
 
 class Archive:
@@ -187,19 +188,28 @@ def test_a_password_shows_up_nowhere(hospital):
 
 
 class Agent:
-    """Says `word` to whoever connects to port 3333."""
+    """Says `word` to whoever connects to port 3333, and to whoever asks by HTTP on port 3334."""
 
     def __init__(self, host):
         self.word, self.asked = "100%", set()
-        listening = host.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listening.bind((host.address(), 3333))
-        listening.listen(64)
-        self.server = background.call(asyncio.start_server(self._serve, sock=listening))
-        host.lab.on_close(lambda: background.loop.call_soon_threadsafe(self.server.close))
+        self.status, self.requests = "200 OK", set()
+        for port, serve in ((3333, self._say), (3334, self._answer)):
+            listening = host.socket(socket.AF_INET, socket.SOCK_STREAM)
+            listening.bind((host.address(), port))
+            listening.listen(64)
+            server = background.call(asyncio.start_server(serve, sock=listening))
+            host.lab.on_close(lambda server=server: background.loop.call_soon_threadsafe(server.close))
 
-    async def _serve(self, _reader, writer):
+    async def _say(self, _reader, writer):
         self.asked.add(writer.get_extra_info("peername")[0])
         writer.write(f"{self.word}\n".encode())
+        writer.close()
+
+    async def _answer(self, reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.requests.add(head.split(b"\r\n")[0].decode())
+        body = f"{self.word}\n"
+        writer.write(f"HTTP/1.1 {self.status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
         writer.close()
 
 
@@ -210,7 +220,7 @@ def farm():
         servers = [RealServer(h) for h in lab.real_servers]
         agents = [Agent(h) for h in lab.real_servers]
         text = conf.cluster(conf.service("web", WEB, 80, {s.name: s.address for s in servers}, check=conf.health(),
-                                         agent='{ type = "tcp", interval = "100ms" }'))
+                                         agent=OVER_TCP))
         pair = Pair(lab, text).start()
         pair.up()
         yield pair, servers, agents
@@ -293,6 +303,26 @@ def test_an_agent_limits_connections_on_both_nodes(farm):
     until(lambda: active() == [0, 0], 5, "all are gone", describe=pair.active.describe)
     agents[0].word = "100%"
     assert answers(pair, 40) == {"rs1": 20, "rs2": 20}
+
+
+def test_an_agent_over_http(farm):
+    pair, _, agents = farm
+    before = pair.primary.read("cluster.toml")
+    agents[0].word, agents[1].word = "50%", "100%"
+    pair.primary.apply(before.replace(OVER_TCP, '{ type = "http", port = 3334, request = "/load", interval = "100ms" }'))
+    shares(pair, "rs1", 50)
+    assert agents[0].requests >= {"GET /load HTTP/1.1"}
+    agents[0].status = "500 Broken"   # what is not understood changes nothing
+    agents[0].word = "10%"
+    for node in pair.nodes:
+        until(lambda: "500" in node.server("web", "rs1")["agent"], 5, f"{node.name} says so", describe=node.describe)
+    assert {node.server("web", "rs1")["share"] for node in pair.nodes} == {50}
+    agents[0].status = "200 OK"
+    shares(pair, "rs1", 10)
+    agents[0].word = "100%"
+    shares(pair, "rs1", 100)
+    pair.primary.apply(before)
+    pair.settle()
 
 
 def test_programs_are_told_of_servers_that_come_and_go(farm):

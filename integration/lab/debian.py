@@ -10,9 +10,9 @@ import tempfile
 
 from . import build
 
-PACKAGES = ["dash", "grep", "sed", "chrony", "dnsmasq-base", "dovecot-imapd", "dovecot-pop3d", "freeradius", "kamailio", "mariadb-server", "exim4-daemon-light",
+PACKAGES = ["dash", "grep", "sed", "chrony", "dnsmasq-base", "dovecot-imapd", "dovecot-pop3d", "freeradius", "kamailio", "mariadb-server", "postfix",
             "postgresql", "redis-server", "slapd", "vsftpd", "nginx-light", "orthanc"]
-USERS = ["mysql", "postgres", "openldap", "dovecot", "dovenull", "Debian-exim", "ftp", "freerad", "redis", "_chrony",
+USERS = ["mysql", "postgres", "openldap", "dovecot", "dovenull", "postfix", "postdrop", "ftp", "freerad", "redis", "_chrony",
          "kamailio", "www-data", "orthanc", "dyad"]
 ATTEMPTS = 3
 FOLDER = build.ROOT / "build" / "servers"

@@ -58,9 +58,11 @@ TEST_CASE("the same port can be had on both families") {
 }
 
 TEST_CASE("a taken port is said with its remedy, the others are opened") {
-    auto const taken = *open_listener(at("127.0.0.1", 0));
-    auto const busy = at("127.0.0.1", port_of(taken));
-    auto const good = at("127.0.0.2", port_of(taken));
+    auto const port = test::free_port({"127.0.0.1", "127.0.0.2"});
+    auto const busy = at("127.0.0.1", port);
+    auto const good = at("127.0.0.2", port);
+    auto const taken = open_listener(busy);
+    REQUIRE(taken.has_value());
     listeners l;
     CHECK(l.apply({busy, good}) == listener_change{{good}, {}});
     REQUIRE(l.failed().size() == 1);
