@@ -94,7 +94,8 @@ void socket_set::tell() {
         auto const* const of = static_cast<descriptor const*>(event.data.ptr);
         if (of == nullptr || of->user == nullptr)
             continue; // dissolving a connection is an event, too
-        of->user->failed_ = (event.events & EPOLLERR) != 0;
+        of->user->told_ = true;
+        of->user->trouble_ |= event.events & (EPOLLERR | EPOLLHUP);
         of->user->owner_.ready((event.events & ~std::uint32_t{EPOLLOUT}) != 0);
     }
 }
@@ -174,11 +175,14 @@ error_code quick_socket::connect(endpoint const& target, manner how) {
 }
 
 error_code quick_socket::connected() const {
-    if (failed_) {
+    if (trouble_ != 0) {
         int code = 0;
         socklen_t size = sizeof code;
         ::getsockopt(socket_->fd, SOL_SOCKET, SO_ERROR, &code, &size);
-        return {code == 0 ? ECONNABORTED : code, boost::system::system_category()};
+        if (code == 0 && (trouble_ & EPOLLHUP) != 0)
+            code = ECONNABORTED;
+        if (code != 0)
+            return {code, boost::system::system_category()};
     }
     if (!line_->set()->may_be_clients(target_.port))
         return {};
@@ -210,7 +214,8 @@ void quick_socket::close() {
         return;
     char next = 0;
     bool const by_reset = how_ == manner::traceless || ended_ || ::recv(used->fd, &next, 1, MSG_PEEK) == 0;
-    if (by_reset && dissolve(used->fd))
+    bool const dissolved = by_reset && dissolve(used->fd);
+    if (dissolved && told_ && trouble_ == 0)
         line_->keep(std::move(used));
     else
         line_->set()->close(std::move(used));

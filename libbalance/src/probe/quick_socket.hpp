@@ -74,7 +74,8 @@ private:
 
 /// One descriptor for one connection after the other to the same target: to connect it and to dissolve the connection costs the
 /// kernel half of what a new socket costs, and two system calls instead of seven. Never for two targets: sequence numbers go
-/// on from one connection to the next (tcp_disconnect), so that the one could guess those of the other (RFC 6528).
+/// on from one connection to the next (tcp_disconnect), so that the one could guess those of the other (RFC 6528). Nor after
+/// a connection that did not come about: what the kernel noted of that would be taken for news of the next.
 class socket_line {
 public:
     explicit socket_line(std::shared_ptr<socket_set> set) : set_(std::move(set)) {}
@@ -147,8 +148,9 @@ private:
     endpoint target_;
     socket_set::handle socket_;
     manner how_ = manner::usual;
-    bool failed_ = false; ///< the kernel has an error for us
-    bool ended_ = false;  ///< the server has closed, and all of what it said was read
+    std::uint32_t trouble_ = 0; ///< EPOLLERR, EPOLLHUP, as they came
+    bool told_ = false;         ///< what became of the connection
+    bool ended_ = false;        ///< the server has closed, and all of what it said was read
 };
 
 } // namespace balance::probe

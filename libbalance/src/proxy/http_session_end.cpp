@@ -121,9 +121,12 @@ void http_session::check_time(clock_time now) {
         refuse(408);
         break;
     case phase::connecting:
-        if (in_phase < (ticket_ != 0 ? limits.queue : limits.connect))
+        if (in_phase >= (ticket_ != 0 ? limits.queue : limits.connect))
+            ticket_ != 0 || unsupplied_ ? refuse(503) : connect_failed();
+        else if (unsupplied_)
+            connect_next();
+        else
             return;
-        ticket_ != 0 ? refuse(503) : connect_failed();
         break;
     case phase::answer:
         if (!up_.body.complete() && !up_.has_to_send() && silent >= limits.body) {
