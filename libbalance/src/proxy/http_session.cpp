@@ -422,12 +422,6 @@ void http_session::connected() {
     enter(phase::answer);
 }
 
-void http_session::connect_failed() {
-    count(failure::unreachable);
-    leave_server(false);
-    connect_next();
-}
-
 /// Its connection ended before anything of the answer came.
 void http_session::server_failed() {
     bool const again = !repeated_ && link_->used_before && repeatable_ && up_.can_rewind();

@@ -90,6 +90,12 @@ void http_session::end_with(std::string const& answer, unsigned status, core::en
     enter(phase::last_words);
 }
 
+void http_session::connect_failed() {
+    count(failure::unreachable);
+    leave_server(false);
+    connect_next();
+}
+
 void http_session::check_life() {
     if (!link_ || link_->life == link_->server->life.load(std::memory_order_relaxed))
         return;
