@@ -17,6 +17,7 @@ WITHIN = 90           # seconds
 OLD = 3.5             # seconds: the youngest age at which a connection outlives its node, and a little more
 VIP, VIP6, OTHER = "10.77.0.110", "fd77::110", "10.77.0.120"
 SOURCE_PORT = 20_000  # of the first service's clients; below those that the kernel gives
+LASTING = 2.5         # seconds after which the kernel takes the next datagrams of a flow for a sign that it lasts, and a little more
 # Service -> where clients connect and as whom the real server sees them: by address, by Dyad's own mark and by the operator's.
 SERVICES = {"address": (VIP, 80, VIP), "ports": (VIP, 81, OTHER), "mark": (VIP, 83, OTHER), "v6": (VIP6, 80, VIP6)}
 UDP = (VIP, 53, OTHER)
@@ -135,7 +136,13 @@ class Office:
         return made
 
     def connect_by_udp(self):
-        return self._same_port(Flow, UDP[2])
+        """Two clients' flows, which the kernel takes for lasting ones: of those that are over at once nobody else is told."""
+        made = self._same_port(Flow, UDP[2])
+        time.sleep(LASTING)
+        assert broken(made) == []
+        until(lambda: len([line for line in tracked(self.pair.active) if "udp" in line and "[ASSURED]" in line]) >= len(made),
+              1, "the kernel is sure of the flows", describe=lambda: describe(self))
+        return made
 
     def _same_port(self, make, source):
         both = [make(client, self.next_port) for client in self.lab.clients]
