@@ -100,8 +100,9 @@ public:
         int icmp_v6 = -1;
         std::size_t max_external = 64; ///< external checks that may run at once
         std::size_t max_body = 65536;  ///< bytes of an HTTP answer looked at
-        /// Sockets of `connect` and `http` checks that are kept from one run to the next, one a check, which saves the kernel
-        /// the most of a run; at most three quarters of the files that the process may open. Some KiB of the kernel's memory each.
+        /// Sockets of `connect` and `http` checks that are kept from one run to the next, one a check, two where it has
+        /// `connects`, which saves the kernel the most of a run; at most three quarters of the files that the process may
+        /// open. Some KiB of the kernel's memory each.
         std::size_t max_kept_sockets = 16384;
         milliseconds latency_period{10'000}; ///< that a server took another time alone is news as often as that
     };

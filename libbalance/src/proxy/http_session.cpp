@@ -76,8 +76,7 @@ void http_session::client_ready(std::uint32_t events) {
         return; // closed earlier in this batch
     client_.end.note(events);
     bool const gone = (events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && phase_ != phase::last_words);
-    bool const waits = ticket_ != 0 || (phase_ == phase::connecting && unsupplied_);
-    bool const gave_up = waits && has_ended(client_.end);
+    bool const gave_up = ticket_ != 0 && has_ended(client_.end);
     if ((gone || gave_up) && phase_ != phase::tunnel)
         return finish(true, core::ending::client_broke); // nobody is left to answer
     run();
@@ -299,10 +298,8 @@ void http_session::connect_next() {
         std::span<backend const* const> const tried(tried_.data(), attempts_);
         auto chosen = arrival_.service->pick(who_, tried, worker_.loop().now(), {this, &worker_.loop()});
         bool const waited = std::exchange(ticket_, chosen.ticket) != 0;
-        if (ticket_ != 0) {
-            unsupplied_ = false;
+        if (ticket_ != 0)
             return waited ? void() : enter(phase::connecting);
-        }
         if (!chosen.to)
             break;
         if (go_to(std::move(*chosen.to)))
@@ -332,16 +329,7 @@ bool http_session::go_to(choice c) {
         connected();
         return true;
     }
-    auto const outcome = connect_to(target, tls.get());
-    bool const waits_already = std::exchange(unsupplied_, outcome == attempt::unsupplied);
-    if (unsupplied_) { // tried again in a moment
-        --attempts_;
-        leave_server(false);
-        if (!waits_already)
-            enter(phase::connecting);
-        return true;
-    }
-    if (outcome == attempt::begun) {
+    if (connect_to(target, tls.get())) {
         enter(phase::connecting);
         return true;
     }
@@ -364,7 +352,7 @@ bool http_session::room(std::uint64_t ticket, std::optional<choice> const& place
     return true;
 }
 
-http_session::attempt http_session::connect_to(endpoint const& target, tls_context const* tls) {
+bool http_session::connect_to(endpoint const& target, tls_context const* tls) {
     sockaddr_storage name;
     socklen_t const size = to_sockaddr(target, name);
     link_ = std::make_unique<server_link>(worker_.links(), choice_.server);
@@ -377,7 +365,7 @@ http_session::attempt http_session::connect_to(endpoint const& target, tls_conte
     }
     int const fd = link_->socket.get();
     if (fd < 0)
-        return errno == EAGAIN ? attempt::unsupplied : attempt::failed;
+        return false;
     int const one = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
@@ -391,12 +379,11 @@ http_session::attempt http_session::connect_to(endpoint const& target, tls_conte
         link_->tls = tls->begin(fd);
         link_->end.tls = link_->tls.get();
         if (!link_->tls)
-            return attempt::failed;
+            return false;
     }
     use_link();
-    bool const begun = (::connect(fd, reinterpret_cast<sockaddr const*>(&name), size) == 0 || errno == EINPROGRESS) &&
-                       worker_.loop().watch(fd, *link_, every_edge);
-    return begun ? attempt::begun : attempt::failed;
+    return (::connect(fd, reinterpret_cast<sockaddr const*>(&name), size) == 0 || errno == EINPROGRESS) &&
+           worker_.loop().watch(fd, *link_, every_edge);
 }
 
 bool http_session::tells_client() const noexcept {
@@ -420,6 +407,12 @@ void http_session::connected() {
     if (notes_ && notes_->open)
         notes_->connected_at = std::chrono::steady_clock::now();
     enter(phase::answer);
+}
+
+void http_session::connect_failed() {
+    count(failure::unreachable);
+    leave_server(false);
+    connect_next();
 }
 
 /// Its connection ended before anything of the answer came.

@@ -75,9 +75,7 @@ private:
     void connect_next();
     [[nodiscard]] bool go_to(choice c);
     /// `tls`: null in clear.
-    /// `unsupplied`: of sockets that others make for us.
-    enum class attempt : std::uint8_t { begun, failed, unsupplied };
-    [[nodiscard]] attempt connect_to(endpoint const& target, tls_context const* tls);
+    [[nodiscard]] bool connect_to(endpoint const& target, tls_context const* tls);
     [[nodiscard]] bool tells_client() const noexcept;
     [[nodiscard]] bool greet() noexcept;
     void use_link();
@@ -149,7 +147,6 @@ private:
     unsigned client_minor_ = 1;
     bool repeatable_ = false;   ///< may be sent twice
     bool repeated_ = false;     ///< was sent twice
-    bool unsupplied_ = false;   ///< while it connects: it waits for a socket, not for a server
     bool asks_upgrade_ = false;
     bool gave_up_ = false;      ///< the server takes no more of it
     bool client_stays_ = false; ///< the client's connection outlives the answer

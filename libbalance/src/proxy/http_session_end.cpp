@@ -90,12 +90,6 @@ void http_session::end_with(std::string const& answer, unsigned status, core::en
     enter(phase::last_words);
 }
 
-void http_session::connect_failed() {
-    count(failure::unreachable);
-    leave_server(false);
-    connect_next();
-}
-
 void http_session::check_life() {
     if (!link_ || link_->life == link_->server->life.load(std::memory_order_relaxed))
         return;
@@ -127,12 +121,9 @@ void http_session::check_time(clock_time now) {
         refuse(408);
         break;
     case phase::connecting:
-        if (in_phase >= (ticket_ != 0 ? limits.queue : limits.connect))
-            ticket_ != 0 || unsupplied_ ? refuse(503) : connect_failed();
-        else if (unsupplied_)
-            connect_next();
-        else
+        if (in_phase < (ticket_ != 0 ? limits.queue : limits.connect))
             return;
+        ticket_ != 0 ? refuse(503) : connect_failed();
         break;
     case phase::answer:
         if (!up_.body.complete() && !up_.has_to_send() && silent >= limits.body) {

@@ -155,8 +155,8 @@ void service::use_limits(client_limits const& l) {
     guards_sources_ = guard_ != nullptr;
 }
 
-/// True when its connections must be cut. An unknown server takes no new ones but keeps those it has: after a restart
-/// of the checks nothing is wrong with it.
+/// True when its connections must be cut. An unknown server keeps those it has, whether it takes new ones or not: after
+/// a restart of the checks nothing is wrong with it.
 bool service::set_state(member& m, core::candidate& c, server_state const& state, health_check const& check, clock_time now) {
     bool const usable = state.usable(check);
     if (usable != c.usable)
