@@ -309,20 +309,22 @@ def test_an_agent_over_http(farm):
     pair, _, agents = farm
     before = pair.primary.read("cluster.toml")
     agents[0].word, agents[1].word = "50%", "100%"
-    pair.primary.apply(before.replace(OVER_TCP, '{ type = "http", port = 3334, request = "/load", interval = "100ms" }'))
-    shares(pair, "rs1", 50)
-    assert agents[0].requests >= {"GET /load HTTP/1.1"}
-    agents[0].status = "500 Broken"   # what is not understood changes nothing
-    agents[0].word = "10%"
-    for node in pair.nodes:
-        until(lambda: "500" in node.server("web", "rs1")["agent"], 5, f"{node.name} says so", describe=node.describe)
-    assert {node.server("web", "rs1")["share"] for node in pair.nodes} == {50}
-    agents[0].status = "200 OK"
-    shares(pair, "rs1", 10)
-    agents[0].word = "100%"
+    try:
+        pair.primary.apply(before.replace(OVER_TCP, '{ type = "http", port = 3334, request = "/load", interval = "100ms" }'))
+        shares(pair, "rs1", 50)
+        assert "GET /load HTTP/1.1" in agents[0].requests
+        agents[0].status = "500 Broken"   # what is not understood changes nothing
+        agents[0].word = "10%"
+        for node in pair.nodes:
+            until(lambda: "500" in node.server("web", "rs1")["agent"], 5, f"{node.name} says so", describe=node.describe)
+        assert {node.server("web", "rs1")["share"] for node in pair.nodes} == {50}
+        agents[0].status = "200 OK"
+        shares(pair, "rs1", 10)
+    finally:
+        agents[0].word, agents[0].status = "100%", "200 OK"
+        pair.primary.apply(before)
+        pair.settle()
     shares(pair, "rs1", 100)
-    pair.primary.apply(before)
-    pair.settle()
 
 
 def test_programs_are_told_of_servers_that_come_and_go(farm):

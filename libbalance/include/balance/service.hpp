@@ -402,7 +402,7 @@ enum class admin_state : std::uint8_t {
 
 /// What the health checks say of a real server.
 enum class health : std::uint8_t {
-    unknown, ///< not checked yet: not used
+    unknown, ///< not checked yet: not used, unless its check says so
     up,
     down
 };
