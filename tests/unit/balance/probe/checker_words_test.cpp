@@ -5,6 +5,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 #include <optional>
 
 using namespace balance;
@@ -115,6 +117,23 @@ TEST_CASE("a seeded server is not turned by one odd result", "[checker][seed]") 
     c.subject.seed(found);
     REQUIRE(run_until(c.io, [&] { return only(c.subject).last.reason == "connection refused"; }));
     CHECK(only(c.subject).health == health::up);
+}
+
+TEST_CASE("the checks of one service do not all begin before those of the next", "[checker][start]") {
+    watched_checker c;
+    std::vector<virtual_service> services;
+    for (std::string const name : {"a", "b"}) {
+        auto& s = services.emplace_back(slow(checked_service(check_of(connects), 1, name)));
+        s.servers.clear();
+        for (int i = 1; i <= 20; ++i) // nobody listens there
+            s.servers.push_back({.name = std::to_string(i),
+                                 .address = boost::asio::ip::make_address("127.0." + std::string(name == "a" ? "1." : "2.") + std::to_string(i))});
+    }
+    c.apply(services);
+    REQUIRE(c.wait_for_events(40));
+    auto const early = std::count_if(c.events.begin(), c.events.begin() + 20, [](health_event const& e) { return e.key.service == "a"; });
+    CHECK(early >= 7);
+    CHECK(early <= 13);
 }
 
 TEST_CASE("errors of clients' traffic count as one failed check, and the next one is made at once", "[checker][observe]") {
