@@ -10,6 +10,8 @@
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 namespace dyad {
 
@@ -36,19 +38,26 @@ balance::result<> has_a_table(balance::virtual_service const& s) {
     return {};
 }
 
+/// Never null. The error says why there is no such service, or no table of it.
+balance::result<balance::virtual_service const*> with_a_table(std::vector<balance::virtual_service> const& all, std::string const& name) {
+    auto const found = std::find_if(all.begin(), all.end(), [&](auto const& s) { return s.name == name; });
+    if (found == all.end()) {
+        return balance::make_error(balance::errc::not_found, "there is no service " + balance::in_quotes(name) +
+                                                                 "; 'dyad status' lists them");
+    }
+    if (auto const known = has_a_table(*found); !known) {
+        return known.error();
+    }
+    return &*found;
+}
+
 } // namespace
 
 balance::result<persistence_copy::page> core::persistence(std::string const& service,
                                                           std::optional<persistence_copy::position> const& after,
                                                           std::size_t most) const {
     if (!service.empty()) {
-        auto const& all = running_.cluster.services.services;
-        auto const found = std::find_if(all.begin(), all.end(), [&](auto const& s) { return s.name == service; });
-        if (found == all.end()) {
-            return balance::make_error(balance::errc::not_found, "there is no service " + balance::in_quotes(service) +
-                                                                     "; 'dyad status' lists them");
-        }
-        if (auto const known = has_a_table(*found); !known) {
+        if (auto const known = with_a_table(running_.cluster.services.services, service); !known) {
             return known.error();
         }
     }
@@ -57,15 +66,11 @@ balance::result<persistence_copy::page> core::persistence(std::string const& ser
 
 balance::result<core::cleared> core::clear_persistence(std::string const& service, std::optional<balance::address> const& client,
                                                        std::string const& who) {
-    auto const& all = running_.cluster.services.services;
-    auto const found = std::find_if(all.begin(), all.end(), [&](auto const& s) { return s.name == service; });
-    if (found == all.end()) {
-        return balance::make_error(balance::errc::not_found, "there is no service " + balance::in_quotes(service) +
-                                                                 "; 'dyad status' lists them");
-    }
-    if (auto const known = has_a_table(*found); !known) {
+    auto const known = with_a_table(running_.cluster.services.services, service);
+    if (!known) {
         return known.error();
     }
+    auto const* const found = *known;
     bool const one_for_all = found->persistence.mode == balance::persistence::kind::last_successful;
     std::uint8_t const bits = one_for_all ? 0 : found->persistence.granularity.value_or(std::uint8_t{128});
     auto const entries = tables_.clear(service, one_for_all ? std::nullopt : client, bits, monotonic_ms());
