@@ -153,13 +153,14 @@ def test_an_address_on_another_machine(ward, service, address):
         thief.ip_batch([f"addr del {address}/32 dev eth0"])
 
 
-@pytest.mark.parametrize("rules", ids=["policy", "last-rule"], argvalues=[
+@pytest.mark.parametrize("rules", ids=["policy", "last-rule", "another-chain"], argvalues=[
     "type filter hook forward priority 0; policy drop;",
     "type filter hook input priority 0; policy accept; meta l4proto != sctp accept; counter drop;",
+    "type filter hook input priority 0; policy accept; meta l4proto != sctp accept; counter goto away;",
 ])
 def test_somebodys_packet_filter(ward, rules):
     host = ward.pair.active.host
-    run(host, ["nft", "-f", "-"], input=f"table inet site {{\nchain pass {{\n{rules}\n}}\n}}\n")
+    run(host, ["nft", "-f", "-"], input=f"table inet site {{\nchain away {{\ncounter drop\n}}\nchain pass {{\n{rules}\n}}\n}}\n")
     try:
         assert any(grade == "warning" and "inet site pass" in text for grade, text in examined(ward.pair.active, "direct")["", ""])
     finally:

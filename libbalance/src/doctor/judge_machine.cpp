@@ -70,25 +70,34 @@ private:
 
     void packet_filters() {
         if (!m_.no_filters.empty()) {
-            add(grade::untested, "other people's packet filters were not looked at: " + m_.no_filters);
+            add(grade::untested, "other people's packet filters were not all looked at: " + m_.no_filters);
         }
         for (auto const& c : m_.filters) {
             bool const v4 = (c.family == "inet" || c.family == "ip") && needs(false, c.hook);
             bool const v6 = (c.family == "inet" || c.family == "ip6") && needs(true, c.hook);
-            if (!v4 && !v6) {
-                continue;
-            }
-            auto const chain = "the chain " + c.family + " " + c.name;
-            if (c.hook == "input") {
-                add(grade::warning,
-                    chain +
-                        " drops what comes in unless a rule lets it through, and IPVS sees clients' packets behind it",
-                    "have it accept packets for the addresses and ports of the services");
-            } else {
-                add(grade::warning, chain + " drops what is forwarded unless a rule lets it through",
-                    "have it accept the replies of nat and snat services' real servers");
+            if (v4 || v6) {
+                packet_filter(c);
             }
         }
+    }
+
+    void packet_filter(filter_chain const& c) {
+        bool const input = c.hook == "input";
+        std::string const packets = input ? "what comes in" : "what is forwarded";
+        auto text = "the chain " + c.family + " " + c.name;
+        if (!c.only.empty()) {
+            text += " drops some of " + packets;
+        } else {
+            text += (c.by.empty() ? " drops " : " leads to the chain " + c.by + ", which drops ") + packets +
+                    " unless a rule lets it through";
+        }
+        text += input ? ", and IPVS sees clients' packets behind it" : "";
+        for (auto const& rule : c.only) {
+            text += (&rule == &c.only.front() ? ": " : "; ") + rule;
+        }
+        add(grade::warning, text + (c.more ? "; and more" : ""),
+            input ? "have it accept packets for the addresses and ports of the services"
+                  : "have it accept the replies of nat and snat services' real servers");
     }
 
     /// A strict filter drops clients who come in elsewhere than where the way back to them leads.

@@ -54,10 +54,14 @@ void look_at_filters(machine_facts& out) {
     if (out.no_nft) {
         return;
     }
-    if (auto const rules = run_nft({"-s", "-t", "list", "ruleset"})) {
-        out.filters = dropping_chains(*rules);
-    } else {
+    auto const rules = run_nft({"-s", "-t", "list", "ruleset"});
+    if (!rules) {
         out.no_filters = rules.error().detail;
+        return;
+    }
+    out.filters = dropping_chains(*rules);
+    if (rules->size() >= longest_listing) { // what is longer is cut off
+        out.no_filters = "what nft lists is longer than " + std::to_string(longest_listing >> 20) + " MiB";
     }
 }
 

@@ -25,7 +25,7 @@ struct machine_facts {
     std::string kernel;                ///< release
     std::optional<error> no_ipvs;      ///< why IPVS cannot be used
     std::optional<error> no_nft;       ///< why packet rules cannot be written; `not_found`: there is no nft
-    std::string no_filters;            ///< why nobody looked at others' packet filters; empty: it was looked
+    std::string no_filters;            ///< why nobody looked at all of others' packet filters; empty: it was looked
     std::vector<filter_chain> filters; ///< of others, that drop
     std::vector<setting> settings;
     std::vector<std::string> strict; ///< interfaces with a service's address or its network, reverse path filter strict

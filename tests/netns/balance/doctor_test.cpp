@@ -2,6 +2,7 @@
 // The doctor on the real kernel: a node and real servers, each a network namespace.
 #include "../cluster/namespace.hpp"
 #include "doctor/filter.hpp"
+#include "doctor/machine.hpp"
 #include "doctor/routes.hpp"
 #include "doctor/wire.hpp"
 
@@ -275,6 +276,61 @@ TEST_CASE("the kernel's routes, and what is none") {
         CHECK(far.gateway == ip4("10.9.0.22"));
         CHECK(way_to(ip4("10.9.0.21"), {}).is == way::kind::unknown);
     });
+}
+
+TEST_CASE("packet filters that drop by way of other chains, as this machine's nft lists them") {
+    network_namespace const node;
+    node.sh(R"(nft -f - <<'END'
+table ip site {
+    set friends {
+        type ipv4_addr
+        elements = { 192.0.2.1, 192.0.2.2 }
+    }
+    chain away {
+        counter log prefix "accept }" drop comment "go away"
+    }
+    chain asked {
+        ip saddr @friends accept
+        tcp dport { 22, 80 } accept
+        goto away
+    }
+    chain in {
+        type filter hook input priority 0; policy accept
+        ct state established accept
+        counter jump asked
+    }
+    chain pass {
+        type filter hook forward priority 0; policy accept
+        iifname vmap { "eth0" : accept, "eth1" : jump away }
+    }
+}
+table inet open {
+    chain strict {
+        fib daddr type local return
+        drop
+    }
+    chain in {
+        type filter hook input priority 5; policy accept
+        meta mark set 5
+        jump strict
+        jump {
+            accept
+        }
+        drop
+    }
+}
+table inet asleep {
+    flags dormant
+    chain in {
+        type filter hook input priority 0; policy drop
+    }
+}
+END)");
+    auto const found = node.get([] { return look_at_machine({}, false, {}); });
+    CHECK(found.no_filters.empty());
+    CHECK(found.filters == std::vector<filter_chain>{
+                               {"ip", "site in", "input", "away"},
+                               {"ip", "site pass", "forward", "", {R"(iifname vmap { "eth0" : accept, "eth1" : jump away } (chain pass))"}}});
 }
 
 TEST_CASE("an examination that is stopped ends at once and finds nothing") {

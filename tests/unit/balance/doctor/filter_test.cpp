@@ -27,10 +27,14 @@ public:
         ::close(ends_[1]);
     }
 
-    [[nodiscard]] bool passes(packet const& frame) const {
+    [[nodiscard]] bool passes(packet const& frame) const { return !passed(frame).empty(); }
+    /// What of it is copied.
+    [[nodiscard]] packet passed(packet const& frame) const {
         static_cast<void>(::send(ends_[0], frame.data(), frame.size(), 0));
-        std::array<char, 256> got{};
-        return ::recv(ends_[1], got.data(), got.size(), 0) > 0;
+        packet got(2'000);
+        auto const size = ::recv(ends_[1], got.data(), got.size(), 0);
+        got.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+        return got;
     }
 
 private:
@@ -79,4 +83,19 @@ TEST_CASE("of ARP, only replies pass") {
     CHECK(f.passes(arp_said));
     CHECK_FALSE(f.passes(changed(arp_said, 21, 1)));
     CHECK_FALSE(f.passes(syn_ack));
+}
+
+TEST_CASE("of a long frame, no more is copied than its headers may take") {
+    packet longest = syn_ack; // headers of IP and TCP with all the options that fit, and data
+    longest[14] = 0x4f;
+    longest.insert(longest.begin() + 34, 40, std::uint8_t{1});
+    longest.resize(1'514);
+    auto const tcp = filtered(tcp_replies(61'234)).passed(longest);
+    CHECK(tcp.size() == 128);
+    CHECK(read_frame(tcp).tcp);
+    packet padded = arp_said;
+    padded.resize(1'514);
+    auto const arp = filtered(arp_replies()).passed(padded);
+    CHECK(arp.size() == 128);
+    CHECK(read_frame(arp).arp);
 }

@@ -291,6 +291,30 @@ TEST_CASE("somebody's packet filters, where services need them open") {
     CHECK(judge(m, desired)[2].is == grade::untested);
 }
 
+TEST_CASE("a packet filter that drops in another chain, or some packets") {
+    machine_facts m;
+    ipvs::desired_table desired;
+    desired.services = {served(ipvs::forwarding::masquerade)};
+    m.filters = {{"ip", "filter INPUT", "input", "reject-input"},
+                 {"ip", "filter FORWARD", "forward", "user"},
+                 {"inet", "zones input", "input", "", {"iifname \"eth1\" goto pub (chain input_zones)"}},
+                 {"inet", "zones forward", "forward", "", {"tcp dport 1 jump d (chain f)", "tcp dport 2 jump d (chain f)"}, true}};
+    auto const found = judge(m, desired);
+    REQUIRE(found.size() == 6);
+    for (auto f = found.begin() + 2; f != found.end(); ++f) {
+        CHECK(f->is == grade::warning);
+        CHECK(f->remedy.starts_with("have it accept "));
+    }
+    CHECK(found[2].text == "the chain ip filter INPUT leads to the chain reject-input, which drops what comes in unless a rule "
+                           "lets it through, and IPVS sees clients' packets behind it");
+    CHECK(found[3].text == "the chain ip filter FORWARD leads to the chain user, which drops what is forwarded unless a rule "
+                           "lets it through");
+    CHECK(found[4].text == "the chain inet zones input drops some of what comes in, and IPVS sees clients' packets behind it: "
+                           "iifname \"eth1\" goto pub (chain input_zones)");
+    CHECK(found[5].text == "the chain inet zones forward drops some of what is forwarded: tcp dport 1 jump d (chain f); tcp "
+                           "dport 2 jump d (chain f); and more");
+}
+
 TEST_CASE("reverse path filters that drop clients") {
     machine_facts m;
     ipvs::desired_table const desired;
