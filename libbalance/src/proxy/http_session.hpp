@@ -8,6 +8,10 @@
 #include "proxy/server_link.hpp"
 #include "proxy/session.hpp"
 
+#include <boost/intrusive/list.hpp>
+
+#include <sys/epoll.h>
+
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -18,12 +22,15 @@ namespace balance::layer7 {
 
 class worker;
 
+/// A session's place in its worker's line of those that wait for a socket; it leaves the line by itself at its end.
+using place_in_line = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
 /// One client's connection in mode http: request after request, each to a server of its own choice.
 ///
 /// A request that a server did not answer is sent again when that can do no harm: nothing was connected, or a kept
 /// connection ended without a word and the request may be repeated (RFC 9110 9.2.2) and is still here as a whole.
 /// Requests that may not be repeated never go over another client's connection.
-class http_session final : public resumable, public room_seeker, private link_user {
+class http_session final : public resumable, public room_seeker, public place_in_line, private link_user {
 public:
     using clock_time = event_loop::clock::time_point;
 
@@ -38,6 +45,8 @@ public:
     /// Ends what goes on with a server whose life has ended.
     void check_life();
     void check_time(clock_time now);
+    /// For one that waits for a socket: there may be one by now.
+    void look_for_socket();
     void resume() override;
     bool room(std::uint64_t ticket, std::optional<choice> const& place) override;
 
@@ -62,6 +71,11 @@ private:
         last_words  ///< what is left of an answer goes out, then the connection ends
     };
 
+    /// `unsupplied`: of sockets that others make for us.
+    enum class attempt : std::uint8_t { begun, failed, unsupplied };
+
+    static constexpr std::uint32_t every_edge = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+
     void client_ready(std::uint32_t events);
     void server_ready(std::uint32_t events) override;
 
@@ -74,8 +88,12 @@ private:
     void send_request();
     void connect_next();
     [[nodiscard]] bool go_to(choice c);
+    [[nodiscard]] bool reach_server();
+    void wait_for_socket();
+    /// Only while connecting, and then there is a server but no link.
+    [[nodiscard]] bool waits_for_socket() const noexcept { return is_linked(); }
     /// `tls`: null in clear.
-    [[nodiscard]] bool connect_to(endpoint const& target, tls_context const* tls);
+    [[nodiscard]] attempt connect_to(endpoint const& target, tls_context const* tls);
     [[nodiscard]] bool tells_client() const noexcept;
     [[nodiscard]] bool greet() noexcept;
     void use_link();
@@ -160,5 +178,8 @@ private:
     unsigned turn_ = 0;       ///< requests and chunks of this turn
     std::size_t slot_ = 0;    ///< in its worker's list
 };
+
+/// Oldest first.
+using socket_line = boost::intrusive::list<http_session, boost::intrusive::constant_time_size<false>>;
 
 } // namespace balance::layer7

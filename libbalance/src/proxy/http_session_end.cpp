@@ -123,7 +123,12 @@ void http_session::check_time(clock_time now) {
     case phase::connecting:
         if (in_phase < (ticket_ != 0 ? limits.queue : limits.connect))
             return;
-        ticket_ != 0 ? refuse(503) : connect_failed();
+        if (waits_for_socket()) {
+            leave_server(false); // it is not to blame
+            refuse(503, core::ending::unreachable);
+        } else {
+            ticket_ != 0 ? refuse(503) : connect_failed();
+        }
         break;
     case phase::answer:
         if (!up_.body.complete() && !up_.has_to_send() && silent >= limits.body) {

@@ -328,7 +328,11 @@ std::vector<server_errors> proxy::observed_errors() const {
     return all;
 }
 
-void proxy::supply_sockets(std::vector<int> ipv4, std::vector<int> ipv6) { impl_->crew.sockets.fill(ipv4, ipv6); }
+void proxy::supply_sockets(std::vector<int> ipv4, std::vector<int> ipv6) {
+    if (impl_->crew.sockets.fill(ipv4, ipv6))
+        for (auto const& w : impl_->crew.workers)
+            w->look_for_sockets();
+}
 
 void proxy::on_sockets_wanted(std::function<void(std::size_t, std::size_t)> callback) { impl_->crew.sockets.ask(std::move(callback)); }
 

@@ -43,16 +43,20 @@ void socket_supply::ask(wanted callback) {
     ask_for_more(lock);
 }
 
-void socket_supply::fill(std::vector<int> const& ipv4, std::vector<int> const& ipv6) {
+bool socket_supply::fill(std::vector<int> const& ipv4, std::vector<int> const& ipv6) {
     std::vector<descriptor> surplus;
     std::lock_guard const lock(mutex_);
+    bool missed = false;
     for (std::size_t i = 0; i < stocks_.size(); ++i) {
         auto& s = stocks_[i];
         auto const& fresh = i == 0 ? ipv4 : ipv6;
         s.asked -= std::min(s.asked, fresh.size()); // who got none asks again when patience is over
         for (int const fd : fresh)
             (s.needed && s.sockets.size() < kept ? s.sockets : surplus).emplace_back(fd);
+        if (!s.sockets.empty())
+            missed |= std::exchange(s.missed, false);
     }
+    return missed;
 }
 
 void socket_supply::expect(bool ipv4, bool ipv6) {
@@ -74,11 +78,13 @@ descriptor socket_supply::take(bool ipv6) {
         lock.unlock();
         return make(ipv6);
     }
-    auto& mine = stocks_[ipv6 ? 1 : 0].sockets;
+    auto& mine = stocks_[ipv6 ? 1 : 0];
     descriptor out;
-    if (!mine.empty()) {
-        out = std::move(mine.back());
-        mine.pop_back();
+    if (mine.sockets.empty()) {
+        mine.missed = true;
+    } else {
+        out = std::move(mine.sockets.back());
+        mine.sockets.pop_back();
     }
     ask_for_more(lock);
     errno = EAGAIN;

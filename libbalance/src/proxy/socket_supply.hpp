@@ -22,7 +22,8 @@ public:
 
     /// From now on somebody else makes them.
     void ask(wanted callback);
-    void fill(std::vector<int> const& ipv4, std::vector<int> const& ipv6);
+    /// True when somebody found none before, who should look again.
+    [[nodiscard]] bool fill(std::vector<int> const& ipv4, std::vector<int> const& ipv6);
     /// Which families services need now.
     void expect(bool ipv4, bool ipv6);
 
@@ -35,6 +36,7 @@ private:
         std::size_t asked = 0; ///< on their way, unless they are late
         std::chrono::steady_clock::time_point asked_at{};
         bool needed = false;
+        bool missed = false; ///< somebody found none
 
         [[nodiscard]] std::size_t missing() const noexcept;
     };

@@ -111,6 +111,10 @@ void worker::cut_the_dead() {
     });
 }
 
+void worker::look_for_sockets() {
+    loop_.post([this] { next_tick_ = {}; });
+}
+
 void worker::accept(acceptor& a) {
     for (int i = 0; i < accept_batch && a.socket; ++i) {
         admission place;
@@ -318,7 +322,7 @@ std::chrono::milliseconds worker::after_batch() {
         return std::chrono::milliseconds(0);
     if (paused_ || some_full_)
         return resting_time;
-    if (!connecting_.empty())
+    if (!connecting_.empty() || !unsupplied_.empty())
         return connect_period;
     if (!exchanging_.empty() || !greeting_.empty() || !links_.empty())
         return http_period;
@@ -327,12 +331,25 @@ std::chrono::milliseconds worker::after_batch() {
     return std::chrono::milliseconds(-1);
 }
 
+/// Each once. Those that have to wait on keep their order.
+void worker::serve_unsupplied() {
+    socket_line waiting;
+    waiting.swap(unsupplied_);
+    while (!waiting.empty()) {
+        auto& oldest = waiting.front();
+        waiting.pop_front();
+        unsupplied_.push_back(oldest);
+        oldest.look_for_socket();
+    }
+}
+
 void worker::tick() {
     auto const now = loop_.now();
     next_tick_ = now + connect_period;
     if (paused_ && crew_.connections.load(std::memory_order_relaxed) < crew_.settings.max_connections)
         resume_accepting();
     connecting_.for_each([&](tcp_session& s) { s.check_connect(now); });
+    serve_unsupplied();
     if (now >= next_http_check_) {
         next_http_check_ = now + http_period;
         greeting_.for_each([&](greeting& g) { g.check_time(now); });

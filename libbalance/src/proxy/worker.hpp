@@ -76,6 +76,7 @@ public:
     void stop_accepting(std::shared_ptr<listening_socket> socket);
     void cut_the_dead(); ///< sessions whose server's life has ended
     void reset_clients(bool of_transparent_services_alone);
+    void look_for_sockets(); ///< there are some again that sessions may wait for
     [[nodiscard]] std::size_t load() const noexcept { return load_.load(std::memory_order_relaxed); }
 
     // For sessions, on its own thread.
@@ -86,6 +87,7 @@ public:
     [[nodiscard]] session_list<tcp_session>& connecting() noexcept { return connecting_; }
     [[nodiscard]] session_list<tcp_session>& relaying() noexcept { return relaying_; }
     [[nodiscard]] session_list<http_session>& exchanging() noexcept { return exchanging_; }
+    [[nodiscard]] socket_line& unsupplied() noexcept { return unsupplied_; }
     [[nodiscard]] link_pool& links() noexcept { return links_; }
     [[nodiscard]] proxy::settings const& limits() const noexcept { return crew_.settings; }
     [[nodiscard]] http_scratch& scratch() noexcept { return scratch_; }
@@ -131,6 +133,7 @@ private:
     void tell_of_room();
     [[nodiscard]] bool let_in(arrival& a);
     void left();
+    void serve_unsupplied();
     std::chrono::milliseconds after_batch();
     void tick();
 
@@ -153,6 +156,7 @@ private:
     session_list<tcp_session> connecting_;
     session_list<tcp_session> relaying_;
     session_list<http_session> exchanging_;
+    socket_line unsupplied_; ///< some of those
     link_pool links_{loop_};
     http_scratch scratch_;
     std::uint64_t number_ = 0;
