@@ -2,6 +2,7 @@
 #include "checker/checker_process.hpp"
 
 #include "config/config.hpp"
+#include "config/first_state.hpp"
 #include "ipc/fields.hpp"
 #include "ipc/values.hpp"
 
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <set>
 #include <utility>
 
 namespace dyad {
@@ -27,6 +29,27 @@ boost::json::object health_message(balance::health_event const& e) {
     auto message = ipc::pack(e);
     message["type"] = "health";
     return message;
+}
+
+/// The cluster process leaves out servers of which it knows no more than their check says unasked.
+std::vector<balance::server_state> with_usual(std::vector<balance::server_state> known,
+                                              std::vector<balance::virtual_service> const& services) {
+    std::set<balance::server_key> said;
+    for (auto const& state : known) {
+        said.insert(state.key);
+    }
+    for (auto const& service : services) {
+        auto const health = config::first_health(service.check);
+        if (health == balance::health::unknown) {
+            continue; // what is not mentioned is unknown
+        }
+        for (auto const& server : service.servers) {
+            if (balance::server_key key{service.name, server.name}; !said.contains(key)) {
+                known.push_back({std::move(key), health});
+            }
+        }
+    }
+    return known;
 }
 
 } // namespace
@@ -78,13 +101,13 @@ void checker_process::on_cluster(boost::json::object const& message) {
 void checker_process::configure(boost::json::object const& message) {
     ipc::fields from(message);
     auto text = from.make(from.text("cluster_toml"));
-    auto const known = ipc::unpack_all<balance::server_state>(message, "known");
-    if (!text || !known) {
-        spdlog::error("message \"configure\": {}", (text ? known.error() : text.error()).detail);
+    auto unusual = ipc::unpack_all<balance::server_state>(message, "known");
+    if (!text || !unusual) {
+        spdlog::error("message \"configure\": {}", (text ? unusual.error() : text.error()).detail);
         return;
     }
     if (*text != text_) {
-        auto parsed = config::parse_cluster(*text, "cluster.toml", {});
+        auto parsed = reader_.read(*text, "cluster.toml", {});
         if (!parsed.value) {
             for (auto const& fault : parsed.diagnostics) {
                 spdlog::error("{}", config::to_string(fault));
@@ -98,10 +121,11 @@ void checker_process::configure(boost::json::object const& message) {
     }
     take_secrets(message);
     programs_.configure(hook_limits_);
-    hooks_.configure(services_, common_hook_, *known);
-    checker_.apply(services_, *known);
+    auto const known = with_usual(std::move(*unusual), services_);
+    hooks_.configure(services_, common_hook_, known);
+    checker_.apply(services_, known);
     if (!std::exchange(introduced_, true)) {
-        tell_what_differs(*known);
+        tell_what_differs(known);
     }
 }
 

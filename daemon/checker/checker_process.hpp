@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <config/cluster_reader.hpp>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,7 @@ private:
     std::string common_hook_;
     balance::change_hooks::settings hook_limits_;
     std::string text_; ///< that `services_` came from
+    config::cluster_reader reader_;
     bool more_to_tell_ = false;
     std::chrono::steady_clock::time_point tell_lateness_at_ = std::chrono::steady_clock::now() + lateness_period;
     bool introduced_ = false; ///< the present cluster process was told what we know

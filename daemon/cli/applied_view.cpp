@@ -34,6 +34,9 @@ void print_applied(std::ostream& out, json::object const& document) {
     } else {
         out << " on this node; the peer gets it when it is back (" << peer << ")\n";
     }
+    if (auto const missing = text(document, "missing"); !missing.empty()) {
+        out << "this node does not serve all of it yet: " << missing << "; `dyad status` and `dyad events` say more\n";
+    }
     if (auto const ms = number(document, "confirm_ms"); ms > 0) {
         out << "run `dyad confirm` within " << age_text(ms) << ", or the configuration before comes back by itself\n";
     }

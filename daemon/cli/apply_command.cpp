@@ -20,23 +20,18 @@ balance::result<std::filesystem::path> directory_of(client const& daemon, direct
     if (where) {
         return *where;
     }
-    auto const document = daemon.get("/v1/status");
+    auto const document = daemon.get("/v1/directory");
     if (!document) {
         return document.error();
     }
-    return std::filesystem::path(text(object(*document, "node"), "config_dir"));
+    return std::filesystem::path(text(*document, "config_dir"));
 }
 
-/// cluster.toml as it is in `where`, after it was checked: the daemon would refuse it too, but knows no file and line.
-balance::result<std::string> checked_cluster(std::filesystem::path const& where, std::ostream& err) {
-    auto const file = where / "cluster.toml";
-    auto read = config::read_file(file);
-    if (!read) {
-        return balance::make_error(balance::errc::refused, file.string() + ": " + read.error().detail);
-    }
-    auto const parsed = config::parse_cluster(*read, file.string(), {});
+/// What the daemon refused, in the words of somebody who knows the file's place.
+balance::error explained(balance::error refused, std::string const& text, std::filesystem::path const& file, std::ostream& err) {
+    auto const parsed = config::parse_cluster(text, file.string(), {});
     if (parsed.value) {
-        return std::move(*read);
+        return refused;
     }
     for (auto const& d : parsed.diagnostics) {
         err << config::to_string(d) << '\n';
@@ -55,14 +50,15 @@ answer send(environment& env, std::string const& target, directory const& where,
     if (!dir) {
         return {fail(env, dir.error()), {}};
     }
-    auto const cluster_toml = checked_cluster(*dir, env.err);
+    auto const file = *dir / "cluster.toml";
+    auto const cluster_toml = config::read_file(file);
     if (!cluster_toml) {
-        return {fail(env, cluster_toml.error()), {}};
+        return {fail(env, balance::make_error(balance::errc::refused, file.string() + ": " + cluster_toml.error().detail)), {}};
     }
     body["cluster_toml"] = *cluster_toml;
     auto document = daemon.post(target, body);
     if (!document) {
-        return {fail(env, document.error()), {}};
+        return {fail(env, explained(document.error(), *cluster_toml, file, env.err)), {}};
     }
     return {exit_code::done, std::move(*document)};
 }

@@ -89,7 +89,7 @@ balance::result<> core::choose_configuration() {
         events_.add("error", store_->notice(), {}, true);
     }
     if (store_->current()) {
-        auto understood = understand(*store_->current());
+        auto understood = understand(*store_->current(), reader_);
         if (!understood) {
             return understood.error();
         }
@@ -117,7 +117,7 @@ balance::result<> core::choose_configuration() {
     } else {
         first->version = {};
     }
-    auto understood = understand(std::move(*first));
+    auto understood = understand(std::move(*first), reader_);
     if (!understood) {
         return understood.error();
     }
@@ -125,10 +125,10 @@ balance::result<> core::choose_configuration() {
     return {};
 }
 
-balance::result<cluster::generation> core::read_directory(std::string cluster_text, std::string who) const {
+balance::result<cluster::generation> core::read_directory(std::string cluster_text, std::string who) {
     auto const around = surroundings_of(ctx_.config_dir);
     auto const current = store_->current().value_or(cluster::generation{});
-    auto next = next_generation(current, std::move(cluster_text), around, std::move(who), std::time(nullptr));
+    auto next = next_generation(current, std::move(cluster_text), around, std::move(who), std::time(nullptr), reader_);
     if (!next) {
         return next.error();
     }
@@ -189,8 +189,8 @@ balance::result<> core::start_replication() {
         s.paths.push_back({link.local, link.peer, link.interface});
     }
     replicator_ = std::make_unique<cluster::replicator>(io_.get_executor(), std::move(s), *store_);
-    replicator_->on_prepare([](cluster::generation const& g) -> balance::result<> {
-        auto understood = understand(g);
+    replicator_->on_prepare([this](cluster::generation const& g) -> balance::result<> {
+        auto understood = understand(g, reader_);
         return understood ? balance::result<>() : balance::result<>(understood.error());
     });
     replicator_->on_committed([this](cluster::generation const& g) {

@@ -67,7 +67,7 @@ public:
         std::chrono::milliseconds confirm_within{0}; ///< 0: it needs no confirmation
     };
     void apply(std::string cluster_text, std::string who, std::function<void(balance::result<applied>)> done);
-    [[nodiscard]] balance::result<std::vector<config_change>> plan(std::string const& cluster_text) const;
+    [[nodiscard]] balance::result<std::vector<config_change>> plan(std::string const& cluster_text);
     /// What the kept generation `to` ("17", "1.17") says becomes a new one, on both nodes, and the operator's files.
     void rollback(std::string const& to, std::string who, std::function<void(balance::result<applied>)> done);
     /// As `apply`; without `confirm` in time the generation before comes back, also after a restart.
@@ -94,6 +94,9 @@ public:
     void promote(bool force, std::string const& who, std::function<void(balance::result<applied>)> done);
     [[nodiscard]] pairing_progress const& pairing() const noexcept { return pairing_; }
 
+    /// Calls back once layer 4 and the listening sockets are as the newest configuration says, or when that takes too long;
+    /// then with what is missing.
+    void when_served(std::function<void(std::string const& missing)> then);
     /// The kept generations, newest first.
     void history(history_reader::done done) { history_->read(std::move(done)); }
     balance::result<std::vector<balance::server_key>> set_admin(std::vector<balance::server_key> keys,
@@ -129,6 +132,8 @@ public:
                  std::function<void(balance::result<std::vector<balance::finding>>)> done);
 
     [[nodiscard]] event_log& events() noexcept { return events_; }
+    /// Where the operator's files are.
+    [[nodiscard]] std::filesystem::path const& directory() const noexcept { return ctx_.config_dir; }
     [[nodiscard]] config::cluster_config const& running() const noexcept { return running_.cluster; }
     [[nodiscard]] cluster::node_state state() const { return node_->status().state; }
 
@@ -137,7 +142,7 @@ private:
     [[nodiscard]] cluster::node_id writer() const noexcept { return self_.role; }
 
     balance::result<> choose_configuration();
-    balance::result<cluster::generation> read_directory(std::string cluster_text, std::string who) const;
+    balance::result<cluster::generation> read_directory(std::string cluster_text, std::string who);
     balance::result<> start_node();
     balance::result<> start_replication();
     children::handlers child_handlers();
@@ -157,8 +162,8 @@ private:
     };
     [[nodiscard]] balance::result<> may_change(std::string const& command) const;
     [[nodiscard]] balance::result<cluster::generation> successor_like(cluster::generation const& old,
-                                                                      std::string applied_by) const;
-    [[nodiscard]] balance::result<cluster::generation> next_of(std::string cluster_text, std::string who) const;
+                                                                      std::string applied_by);
+    [[nodiscard]] balance::result<cluster::generation> next_of(std::string cluster_text, std::string who);
     void make_current(cluster::generation next, change_request request);
     void finish(pending_apply& pending, std::string peer);
     void came_from_peer(cluster::generation const& g);
@@ -210,6 +215,7 @@ private:
     void send_tables_to_proxy();
     void send_tables_to_peer();
     void set_floating_when_served();
+    [[nodiscard]] std::string not_served_yet() const;
     void tell_checker();
     boost::json::object secrets_of_checks();
     void tell_guardian();
@@ -279,6 +285,7 @@ private:
     std::optional<history_reader> history_; ///< of the store
     std::optional<cluster::key> key_;
     running_config running_;
+    config::cluster_reader reader_;
     server_states servers_;
     confirmation confirmation_;
     persistence_copy tables_;
@@ -322,7 +329,7 @@ private:
     std::vector<cluster::floating_address> guarded_;   ///< what the guardian was told last
     bool notified_fit_ = false; ///< it was looked whether the service interfaces are up
     std::int64_t started_ms_ = 0;
-    balance::configuration layer4_part_; ///< of the running configuration what the kernel has a share in
+    std::shared_ptr<balance::configuration const> layer4_part_ = std::make_shared<balance::configuration>(); ///< of the running configuration what the kernel has a share in
     bool states_to_tell_ = false;
     boost::asio::steady_timer states_timer_{io_};
     std::chrono::steady_clock::time_point may_tell_states_at_;
@@ -335,6 +342,7 @@ private:
     bool holding_ = false;             ///< packets of connections that nobody told us of
     bool layer4_follows_ = false;      ///< the layer-4 services of the newest configuration are not programmed yet
     bool listeners_follow_ = false;    ///< its listening sockets are not open yet
+    std::vector<std::shared_ptr<boost::asio::steady_timer>> served_timers_; ///< cancelled when neither is the case
     std::string secrets_fault_;        ///< why checks lack their secrets
     std::string watch_error_;          ///< why changes by others are not told of
     std::string layer4_error_;         ///< the last one, so that each is told once

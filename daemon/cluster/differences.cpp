@@ -93,22 +93,49 @@ std::string compare(balance::virtual_service const& a, balance::virtual_service 
     return c.text();
 }
 
+/// Finds objects by their names, quickly where they are asked for in their order.
+template <class T>
+class by_name {
+public:
+    explicit by_name(std::vector<T> const& in) : in_(in) {}
+
+    /// Null when there is none.
+    T const* find(std::string const& name) {
+        auto const same = [&](T const& x) { return x.name == name; };
+        auto found = std::find_if(next_, in_.end(), same);
+        if (found == in_.end()) {
+            found = std::find_if(in_.begin(), next_, same);
+            if (found == next_) {
+                return nullptr;
+            }
+        }
+        next_ = std::next(found);
+        return &*found;
+    }
+
+private:
+    std::vector<T> const& in_;
+    typename std::vector<T>::const_iterator next_ = in_.begin();
+};
+
 /// Walks two lists of named objects: what went, what came, what is another now.
 template <class T, class Both>
 void walk(std::vector<T> const& before, std::vector<T> const& after, std::string const& prefix, changes& out,
           Both const& in_both) {
-    auto const find = [](std::vector<T> const& in, std::string const& name) {
-        return std::find_if(in.begin(), in.end(), [&](T const& x) { return x.name == name; });
-    };
+    by_name in_after(after);
     for (auto const& old : before) {
-        if (find(after, old.name) == after.end()) {
+        if (in_after.find(old.name) == nullptr) {
             out.push_back({prefix + old.name, "remove", describe(old)});
         }
     }
+    by_name in_before(before);
     for (auto const& fresh : after) {
-        auto const old = find(before, fresh.name);
-        if (old == before.end()) {
+        auto const* old = in_before.find(fresh.name);
+        if (old == nullptr) {
             out.push_back({prefix + fresh.name, "add", describe(fresh)});
+            continue;
+        }
+        if (*old == fresh) {
             continue;
         }
         if (auto text = compare(*old, fresh); !text.empty()) {

@@ -30,6 +30,9 @@ constexpr std::size_t entries_in_a_message = 10'000;
 
 constexpr std::int64_t relay_retry_period_ms = 60'000;
 
+/// So long an operator who applied something is kept waiting for it.
+constexpr std::chrono::seconds serve_patience{10};
+
 /// Times that telling the states of all servers took.
 constexpr int rest_of_telling = 4;
 
@@ -45,6 +48,18 @@ boost::json::object certificates_of(cluster::generation const& g) {
                 ipc::to_base64({reinterpret_cast<std::uint8_t const*>(bytes.data()), bytes.size()});
         }
     }
+    return out;
+}
+
+bool is_of_proxy(balance::virtual_service const& s) { return !balance::is_layer4(s.mode); }
+bool is_of_kernel(balance::virtual_service const& s) { return balance::is_layer4(s.mode) || s.transparent; }
+
+std::shared_ptr<balance::configuration const> layer4_part_of(balance::configuration const& c) {
+    auto out = std::make_shared<balance::configuration>();
+    std::copy_if(c.services.begin(), c.services.end(), std::back_inserter(out->services), &is_of_kernel);
+    out->marks = c.marks;
+    out->auto_nat_interface = c.auto_nat_interface;
+    out->page_port = c.page_port;
     return out;
 }
 
@@ -66,15 +81,16 @@ void core::enforce() {
     store_->keep(running_.cluster.kept_generations);
     running_.cluster.services.page_port = self_.fallback_port;
     running_.cluster.services.auto_nat_interface = self_.auto_nat_interface;
-    layer4_part_ = running_.cluster.services;
-    std::erase_if(layer4_part_.services, [](auto const& s) { return !balance::is_layer4(s.mode) && !s.transparent; });
+    layer4_part_ = layer4_part_of(running_.cluster.services);
     servers_.set_services(running_.cluster.services.services, monotonic_ms());
+    layer4_follows_ = listeners_follow_ = true;
+    update_layer4(); // on its thread, while the others are told
     // Addresses that go, go at once; those that come wait until something serves them.
     auto staying = place(running_.cluster, self_);
-    std::erase_if(
-        staying, [this](auto const& a) { return std::find(floating_.begin(), floating_.end(), a) == floating_.end(); });
-    node_->set_floating(floating_ = std::move(staying));
-    layer4_follows_ = listeners_follow_ = true;
+    std::erase_if(staying, [were = std::set(floating_.begin(), floating_.end())](auto const& a) { return !were.contains(a); });
+    if (staying != floating_) {
+        node_->set_floating(floating_ = std::move(staying));
+    }
     node_->set_config(running_.generation.version, running_.hash);
     tell_guardian();
     auto endpoints = config::endpoints_of(running_.cluster.services);
@@ -84,7 +100,6 @@ void core::enforce() {
     tell_proxy();
     tell_checker();
     tell_peer_of_all();
-    update_layer4();
     follow_translations();
     follow_chain();
 }
@@ -122,7 +137,7 @@ void core::tell_proxy() {
                          {"marks", ipc::pack_all(running_.cluster.services.marks)},
                          {"page_port", running_.cluster.services.page_port},
                          {"certificates", certificates_of(running_.generation)},
-                         {"states", ipc::pack_all(servers_.list())}});
+                         {"states", ipc::pack_all(servers_.list(running_.cluster.services.services, &is_of_proxy))}});
 }
 
 void core::hand_over_access_log() {
@@ -147,9 +162,33 @@ void core::hand_over_access_log() {
                         file ? std::span<int const>(one) : std::span<int const>());
 }
 
+void core::when_served(std::function<void(std::string const&)> then) {
+    if (not_served_yet().empty()) {
+        then({});
+        return;
+    }
+    auto timer = std::make_shared<boost::asio::steady_timer>(io_, serve_patience);
+    served_timers_.push_back(timer);
+    timer->async_wait([this, timer, then = std::move(then)](boost::system::error_code) {
+        std::erase(served_timers_, timer);
+        then(not_served_yet());
+    });
+}
+
+std::string core::not_served_yet() const {
+    auto out = !layer4_follows_ ? std::string() : layer4_error_.empty() ? "layer 4" : "layer 4: " + layer4_error_;
+    if (listeners_follow_) {
+        out += out.empty() ? "listening sockets" : ", listening sockets";
+    }
+    return out;
+}
+
 void core::set_floating_when_served() {
     if (layer4_follows_ || listeners_follow_ || leaving_) {
         return;
+    }
+    for (auto const& timer : served_timers_) {
+        timer->cancel();
     }
     if (auto wanted = place(running_.cluster, self_); wanted != floating_) {
         node_->set_floating(floating_ = std::move(wanted));
@@ -182,7 +221,7 @@ void core::tell_checker() {
     children_->to_checker({{"type", "configure"},
                            {"cluster_toml", file_of(running_.generation, cluster_file)},
                            {"secrets", secrets_of_checks()},
-                           {"known", ipc::pack_all(servers_.list())}});
+                           {"known", ipc::pack_all(servers_.unusual())}});
     told_pace_ = 0; // it may be another checker
     tell_pace();
     seed_checker();
@@ -214,7 +253,7 @@ void core::states_changed() {
             return;
         }
         auto const began = std::chrono::steady_clock::now();
-        children_->to_proxy({{"type", "states"}, {"states", ipc::pack_all(servers_.list())}});
+        children_->to_proxy({{"type", "states"}, {"states", ipc::pack_all(servers_.list(running_.cluster.services.services, &is_of_proxy))}});
         update_layer4();
         auto const ended = std::chrono::steady_clock::now();
         may_tell_states_at_ = ended + rest_of_telling * (ended - began);
@@ -227,8 +266,8 @@ void core::update_layer4() {
         layer4_again_ = true;
         return;
     }
-    bool const any = !layer4_part_.services.empty();
-    layer4_.apply(layer4_part_, any ? servers_.list() : std::vector<balance::server_state>{}, [this, any](auto outcome, std::chrono::microseconds cost) {
+    bool const any = !layer4_part_->services.empty();
+    layer4_.apply(layer4_part_, servers_.list(layer4_part_->services, &is_of_kernel), [this, any](auto outcome, std::chrono::microseconds cost) {
         layer4_busy_ = false;
         if (!leaving_) {
             observer_.looked(cost, outcome && !outcome->empty(), any);

@@ -36,12 +36,12 @@ bool has_password(balance::configuration const& c) {
 
 } // namespace
 
-balance::result<std::vector<config_change>> core::plan(std::string const& cluster_text) const {
+balance::result<std::vector<config_change>> core::plan(std::string const& cluster_text) {
     auto next = read_directory(cluster_text, {});
     if (!next) {
         return next.error();
     }
-    auto understood = understand(std::move(*next));
+    auto understood = understand(std::move(*next), reader_);
     if (!understood) {
         return understood.error();
     }
@@ -67,7 +67,7 @@ balance::result<> core::may_change(std::string const& command) const {
 
 /// The generation that an apply makes. Errors: `refused` where it may not, also while another one waits to be
 /// confirmed.
-balance::result<cluster::generation> core::next_of(std::string cluster_text, std::string who) const {
+balance::result<cluster::generation> core::next_of(std::string cluster_text, std::string who) {
     if (auto may = may_change("dyad apply"); !may) {
         return may.error();
     }
@@ -91,10 +91,10 @@ void core::apply(std::string cluster_text, std::string who, std::function<void(b
 
 /// What an older generation says becomes a new one. Services that have a mark by now keep it.
 balance::result<cluster::generation> core::successor_like(cluster::generation const& old,
-                                                          std::string applied_by) const {
+                                                          std::string applied_by) {
     auto next =
         next_generation(store_->current().value_or(cluster::generation{}), std::string(file_of(old, cluster_file)),
-                        surroundings_within(old), std::move(applied_by), std::time(nullptr));
+                        surroundings_within(old), std::move(applied_by), std::time(nullptr), reader_);
     if (!next) {
         return next.error();
     }
@@ -127,10 +127,12 @@ void core::rollback(std::string const& to, std::string who, std::function<void(b
 
 void core::make_current(cluster::generation next, change_request request) {
     if (same_content(next, running_.generation)) {
+        layer4_follows_ = true; // once it was compared
+        update_layer4();
         request.done(applied{running_.generation.version, "nothing to do", {}});
         return;
     }
-    auto understood = understand(next);
+    auto understood = understand(next, reader_);
     if (!understood) {
         request.done(understood.error());
         return;
@@ -179,7 +181,7 @@ void core::finish(pending_apply& pending, std::string peer) {
 
 /// A generation of the peer is current here.
 void core::came_from_peer(cluster::generation const& g) {
-    auto understood = understand(g);
+    auto understood = understand(g, reader_);
     if (!understood) {
         events_.add("error", "the peer's generation cannot be used: " + understood.error().detail, {}, true);
         return;

@@ -13,6 +13,7 @@ struct history_reader::walk {
     std::vector<cluster::config_version> versions;
     std::size_t next = 0;
     std::optional<running_config> before; ///< the generation of `versions[next - 1]`, if it could be read
+    config::cluster_reader reader; ///< they are much alike
     std::vector<history_entry> entries;
     done answer;
 };
@@ -48,9 +49,9 @@ history_entry history_reader::entry_of(cluster::config_version v, walk& w) {
         w.before.reset(); // read if the next one needs it
         return known->second;
     }
-    auto const get = [this](cluster::config_version wanted) -> balance::result<running_config> {
+    auto const get = [this, &w](cluster::config_version wanted) -> balance::result<running_config> {
         auto loaded = store_->load(wanted);
-        return loaded ? understand(std::move(*loaded)) : loaded.error();
+        return loaded ? understand(std::move(*loaded), w.reader) : loaded.error();
     };
     bool const is_oldest = w.next == 0;
     if (!is_oldest && !w.before) {

@@ -29,10 +29,10 @@ std::chrono::microseconds spent() {
 
 } // namespace
 
-void layer4_worker::apply(balance::configuration desired, std::vector<balance::server_state> states, applied done) {
+void layer4_worker::apply(std::shared_ptr<balance::configuration const> desired, std::vector<balance::server_state> states, applied done) {
     auto work = [this, desired = std::move(desired), states = std::move(states), done = std::move(done)]() mutable {
         auto const before = spent();
-        auto outcome = layer4_.apply(desired, states);
+        auto outcome = layer4_.apply(*desired, states);
         auto const cost = spent() - before;
         boost::asio::post(home_, [done = std::move(done), outcome = std::move(outcome), cost]() mutable {
             done(std::move(outcome), cost);

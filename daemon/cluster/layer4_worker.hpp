@@ -29,7 +29,7 @@ public:
         std::function<void(balance::result<std::vector<balance::layer4::change>>, std::chrono::microseconds)>;
     using status_read = std::function<void(balance::result<std::vector<balance::service_status>>)>;
 
-    void apply(balance::configuration desired, std::vector<balance::server_state> states, applied done);
+    void apply(std::shared_ptr<balance::configuration const> desired, std::vector<balance::server_state> states, applied done);
     /// For the applies that follow; `balance::layer4::hold_unknown`.
     void hold_unknown(bool on);
     /// `balance::layer4::guard_interface`.

@@ -123,6 +123,8 @@ public:
         bool const get = r.method == "GET";
         if (get && r.path == "/v1/status") {
             core_.status([done](json::object status) { done({200, std::move(status)}); });
+        } else if (get && r.path == "/v1/directory") {
+            done({200, {{"config_dir", core_.directory().string()}}});
         } else if (r.path == "/v1/persistence") {
             get ? persistence(r, done) : clear_persistence(r, done);
         } else if (get && r.path == "/v1/events") {
@@ -276,19 +278,22 @@ private:
                                applied(done));
     }
 
-    /// Answers with the generation that runs now, and what it changed.
-    static std::function<void(balance::result<core::applied>)> applied(respond const& done) {
-        return [done](balance::result<core::applied> outcome) {
+    /// Answers with the generation that runs now, and what it changed, once it serves.
+    std::function<void(balance::result<core::applied>)> applied(respond const& done) {
+        return [this, done](balance::result<core::applied> outcome) {
             if (!outcome) {
                 done(refusal(outcome.error()));
                 return;
             }
-            done({200,
-                  {{"term", outcome->version.term},
-                   {"generation", outcome->version.generation},
-                   {"peer", outcome->peer},
-                   {"confirm_ms", outcome->confirm_within.count()},
-                   {"changes", changes_json(outcome->changes)}}});
+            json::object answer{{"term", outcome->version.term},
+                                {"generation", outcome->version.generation},
+                                {"peer", outcome->peer},
+                                {"confirm_ms", outcome->confirm_within.count()},
+                                {"changes", changes_json(outcome->changes)}};
+            core_.when_served([done, answer = std::move(answer)](std::string const& missing) mutable {
+                answer["missing"] = missing;
+                done({200, std::move(answer)});
+            });
         };
     }
 

@@ -47,8 +47,9 @@ std::string print_marks(mark_list const& marks) {
     return text;
 }
 
-balance::result<config::cluster_config> parse(std::string_view text, config::surroundings const& around) {
-    auto parsed = config::parse_cluster(text, cluster_file, around);
+balance::result<config::cluster_config> parse(std::string_view text, config::surroundings const& around,
+                                              config::cluster_reader& reader) {
+    auto parsed = reader.read(text, cluster_file, around);
     if (!parsed.value) {
         return balance::make_error(balance::errc::invalid_configuration, faults_as_lines(parsed.diagnostics));
     }
@@ -123,8 +124,8 @@ balance::result<cluster::config_version> find_version(std::string_view named,
     return found.front();
 }
 
-balance::result<running_config> understand(cluster::generation g) {
-    auto parsed = parse(file_of(g, cluster_file), {});
+balance::result<running_config> understand(cluster::generation g, config::cluster_reader& reader) {
+    auto parsed = parse(file_of(g, cluster_file), {}, reader);
     if (!parsed) {
         return parsed.error();
     }
@@ -139,8 +140,8 @@ balance::result<running_config> understand(cluster::generation g) {
 
 balance::result<cluster::generation> next_generation(cluster::generation const& before, std::string cluster_text,
                                                      config::surroundings const& around, std::string applied_by,
-                                                     std::int64_t applied_at) {
-    auto parsed = parse(cluster_text, around);
+                                                     std::int64_t applied_at, config::cluster_reader& reader) {
+    auto parsed = parse(cluster_text, around, reader);
     if (!parsed) {
         return parsed.error();
     }

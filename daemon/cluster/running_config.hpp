@@ -4,6 +4,7 @@
 #include <balance/error.hpp>
 #include <cluster/replicator.hpp>
 
+#include <config/cluster_reader.hpp>
 #include <config/config.hpp>
 #include <string>
 #include <vector>
@@ -27,14 +28,14 @@ inline constexpr char const* owner_file = "owner";
 /// The bytes of a file of the generation; empty when there is none.
 std::string_view file_of(cluster::generation const& g, std::string_view name);
 
-/// Parses what a generation carries. Errors: `invalid_configuration` with every fault, a line each.
-balance::result<running_config> understand(cluster::generation g);
+/// Parses what a generation carries, which is quick where `reader` has just read much the same. Errors: `invalid_configuration` with every fault, a line each.
+balance::result<running_config> understand(cluster::generation g, config::cluster_reader& reader);
 
 /// A generation that follows `before` and says `cluster_text`: services that had a mark keep it.
 /// Errors: `invalid_configuration` with every fault, a line each.
 balance::result<cluster::generation> next_generation(cluster::generation const& before, std::string cluster_text,
                                                      config::surroundings const& around, std::string applied_by,
-                                                     std::int64_t applied_at);
+                                                     std::int64_t applied_at, config::cluster_reader& reader);
 
 /// One object that differs between two configurations, for `dyad plan` and `dyad apply`.
 struct config_change {

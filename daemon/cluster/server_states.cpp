@@ -6,6 +6,9 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <config/first_state.hpp>
+#include <set>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -14,23 +17,22 @@ namespace dyad {
 namespace json = boost::json;
 
 void server_states::set_services(std::vector<balance::virtual_service> const& services, std::int64_t now_ms) {
-    std::map<balance::server_key, entry> kept;
+    ++configuration_;
     for (auto const& service : services) {
         for (auto const& server : service.servers) {
-            balance::server_key key{service.name, server.name};
-            if (auto const found = entries_.find(key); found != entries_.end()) {
-                found->second.target = {server.address, server.port};
-                kept.insert(entries_.extract(found));
-                continue;
+            auto const [place, is_new] = entries_.try_emplace({service.name, server.name});
+            auto& e = place->second;
+            e.target = {server.address, server.port};
+            e.first_health = config::first_health(service.check);
+            e.configuration = configuration_;
+            if (is_new) {
+                e.state.key = place->first;
+                e.state.health = e.first_health;
+                e.changed_at_ms = now_ms;
             }
-            entry fresh;
-            fresh.state.key = key;
-            fresh.target = {server.address, server.port};
-            fresh.changed_at_ms = now_ms;
-            kept.emplace(std::move(key), std::move(fresh));
         }
     }
-    entries_ = std::move(kept);
+    std::erase_if(entries_, [this](auto const& e) { return e.second.configuration != configuration_; });
     apply_words();
 }
 
@@ -112,6 +114,40 @@ std::vector<balance::server_state> server_states::list() const {
     states.reserve(entries_.size());
     for (auto const& [key, e] : entries_) {
         states.push_back(e.state);
+    }
+    return states;
+}
+
+std::vector<balance::server_state> server_states::unusual() const {
+    std::vector<balance::server_state> states;
+    for (auto const& [key, e] : entries_) {
+        if (e.state != balance::server_state{key, e.first_health}) {
+            states.push_back(e.state);
+        }
+    }
+    return states;
+}
+
+std::vector<balance::server_state> server_states::list(std::vector<balance::virtual_service> const& services,
+                                                       bool (*wanted)(balance::virtual_service const&)) const {
+    std::set<std::string_view> names;
+    for (auto const& service : services) {
+        if (wanted(service)) {
+            names.insert(service.name);
+        }
+    }
+    std::vector<balance::server_state> states;
+    auto name = names.begin();
+    for (auto const& [key, e] : entries_) { // in the order of the services' names, too
+        while (name != names.end() && *name < key.service) {
+            ++name;
+        }
+        if (name == names.end()) {
+            break;
+        }
+        if (*name == key.service) {
+            states.push_back(e.state);
+        }
     }
     return states;
 }

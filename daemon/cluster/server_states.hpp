@@ -31,9 +31,12 @@ public:
         std::int64_t changed_at_ms = 0; ///< monotonic
         std::string agent;              ///< what its agent says; empty: there is none
         balance::endpoint target{};     ///< where it is, as configured
+        balance::health first_health = balance::health::unknown; ///< before anybody looked
+        std::uint64_t configuration = 0; ///< the last that it was part of
     };
 
-    /// Keeps entries of servers that stay, forgets the health of those that went, adds the others as unknown.
+    /// Keeps entries of servers that stay, forgets the health of those that went, adds the others as what their check says
+    /// unasked: mostly unknown.
     void set_services(std::vector<balance::virtual_service> const& services, std::int64_t now_ms);
 
     /// True when the health changed. Unknown servers are ignored: the checks of a former configuration may be late.
@@ -53,6 +56,11 @@ public:
 
     [[nodiscard]] entry const* find(balance::server_key const& key) const;
     [[nodiscard]] std::vector<balance::server_state> list() const;
+    /// Without those that are as anybody expects who knows the configuration alone.
+    [[nodiscard]] std::vector<balance::server_state> unusual() const;
+    /// Of those services alone that are `wanted`.
+    [[nodiscard]] std::vector<balance::server_state> list(std::vector<balance::virtual_service> const& services,
+                                                          bool (*wanted)(balance::virtual_service const&)) const;
     [[nodiscard]] std::map<balance::server_key, entry> const& all() const noexcept { return entries_; }
 
     /// The operators' words as the document "servers", as shared with the peer and kept in servers.json.
@@ -74,6 +82,7 @@ private:
     std::map<balance::server_key, entry> entries_;
     std::map<balance::server_key, word> words_;
     std::uint64_t stamp_ = 0;
+    std::uint64_t configuration_ = 0; ///< counts them
     cluster::node_id writer_ = cluster::node_id::none;
 };
 

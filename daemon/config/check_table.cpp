@@ -192,7 +192,7 @@ check_spec read_check(section const& s) {
 named_checks read_named_checks(section const& root) {
     named_checks out;
     for (auto const& [name, s] : root.named("check", tables::check)) {
-        out.emplace(name, named_check{read_check(s), s.at(), false});
+        out.emplace(name, read_check(s));
     }
     return out;
 }

@@ -48,6 +48,18 @@ void read_floating(section const& root, cluster_config& out) {
     }
 }
 
+void check_named_checks(value const& root, fault_list& faults) {
+    std::set<std::string_view> used;
+    for (auto const& s : root.below("service")) {
+        used.insert(named_check_of(s.content));
+    }
+    for (auto const& check : root.below("check")) {
+        if (check.content.type == value::kind::table && !used.contains(check.key)) {
+            faults.add({"check", check.key}, check.at, "check " + in_quotes(check.key) + " is used by no service", true);
+        }
+    }
+}
+
 } // namespace
 
 void read_heartbeat(section const& root, cluster_config& out) {
@@ -147,16 +159,7 @@ void read_checks(section const& root, cluster_config& out) {
     out.passive_factor = static_cast<unsigned>(s->integer("passive_factor", 1, 100).value_or(out.passive_factor));
 }
 
-outcome<cluster_config> parse_cluster(std::string_view text, std::string const& file, surroundings const& around) {
-    auto document = parse_document(text, file);
-    if (!document.value) {
-        return {std::nullopt, std::move(document.diagnostics)};
-    }
-    fault_list faults(file);
-    if (!read_format(*document.value, faults)) {
-        return {std::nullopt, faults.sorted()};
-    }
-    section const root(*document.value, {1, 1}, {}, tables::cluster, faults);
+cluster_config read_cluster(section const& root, service_context const& context) {
     cluster_config out;
     read_heartbeat(root, out);
     if (auto const history = root.table("history", tables::history)) {
@@ -167,19 +170,41 @@ outcome<cluster_config> parse_cluster(std::string_view text, std::string const& 
     read_floating(root, out);
     read_grace(root, out);
     read_access_log(root, out);
-    auto checks = read_named_checks(root);
-    service_context const context{read_layer(root, "layer4", tables::layer4),
-                                  read_layer(root, "layer7", tables::layer7), &checks};
-    auto const services = root.named("service", tables::service);
-    out.services.services.reserve(services.size());
-    for (auto const& [name, s] : services) {
-        out.services.services.push_back(read_service(name, s, context));
+    out.services.services = read_services(root, context);
+    return out;
+}
+
+service_context read_service_context(section const& root) {
+    return {read_layer(root, "layer4", tables::layer4), read_layer(root, "layer7", tables::layer7), read_named_checks(root)};
+}
+
+std::vector<balance::virtual_service> read_services(section const& root, service_context const& context) {
+    auto const named = root.named("service", tables::service);
+    std::vector<balance::virtual_service> out;
+    out.reserve(named.size());
+    for (auto const& [name, s] : named) {
+        out.push_back(read_service(name, s, context));
     }
-    for (auto const& [name, check] : checks) {
-        if (!check.used) {
-            faults.add({"check", name}, check.at, "check " + in_quotes(name) + " is used by no service", true);
-        }
+    return out;
+}
+
+std::string_view named_check_of(value const& service) noexcept {
+    auto const* e = service.find("check");
+    return e != nullptr && e->content.type == value::kind::text ? std::string_view(e->content.text) : std::string_view();
+}
+
+outcome<cluster_config> parse_cluster(std::string_view text, std::string const& file, surroundings const& around) {
+    auto document = parse_document(text, file);
+    if (!document.value) {
+        return {std::nullopt, std::move(document.diagnostics)};
     }
+    fault_list faults(file);
+    if (!read_format(*document.value, faults)) {
+        return {std::nullopt, faults.sorted()};
+    }
+    section const root(*document.value, {1, 1}, {}, tables::cluster, faults);
+    auto out = read_cluster(root, read_service_context(root));
+    check_named_checks(*document.value, faults);
     check_cluster(*document.value, root, out, around);
     if (faults.any_fault()) {
         return {std::nullopt, faults.sorted()};

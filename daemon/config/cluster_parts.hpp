@@ -28,12 +28,7 @@ struct check_spec {
     [[nodiscard]] balance::health_check with(layer_defaults const& d) const;
 };
 
-struct named_check {
-    check_spec spec;
-    place at;
-    bool used = false;
-};
-using named_checks = std::map<std::string, named_check, std::less<>>;
+using named_checks = std::map<std::string, check_spec, std::less<>>;
 
 /// What the table at "timeouts" says, in place of `defaults`.
 balance::timeouts read_timeouts(section const& s, balance::timeouts const& defaults);
@@ -47,14 +42,25 @@ layer_defaults read_layer(section const& root, std::string_view key, table_schem
 check_spec read_check(section const& s);
 named_checks read_named_checks(section const& root);
 
+/// What services take from the rest of the file.
 struct service_context {
     layer_defaults layer4;
     layer_defaults layer7;
-    named_checks* checks;
+    named_checks checks;
 };
+service_context read_service_context(section const& root);
 balance::virtual_service read_service(std::string const& name, section const& s, service_context const& context);
+/// In the file's order.
+std::vector<balance::virtual_service> read_services(section const& root, service_context const& context);
+/// The name of the [check.NAME] that a service uses; empty: none.
+std::string_view named_check_of(value const& service) noexcept;
+
+/// Everything that cluster.toml says, after a look at each table alone.
+cluster_config read_cluster(section const& root, service_context const& context);
 
 /// What only shows when the whole file is known: the rules of libbalance, floating addresses, certificates.
 void check_cluster(value const& root, section const& top, cluster_config const& c, surroundings const& around);
+/// The part of it that what lies around the file decides.
+void check_certificates(value const& root, cluster_config const& c, surroundings const& around, fault_list& faults);
 
 } // namespace dyad::config

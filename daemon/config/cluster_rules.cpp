@@ -109,8 +109,13 @@ void check_networks(value const& root, cluster_config const& c, fault_list& faul
     }
 }
 
-void check_certificates(value const& root, cluster_config const& c, std::vector<known_certificate> const& known,
-                        fault_list& faults) {
+} // namespace
+
+void check_certificates(value const& root, cluster_config const& c, surroundings const& around, fault_list& faults) {
+    if (!around.certificates) {
+        return;
+    }
+    auto const& known = *around.certificates;
     for (auto const& s : c.services.services) {
         key_path const path{"service", s.name, "tls", "certificate"};
         if (!s.tls || faults.touches(path)) {
@@ -138,17 +143,13 @@ void check_certificates(value const& root, cluster_config const& c, std::vector<
     }
 }
 
-} // namespace
-
 void check_cluster(value const& root, section const& top, cluster_config const& c, surroundings const& around) {
     auto& faults = top.faults();
     check_services(root, c, faults);
     check_snat_sources(root, c, faults);
     check_networks(root, c, faults);
     check_borrowers(root, c, faults);
-    if (around.certificates) {
-        check_certificates(root, c, *around.certificates, faults);
-    }
+    check_certificates(root, c, around, faults);
 }
 
 } // namespace dyad::config

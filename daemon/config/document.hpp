@@ -53,10 +53,11 @@ std::string_view describe(value::kind k) noexcept;
 outcome<value> parse_document(std::string_view text, std::string const& file);
 
 /// Refuses what could exhaust the parser before it starts: binary data, nesting beyond any use. Null line: all is well.
+/// `headers`, if any, gets the places of the brackets that begin the tables' headers, in their order.
 struct refusal {
     place at;
     std::string message;
 };
-refusal prescan(std::string_view text);
+refusal prescan(std::string_view text, std::vector<std::size_t>* headers = nullptr);
 
 } // namespace dyad::config

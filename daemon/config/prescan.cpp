@@ -25,7 +25,7 @@ constexpr auto dull = [] {
 
 class scanner {
 public:
-    explicit scanner(std::string_view text) : text_(text) {}
+    scanner(std::string_view text, std::vector<std::size_t>* headers) : text_(text), headers_(headers) {}
 
     refusal run() {
         while (skip_dull()) {
@@ -38,6 +38,14 @@ public:
 
 private:
     [[nodiscard]] bool looking_at(std::string_view token) const { return text_.substr(at_, token.size()) == token; }
+
+    [[nodiscard]] bool begins_line() const {
+        auto before = at_;
+        while (before > 0 && (text_[before - 1] == ' ' || text_[before - 1] == '\t')) {
+            --before;
+        }
+        return before == 0 || text_[before - 1] == '\n';
+    }
 
     /// False at the end.
     bool skip_dull() {
@@ -99,6 +107,9 @@ private:
             }
             return true;
         } else if (c == '[' || c == '{') {
+            if (headers_ != nullptr && c == '[' && depth_ == 0 && begins_line()) {
+                headers_->push_back(at_);
+            }
             if (++depth_ > max_brackets) {
                 return refuse("brackets are nested more than " + std::to_string(max_brackets) +
                               " deep; no key needs that");
@@ -131,6 +142,7 @@ private:
     enum class inside { nothing, comment, text, long_text };
 
     std::string_view text_;
+    std::vector<std::size_t>* headers_;
     std::size_t at_ = 0;
     place here_{1, 1};
     inside in_ = inside::nothing;
@@ -142,6 +154,6 @@ private:
 
 } // namespace
 
-refusal prescan(std::string_view text) { return scanner(text).run(); }
+refusal prescan(std::string_view text, std::vector<std::size_t>* headers) { return scanner(text, headers).run(); }
 
 } // namespace dyad::config

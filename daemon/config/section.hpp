@@ -29,6 +29,8 @@ public:
     /// Was there a fault at this path, above it or below it? Then a second one there may only follow from the first.
     [[nodiscard]] bool touches(key_path const& path) const;
     [[nodiscard]] bool any_fault() const noexcept { return !faulty_.empty(); }
+    /// No warning either.
+    [[nodiscard]] bool empty() const noexcept { return diagnostics_.empty(); }
     /// In the order of the file.
     [[nodiscard]] std::vector<diagnostic> sorted() const;
 

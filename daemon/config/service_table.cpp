@@ -75,10 +75,10 @@ balance::health_check read_service_check(section const& s, service_context const
                     ", but must be the name of a [check.NAME], or a table like { type = \"connect\", port = 80 }");
         return check_spec{}.with(defaults);
     }
-    auto const known = context.checks->find(e->content.text);
-    if (known == context.checks->end()) {
+    auto const known = context.checks.find(e->content.text);
+    if (known == context.checks.end()) {
         std::vector<std::string_view> names;
-        for (auto const& [name, check] : *context.checks) {
+        for (auto const& [name, check] : context.checks) {
             names.push_back(name);
         }
         auto const close = nearest(e->content.text, names);
@@ -89,8 +89,7 @@ balance::health_check read_service_check(section const& s, service_context const
                          : "did you mean " + in_quotes(close) + "?"));
         return check_spec{}.with(defaults);
     }
-    known->second.used = true;
-    return known->second.spec.with(defaults);
+    return known->second.with(defaults);
 }
 
 balance::fallback read_fallback(section const& s, balance::mode mode) {

@@ -21,6 +21,8 @@ public:
     explicit fields(boost::json::value const& v);
     explicit fields(boost::json::object const& o) : object_(&o) {}
 
+    /// For members that may be left out.
+    [[nodiscard]] bool has(std::string_view name) const { return object_ != nullptr && object_->contains(name); }
     std::string text(std::string_view name);
     bool truth(std::string_view name);
     balance::address address(std::string_view name);

@@ -90,28 +90,39 @@ balance::result<mark> unpack(json::value const& v) {
 }
 
 json::object pack(balance::server_state const& s) {
-    return {{"service", s.key.service},
-            {"server", s.key.server},
-            {"health", balance::to_string(s.health)},
-            {"admin", balance::to_string(s.admin)},
-            {"share", s.share},
-            {"cut", s.cut},
-            {"most_connections", s.most_connections}};
+    // Thousands of them go in one message: what is as usual is left out.
+    static balance::server_state const usual;
+    json::object out{{"service", s.key.service}, {"server", s.key.server}, {"health", balance::to_string(s.health)}};
+    if (s.admin != usual.admin) {
+        out["admin"] = balance::to_string(s.admin);
+    }
+    if (s.share != usual.share) {
+        out["share"] = s.share;
+    }
+    if (s.cut) {
+        out["cut"] = true;
+    }
+    if (s.most_connections != usual.most_connections) {
+        out["most_connections"] = s.most_connections;
+    }
+    return out;
 }
 
 template <>
 balance::result<balance::server_state> unpack(json::value const& v) {
     fields from(v);
     balance::server_state s{key_of(from), health_of(from), balance::admin_state::online};
-    auto const admin = balance::parse_admin_state(from.text("admin"));
-    if (!admin) {
-        from.wrong("admin", "online, drain or halt");
-    } else {
-        s.admin = *admin;
+    if (from.has("admin")) {
+        auto const admin = balance::parse_admin_state(from.text("admin"));
+        if (!admin) {
+            from.wrong("admin", "online, drain or halt");
+        } else {
+            s.admin = *admin;
+        }
     }
-    s.share = from.number<std::uint16_t>("share");
-    s.cut = from.truth("cut");
-    s.most_connections = from.number<std::uint32_t>("most_connections");
+    s.share = from.has("share") ? from.number<std::uint16_t>("share") : s.share;
+    s.cut = from.has("cut") && from.truth("cut");
+    s.most_connections = from.has("most_connections") ? from.number<std::uint32_t>("most_connections") : s.most_connections;
     return from.make(std::move(s));
 }
 

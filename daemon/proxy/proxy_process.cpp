@@ -146,7 +146,7 @@ void proxy_process::configure(boost::json::object const& message) {
 }
 
 bool proxy_process::parse(std::string text) {
-    auto parsed = config::parse_cluster(text, "cluster.toml", {});
+    auto parsed = reader_.read(text, "cluster.toml", {});
     if (!parsed.value) {
         for (auto const& fault : parsed.diagnostics) {
             spdlog::error("{}", config::to_string(fault));

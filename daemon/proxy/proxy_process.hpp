@@ -13,6 +13,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <config/cluster_reader.hpp>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -64,6 +65,7 @@ private:
     page_server page_{io_};
     balance::configuration desired_;
     std::string text_; ///< that `desired_` came from
+    config::cluster_reader reader_;
     std::vector<balance::server_state> states_;
     bool configured_ = false; ///< something is desired
     bool settling_ = false;   ///< the timer runs

@@ -126,7 +126,7 @@ void check_tls_of_check(health_check const& c, report& r) {
     needs_tls(c.verify, "verify", "https and tls");
     needs_tls(c.min_days != 0, "min_days", "https and tls");
     needs_tls(c.warn_days != 0, "warn_days", "https and tls");
-    auto const optional_tls = checks_that([](auto const& t) { return t.tls == core::check_traits::need::may; });
+    static auto const optional_tls = checks_that([](auto const& t) { return t.tls == core::check_traits::need::may; });
     only_for(c.tls, may_use_tls(c.type), "tls", optional_tls, c, r);
 }
 

@@ -83,11 +83,18 @@ void check_client_side(configuration const& c, std::vector<fault>& out) {
 /// The proxy's connections and those of a snat service have the balancer's address as source: towards one server's
 /// port the kernel could not tell their replies apart.
 void check_server_side(configuration const& c, std::vector<fault>& out) {
+    auto const of_proxy = [](virtual_service const& s) { return !is_layer4(s.mode); };
+    auto const translated = [](virtual_service const& s) {
+        return (s.mode == mode::snat || s.mode == mode::nat) && s.protocol != protocol::udp && s.protocol != protocol::sctp;
+    };
+    if (std::none_of(c.services.begin(), c.services.end(), of_proxy) ||
+        std::none_of(c.services.begin(), c.services.end(), translated)) {
+        return; // nobody to clash with
+    }
     std::map<address, claims> taken;
     for (std::size_t i = 0; i < c.services.size(); ++i) {
         auto const& s = c.services[i];
-        bool const translated = s.mode == mode::snat || s.mode == mode::nat;
-        if (is_layer4(s.mode) && (!translated || s.protocol == protocol::udp || s.protocol == protocol::sctp)) {
+        if (!of_proxy(s) && !translated(s)) {
             continue;
         }
         for (std::size_t j = 0; j < s.servers.size(); ++j) {

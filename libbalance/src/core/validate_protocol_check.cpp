@@ -31,7 +31,7 @@ void check_secret_file(std::string const& name, std::string const& inline_value,
 void check_account(health_check const& c, core::check_traits const& t, report& r) {
     bool const may = t.account != need::no;
     bool const has_password = !c.password.empty() || !c.password_file.empty();
-    auto const types = checks_that([](auto const& of) { return of.account != need::no; });
+    static auto const types = checks_that([](auto const& of) { return of.account != need::no; });
     only_for(!c.user.empty(), may, "user", types, c, r);
     only_for(!c.password.empty(), may, "password", types, c, r);
     only_for(!c.password_file.empty(), may, "password_file", types, c, r);
@@ -67,7 +67,8 @@ void check_shared_secret(health_check const& c, core::check_traits const& t, rep
 }
 
 void check_query(health_check const& c, core::check_traits const& t, report& r) {
-    only_for(!c.query.empty(), t.query != need::no, "query", checks_that([](auto const& of) { return of.query != need::no; }), c, r);
+    static auto const types = checks_that([](auto const& of) { return of.query != need::no; });
+    only_for(!c.query.empty(), t.query != need::no, "query", types, c, r);
     if (c.type == kind::dns && !core::parse_dns_question(c.query)) {
         r.wrong(c.query.empty() ? std::initializer_list<std::string_view>{"check"} : std::initializer_list<std::string_view>{"check", "query"},
                 "a dns check needs query = \"NAME\" or \"NAME TYPE\", with type A, AAAA, CNAME, MX, NS, PTR, SOA, SRV or TXT");
@@ -92,7 +93,7 @@ void check_query(health_check const& c, core::check_traits const& t, report& r) 
 
 void check_answer(health_check const& c, core::check_traits const& t, report& r) {
     bool const web = is_web(c.type);
-    auto const types = "http, https, " + checks_that([](auto const& of) { return of.answer; });
+    static auto const types = "http, https, " + checks_that([](auto const& of) { return of.answer; });
     only_for(c.expect != expectation{}, web || t.answer, "expect", types, c, r);
     if (t.answer) {
         if (!c.expect.status.empty() || !c.expect.json.empty()) {
@@ -114,9 +115,9 @@ bool has_control(std::string_view text) {
     return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
-void only_for(bool given, bool right, char const* key, std::string const& types, health_check const& c, report& r) {
+void only_for(bool given, bool right, char const* key, std::string_view types, health_check const& c, report& r) {
     if (given && !right) {
-        r.wrong({"check", key}, std::string(key) + " is for " + types + " checks only; leave it out of a check of type " +
+        r.wrong({"check", key}, std::string(key) + " is for " + std::string(types) + " checks only; leave it out of a check of type " +
                                     std::string(to_string(c.type)));
     }
 }

@@ -63,7 +63,7 @@ void check_health_check(virtual_service const& s, report r);
 /// What the checks that ask a server for something take: accounts, secrets, queries, expectations.
 void check_protocol_keys(health_check const& c, report& r);
 /// "host is for http and https checks only; leave it out of a check of type ping"
-void only_for(bool given, bool right, char const* key, std::string const& types, health_check const& c, report& r);
+void only_for(bool given, bool right, char const* key, std::string_view types, health_check const& c, report& r);
 /// "dns and sip": the types whose traits fulfil it.
 std::string checks_that(bool (*fulfil)(core::check_traits const&));
 /// Control characters and spaces would end a line or a word early.

@@ -2,6 +2,7 @@
 #include "ipvs/channel.hpp"
 
 #include "ipvs/codec.hpp"
+#include "ipvs/sockopt_table.hpp"
 
 #include <netlink/errno.h>
 #include <netlink/genl/ctrl.h>
@@ -207,21 +208,51 @@ result<std::vector<State>> channel::dump_all(byte_span request, Decode decode, K
     return once;
 }
 
-result<std::vector<service_state>> channel::dump() {
-    auto out = dump_all<service_state>(encode_service_dump(), decode_service,
-                                       [](service_state const& s) { return s.config.key; });
-    if (!out) {
-        return out.error();
+result<std::vector<service_state>> channel::dump_services() {
+    return dump_all<service_state>(encode_service_dump(), decode_service,
+                                   [](service_state const& s) { return s.config.key; });
+}
+
+result<> channel::dump_destinations(service_state& s) {
+    auto destinations = dump_all<destination_state>(
+        encode_destination_dump(s.config.key),
+        [&](byte_span message) { return decode_destination(message, s.config.key.v6); },
+        [](destination_state const& d) { return d.config.remote; });
+    if (!destinations) {
+        return destinations.error();
     }
-    for (auto& s : *out) {
-        auto destinations = dump_all<destination_state>(
-            encode_destination_dump(s.config.key),
-            [&](byte_span message) { return decode_destination(message, s.config.key.v6); },
-            [](destination_state const& d) { return d.config.remote; });
-        if (!destinations) {
-            return destinations.error();
+    s.destinations = std::move(*destinations);
+    return {};
+}
+
+result<std::vector<service_state>> channel::dump() {
+    auto out = dump_services();
+    for (std::size_t i = 0; out && i < out->size(); ++i) {
+        if (auto const done = dump_destinations((*out)[i]); !done) {
+            return done.error();
         }
-        s.destinations = std::move(*destinations);
+    }
+    return out;
+}
+
+/// Services come through netlink, which knows all of them and everything about them; their destinations through getsockopt,
+/// where that tells enough.
+result<std::vector<service_state>> channel::look() {
+    auto out = dump_services();
+    if (!out) {
+        return out;
+    }
+    sockopt_table older;
+    auto const counted = older.services().value_or(std::vector<counted_service>());
+    auto next = counted.begin(); // both lists are in the kernel's order
+    for (auto& s : *out) {
+        bool const is_next = next != counted.end() && next->key == s.config.key;
+        auto destinations = is_next ? older.destinations(*next++) : std::nullopt;
+        if (destinations) {
+            s.destinations = std::move(*destinations);
+        } else if (auto const done = dump_destinations(s); !done) {
+            return done.error();
+        }
     }
     return out;
 }

@@ -20,6 +20,7 @@ public:
     ~channel() override;
 
     result<std::vector<service_state>> dump() override;
+    result<std::vector<service_state>> look() override;
     result<std::vector<int>> write(std::span<bytes const> messages) override;
 
 private:
@@ -40,6 +41,8 @@ private:
     /// Asks again while changes interrupt it. `decode` makes a state of a message, `key` says which are the same.
     template <class State, class Decode, class Key>
     result<std::vector<State>> dump_all(byte_span request, Decode decode, Key key);
+    result<std::vector<service_state>> dump_services();
+    result<> dump_destinations(service_state& s);
     result<> write_batch(std::span<bytes const> messages, std::vector<int>& out);
 
     socket socket_;

@@ -21,6 +21,8 @@ public:
 
     /// Everything in the table. Errors: `not_permitted`, `protocol_error`, `timed_out`, `io_error`.
     virtual result<std::vector<service_state>> dump() = 0;
+    /// The same at less cost: counters may be missing.
+    virtual result<std::vector<service_state>> look() { return dump(); }
 
     /// Carries out the messages in order; one that fails does not stop those after it. For each the kernel's errno, 0
     /// for done. Errors: `not_permitted`, `timed_out`, `io_error`; then some may have been carried out.

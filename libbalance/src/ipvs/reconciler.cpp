@@ -76,7 +76,7 @@ result<reconciler::outcome> reconciler::run(kernel& k, desired_table const& desi
                                             std::vector<change> changes::*part) {
     outcome out;
     for (int round = 0; round < rounds; ++round) {
-        auto const actual = k.dump();
+        auto const actual = k.look();
         if (!actual) {
             return actual.error();
         }

@@ -215,7 +215,7 @@ TEST_CASE("dyad plan and apply: the file is sent as it is, from the daemon's own
     test::temporary_directory const config;
     std::ofstream(config.path() / "cluster.toml") << good_cluster;
     scripted_daemon const d(
-        {{"GET /v1/status", {200, R"({"node":{"config_dir":")" + config.path().string() + R"("}})"}},
+        {{"GET /v1/directory", {200, R"({"config_dir":")" + config.path().string() + R"("})"}},
          {"POST /v1/plan", {200, R"({"changes":[{"object":"service Web","change":"add","text":"tcp 192.0.2.9"},
                                                 {"object":"service Old","change":"remove","text":""},
                                                 {"object":"heartbeat","change":"change","text":"deadtime: 500 ms -> 1 s"}]})"}},
@@ -226,19 +226,35 @@ TEST_CASE("dyad plan and apply: the file is sent as it is, from the daemon's own
                       "3 changes on both nodes; `dyad apply` makes them\n");
     CHECK(dyad_in(d.run_dir(), {"apply", config.path().string()}).out ==
           "configuration 1.8 is in force on both nodes\n");
-    CHECK(d.asked() == std::vector<std::string>{"GET /v1/status", R"(POST /v1/plan {"cluster_toml":"format = 1\n"})",
+    CHECK(d.asked() == std::vector<std::string>{"GET /v1/directory", R"(POST /v1/plan {"cluster_toml":"format = 1\n"})",
                                                 R"(POST /v1/apply {"cluster_toml":"format = 1\n"})"});
 }
 
-TEST_CASE("dyad apply: a faulty file is not sent at all") {
+TEST_CASE("dyad apply: what the daemon refuses is told with the file's own place") {
     test::temporary_directory const config;
     auto const file = (config.path() / "cluster.toml").string();
     std::ofstream(file) << "format = 1\nheartbeet = 5\n";
-    scripted_daemon const d({});
+    scripted_daemon const d({{"POST /v1/apply", {400, R"({"error":"nothing was applied","faults":["cluster.toml:2:1: unknown"]})"}}});
     auto const got = dyad_in(d.run_dir(), {"apply", config.path().string()});
     CHECK(got.code == 1);
     CHECK(got.err == file + ":2:1: unknown key \"heartbeet\"; did you mean \"heartbeat\"?\nnothing was applied\n");
-    CHECK(d.asked().empty());
+}
+
+TEST_CASE("dyad apply: a refusal that is not about the file stays as the daemon said it") {
+    test::temporary_directory const config;
+    std::ofstream(config.path() / "cluster.toml") << good_cluster;
+    scripted_daemon const d({{"POST /v1/apply", {409, R"({"error":"this node is the secondary"})"}}});
+    CHECK(dyad_in(d.run_dir(), {"apply", config.path().string()}).err == "this node is the secondary\n");
+}
+
+TEST_CASE("dyad apply: says what is not served yet") {
+    test::temporary_directory const config;
+    std::ofstream(config.path() / "cluster.toml") << good_cluster;
+    scripted_daemon const d(
+        {{"POST /v1/apply", {200, R"({"term":1,"generation":8,"changes":[],"peer":"none","missing":"layer 4"})"}}});
+    CHECK(dyad_in(d.run_dir(), {"apply", config.path().string()}).out ==
+          "configuration 1.8 is in force on this node, which has no peer\n"
+          "this node does not serve all of it yet: layer 4; `dyad status` and `dyad events` say more\n");
 }
 
 TEST_CASE("dyad apply: says when the peer is not there") {

@@ -21,8 +21,10 @@ struct kept_generations {
     boost::asio::io_context io{1};
     dyad::history_reader reader{io.get_executor(), store};
 
+    dyad::config::cluster_reader texts;
+
     void apply(std::string const& text, std::string const& who) {
-        auto next = dyad::next_generation(store.current().value_or(cluster::generation{}), text, {}, who, 7).value();
+        auto next = dyad::next_generation(store.current().value_or(cluster::generation{}), text, {}, who, 7, texts).value();
         REQUIRE(store.commit(next));
     }
     std::vector<dyad::history_entry> read() {
@@ -84,7 +86,8 @@ TEST_CASE("history: a damaged generation is named, and the others are shown") {
 TEST_CASE("history: a reader that is gone answers nobody") {
     test::temporary_directory directory;
     auto store = cluster::generation_store::open(directory.path() / "generations").value();
-    REQUIRE(store.commit(dyad::next_generation({}, "format = 1\n", {}, "uid 0", 1).value()));
+    dyad::config::cluster_reader reader;
+    REQUIRE(store.commit(dyad::next_generation({}, "format = 1\n", {}, "uid 0", 1, reader).value()));
     boost::asio::io_context io{1};
     bool answered = false;
     {

@@ -15,9 +15,10 @@ std::string service(std::string const& name, std::string const& ports, std::stri
 }
 
 dyad::running_config made_of(cluster::generation const& before, std::string const& cluster_text) {
-    auto next = dyad::next_generation(before, cluster_text, {}, "uid 0", 1);
+    dyad::config::cluster_reader reader;
+    auto next = dyad::next_generation(before, cluster_text, {}, "uid 0", 1, reader);
     REQUIRE(next.has_value());
-    auto understood = dyad::understand(*next);
+    auto understood = dyad::understand(*next, reader);
     REQUIRE(understood.has_value());
     return *understood;
 }
@@ -40,7 +41,8 @@ TEST_CASE("a mark once given stays with its service, and is not given to another
 }
 
 TEST_CASE("a faulty text makes no generation and names its place") {
-    auto const next = dyad::next_generation({}, "format = 1\nnonsense = 3\n", {}, "uid 0", 1);
+    dyad::config::cluster_reader reader;
+    auto const next = dyad::next_generation({}, "format = 1\nnonsense = 3\n", {}, "uid 0", 1, reader);
     REQUIRE_FALSE(next.has_value());
     CHECK(next.error().code == balance::errc::invalid_configuration);
     CHECK(next.error().detail.find("cluster.toml:2:") == 0);

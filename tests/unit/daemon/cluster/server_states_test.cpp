@@ -32,6 +32,18 @@ TEST_CASE("a new server is unknown, and an unchanged one keeps its health over a
     CHECK(states.find({"a", "two"})->state.health == health::unknown);
 }
 
+TEST_CASE("where nobody looks, a new server is what its check says, at once") {
+    auto on = service_with("a", {"one"});
+    on.check.type = balance::health_check::kind::on;
+    auto off = service_with("b", {"one"});
+    off.check.type = balance::health_check::kind::off;
+    dyad::server_states states;
+    states.set_services({on, off}, 0);
+    CHECK(states.find({"a", "one"})->state.health == health::up);
+    CHECK(states.find({"b", "one"})->state.health == health::down);
+    CHECK_FALSE(states.set_health({"a", "one"}, health::up, "always up", 0, 5));
+}
+
 TEST_CASE("only a change of health is reported") {
     dyad::server_states states;
     states.set_services({service_with("a", {"one"})}, 0);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every service of conf/*.toml, field by field, against the facts in tests/data/services.json.
+#include "support/slurp.hpp"
+
 #include <balance/text.hpp>
 #include <balance/validate.hpp>
 
@@ -18,14 +20,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::string slurp(std::string const& name) {
-    std::ifstream in(std::string(DYAD_SOURCE_DIR) + '/' + name, std::ios::binary);
-    REQUIRE(in.good());
-    return {std::istreambuf_iterator<char>(in), {}};
-}
-
 outcome<cluster_config> load(std::string const& deployment) {
-    return parse_cluster(slurp("conf/" + deployment + ".toml"), deployment + ".toml", {});
+    return parse_cluster(test::slurp("conf/" + deployment + ".toml"), deployment + ".toml", {});
 }
 
 std::string text(json::value const& v) { return std::string(v.as_string()); }
@@ -145,7 +141,7 @@ void compare(balance::virtual_service const& got, balance::virtual_service const
 }
 
 std::size_t compare_deployment(std::string const& name) {
-    auto const facts = json::parse(slurp("tests/data/services.json")).as_object().at(name).as_array();
+    auto const facts = json::parse(test::slurp("tests/data/services.json")).as_object().at(name).as_array();
     auto const got = load(name);
     REQUIRE(got.value);
     auto const& services = got.value->services.services;
@@ -174,7 +170,7 @@ TEST_CASE("conf: mckesson-nat holds the facts") { CHECK(compare_deployment("mcke
 
 TEST_CASE("conf: the data names no deployment without a file") {
     std::set<std::string> names;
-    auto const facts = json::parse(slurp("tests/data/services.json"));
+    auto const facts = json::parse(test::slurp("tests/data/services.json"));
     for (auto const& [name, list] : facts.as_object()) {
         names.insert(std::string(name));
     }
@@ -207,7 +203,7 @@ TEST_CASE("conf: no file has a fault, and the warnings are these") {
     CHECK(sp2[1].warning);
     CHECK(sp2[1].message.find("port 9443") != std::string::npos);
 
-    auto const node = parse_node(slurp("conf/node.toml"), "node.toml", {true, std::nullopt});
+    auto const node = parse_node(test::slurp("conf/node.toml"), "node.toml", {true, std::nullopt});
     CHECK(node.diagnostics.empty());
     REQUIRE(node.value);
     CHECK(node.value->links.size() == 2);

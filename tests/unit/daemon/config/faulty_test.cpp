@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // tests/data/faulty/{node,cluster}/NAME.toml with NAME.expected beside it: every diagnostic, word for word. Lines that
 // begin with "given: " say what else lies in the configuration directory.
+#include "support/slurp.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -17,12 +19,6 @@ namespace fs = std::filesystem;
 namespace {
 
 fs::path const folder = fs::path(DYAD_SOURCE_DIR) / "tests/data/faulty";
-
-std::string slurp(fs::path const& file) {
-    std::ifstream in(file, std::ios::binary);
-    REQUIRE(in.good());
-    return {std::istreambuf_iterator<char>(in), {}};
-}
 
 struct expectation {
     surroundings given;
@@ -56,7 +52,7 @@ void check_folder(fs::path const& where, Parse parse) {
         CAPTURE(file.path().string());
         auto const expected = read_expected(fs::path(file.path()).replace_extension(".expected"));
         REQUIRE_FALSE(expected.lines.empty());
-        auto const got = parse(slurp(file.path()), file.path().filename().string(), expected.given);
+        auto const got = parse(test::slurp(file.path()), file.path().filename().string(), expected.given);
         std::vector<std::string> said;
         std::transform(got.diagnostics.begin(), got.diagnostics.end(), std::back_inserter(said),
                        [](diagnostic const& d) { return to_string(d); });

@@ -72,9 +72,10 @@ TEST_CASE("a taken port is said with its remedy, the others are opened") {
 }
 
 TEST_CASE("what failed is tried again, and what stays is not touched") {
-    auto taken = *open_listener(at("127.0.0.1", 0));
-    auto const busy = at("127.0.0.1", port_of(taken));
-    auto const good = at("127.0.0.2", port_of(taken));
+    auto const port = test::free_port({"127.0.0.1", "127.0.0.2"});
+    auto const busy = at("127.0.0.1", port);
+    auto const good = at("127.0.0.2", port);
+    auto taken = *open_listener(busy);
     listeners l;
     l.apply({busy, good});
     int const before = l.held().at(good).get();
