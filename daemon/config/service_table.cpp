@@ -57,6 +57,11 @@ balance::persistence read_persistence(section const& s) {
     if (auto const cookie = s.text("cookie")) {
         out.cookie = std::string(*cookie);
     }
+    auto const drained = s.text("drained").value_or("leave");
+    out.drained_stay = drained == "stay";
+    if (drained != "leave" && drained != "stay") {
+        s.wrong("drained", "drained is " + in_quotes(drained) + "; it must be \"leave\" or \"stay\"");
+    }
     return out;
 }
 

@@ -147,3 +147,49 @@ def test_the_module_is_loaded_when_it_can_be(no_ipvs):
     with Lab(heartbeat_links=0, nodes=1, clients=0, observers=0) as lab, Driver(lab.nodes[0]) as driver:
         driver.apply(web())
         assert len(table(lab.nodes[0])) == 3
+
+
+@pytest.fixture
+def stays(ready, driver):
+    """A persistent service whose clients may stay with a drained server; the client's server and the other one."""
+    text = web(persistence=texts.source_ip(drained="stay"))
+    driver.apply(text)
+    assert quiescent(ready) == "1"
+    mine = who(ready.clients[0], VIP, 80)
+    return text, *(("A", "rs1", "B", "rs2") if mine == "rs1" else ("B", "rs2", "A", "rs1"))
+
+
+def quiescent(town):
+    return town.balancer.run(["sysctl", "-n", "net.ipv4.vs.expire_quiescent_template"]).stdout.strip()
+
+
+def test_clients_may_stay_with_a_drained_server_and_new_ones_go_elsewhere(ready, driver, stays):
+    text, name, mine, other, others = stays
+    driver.apply(text, **{f"web__{name}": "drain"})
+    assert set(who_of(ready.clients[0], VIP, 80)) == {mine}
+    assert set(who_of(ready.clients[1], VIP, 80)) == {others}
+    driver.apply(text)
+    assert quiescent(ready) == "1"
+
+
+def test_clients_leave_a_server_that_is_down_though_they_may_stay_with_a_drained_one(ready, driver, stays):
+    text, name, _, other, others = stays
+    second = texts.service("second", VIP, "81", SERVERS, persistence=texts.source_ip(drained="stay"))
+    ready.answer([81])
+    driver.apply(text, second, second__B="drain")
+    assert quiescent(ready) == "0"
+    driver.apply(text, second, second__B="drain", **{f"web__{name}": "down"})
+    wait_for(lambda: who(ready.clients[0], VIP, 80) == others, "the client moves to the server that is up")
+    assert len([line for line in table(ready.balancer) if line.startswith(f"-a -t {VIP}:80 ")]) == 1
+
+
+def test_one_service_whose_clients_must_leave_decides_for_all_and_an_event_says_so(ready, driver, stays):
+    text, name, *_ = stays
+    second = texts.service("second", VIP, "81", SERVERS, persistence=texts.source_ip())
+    driver.apply(text, second, **{f"web__{name}": "drain"})
+    assert quiescent(ready) == "0"
+    said = driver.apply(text, second, second__A="drain", **{f"web__{name}": "drain"})
+    assert ("", "clients of drained servers of service web do not stay, because those of service second must leave and the kernel makes "
+                "no difference between the two") in said
+    assert quiescent(ready) == "1"
+    assert not [line for service, line in driver.apply(text, second, second__A="drain", **{f"web__{name}": "drain"}) if "do not stay" in line]

@@ -16,6 +16,7 @@ def server(service_name, name, settings):
     return f"[service.{service_name}.server.{name}]\n{lines}\n"
 
 
-def source_ip(timeout="300s", granularity=None):
+def source_ip(timeout="300s", granularity=None, drained=None):
     more = "" if granularity is None else f", granularity = {granularity}"
+    more += "" if drained is None else f', drained = "{drained}"'
     return f'{{ mode = "source_ip", timeout = "{timeout}"{more} }}'

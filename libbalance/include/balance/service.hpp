@@ -99,6 +99,9 @@ struct persistence {
     /// Prefix length that makes clients one: 32 or 128 each client alone (the default, also when absent), 0 all clients.
     std::optional<std::uint8_t> granularity;
     std::string cookie = "SERVERID"; ///< http_cookie, app_cookie: its name, a token
+    /// Clients of a server that is drained go on to it with new connections until their time is over; else they go to
+    /// another one at once.
+    bool drained_stay = false;
 
     bool operator==(persistence const&) const = default;
 };
@@ -425,10 +428,17 @@ struct server_state {
     bool cut = false; ///< drain: what it still has on layer 7 ends now
     std::uint32_t most_connections = 0; ///< that its agent allows; 0: it names no number
 
-    /// Does it get new connections, with this check?
+    /// Is it well, as far as is known with this check?
+    [[nodiscard]] bool fit(health_check const& check) const noexcept {
+        return health == balance::health::up || (health == balance::health::unknown && check.initially_up);
+    }
+    /// Does it get new connections?
     [[nodiscard]] bool usable(health_check const& check) const noexcept {
-        bool const fit = health == balance::health::up || (health == balance::health::unknown && check.initially_up);
-        return fit && admin == admin_state::online && share > 0;
+        return fit(check) && admin == admin_state::online && share > 0;
+    }
+    /// Does it finish what it has, by the word of an operator or of its agent?
+    [[nodiscard]] bool drained() const noexcept {
+        return admin == admin_state::drain || (admin == admin_state::online && share == 0);
     }
     bool operator==(server_state const&) const = default;
 };

@@ -216,7 +216,31 @@ void drop_repeated(std::vector<desired_destination>& list) {
     std::erase_if(list, [&](auto const& d) { return !taken.insert(d.config.remote).second; });
 }
 
-void add_destinations(virtual_service const& s, configuration const& c, states_by_key& states,
+bool is_persistent(virtual_service const& s) { return s.persistence.mode != persistence::kind::none; }
+
+/// One service may want what another does not: then clients leave, since that is what a drained server waits for.
+void decide_on_drained(configuration const& c, states_by_key& states, desired_table& out) {
+    std::string_view stay_with;
+    std::string_view must_leave;
+    for (auto const& s : c.services) {
+        if (!is_layer4(s.mode) || !is_persistent(s)) {
+            continue;
+        }
+        for (auto const& v : s.servers) {
+            auto const* const state = states.find(s.name, v.name);
+            if (state != nullptr && state->drained()) {
+                (s.persistence.drained_stay ? stay_with : must_leave) = s.name;
+            }
+        }
+    }
+    out.clients_stay = !stay_with.empty() && must_leave.empty();
+    if (!stay_with.empty() && !must_leave.empty()) {
+        out.cannot_stay = "clients of drained servers of service " + std::string(stay_with) + " do not stay, because those of service " +
+                          std::string(must_leave) + " must leave and the kernel makes no difference between the two";
+    }
+}
+
+void add_destinations(virtual_service const& s, configuration const& c, states_by_key& states, bool clients_stay,
                       desired_service& out) {
     bool nobody_left = true;
     server_state const unheard_of{};
@@ -225,7 +249,8 @@ void add_destinations(virtual_service const& s, configuration const& c, states_b
         auto const* const known = states.find(s.name, v.name);
         auto const& state = known != nullptr ? *known : unheard_of;
         nobody_left = nobody_left && is_out(state);
-        if (state.admin != admin_state::halt) {
+        bool const must_go = clients_stay && is_persistent(s) && state.health == health::down;
+        if (state.admin != admin_state::halt && !must_go) {
             out.destinations.push_back(destination_of(s, v, out.config.key, state));
         }
     }
@@ -342,6 +367,7 @@ desired_table desire(configuration const& c, std::span<server_state const> state
     states_by_key by_key(states);
     marks_by_name const marks(c.marks.begin(), c.marks.end());
     desired_table out;
+    decide_on_drained(c, by_key, out);
     std::map<service_key, std::string_view> taken;
     for (auto const& s : c.services) {
         if (s.address) {
@@ -369,7 +395,7 @@ desired_table desire(configuration const& c, std::span<server_state const> state
                                                " already; give one of the two another address, port or mark"});
             continue;
         }
-        add_destinations(s, c, by_key, wanted);
+        add_destinations(s, c, by_key, out.clients_stay, wanted);
         if (wanted.fallback_active && needs_page_rule(s, wanted.config.key)) {
             add_page_rule(s, c.page_port, out.rules); // instead of the mark; connections that IPVS knows need none
         } else {

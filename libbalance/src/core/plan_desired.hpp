@@ -121,11 +121,15 @@ struct desired_table {
     packet_rules rules;
     std::vector<refusal> refused;
     std::vector<address> addresses; ///< of all services, layer 7 included: what IPVS holds there is ours
+    /// Persistent clients stay with servers of weight 0. The kernel knows that for all services alone.
+    bool clients_stay = false;
+    std::string cannot_stay; ///< why those of some drained servers do not although they may; empty: they do
 
     bool operator==(desired_table const&) const = default;
 };
 
-/// Pure. A server that is down, drained or not checked yet has weight 0, so that its connections may finish; a halted
+/// Pure. Where clients stay with drained servers, those that are down are left out if they are in a persistent service,
+/// for their clients must leave. Else: a server that is down, drained or not checked yet has weight 0, so that its connections may finish; a halted
 /// one is left out. Several ports are one service by its mark of `c.marks`. When every server is known to be out of
 /// service, the service's fallback is a destination too. `hold` as in `layer4::hold_unknown`.
 desired_table desire(configuration const& c, std::span<server_state const> states, bool hold = false);

@@ -74,6 +74,10 @@ void check_persistence(virtual_service const& s, report& r) {
         r.wrong({"persistence", "mode"},
                 "persistence last_successful is for layer 7 (mode tcp or http) only; use source_ip");
     }
+    if (p.drained_stay && (p.mode == persistence::kind::none || p.mode == persistence::kind::last_successful)) {
+        r.wrong({"persistence", "drained"}, "with persistence " + std::string(to_string(p.mode)) +
+                                                " nobody would ever leave a drained server; drained = \"stay\" goes with source_ip and cookies");
+    }
     if (p.timeout < std::chrono::seconds(1) || p.timeout > longest_persistence) {
         r.wrong({"persistence", "timeout"},
                 "persistence timeout is " + std::to_string(p.timeout.count()) + "s; it must be 1s to 744h (31 days)");

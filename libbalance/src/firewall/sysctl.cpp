@@ -47,7 +47,8 @@ std::vector<sysctl> needed_sysctls(ipvs::desired_table const& desired, std::vect
         return out;
     }
     out.push_back({"net.ipv4.vs.expire_nodest_conn", "1", "the connections of a removed server end at once"});
-    out.push_back({"net.ipv4.vs.expire_quiescent_template", "1", "persistent clients leave a server of weight 0"});
+    out.push_back({"net.ipv4.vs.expire_quiescent_template", desired.clients_stay ? "0" : "1",
+                   desired.clients_stay ? "persistent clients stay with a drained server" : "persistent clients leave a server of weight 0"});
     out.push_back({"net.ipv4.vs.sloppy_tcp", hold ? "0" : "1",
                    hold ? "connections in mid-stream wait until the peer has told of them"
                         : "after a take-over a connection in mid-stream may choose a server"});

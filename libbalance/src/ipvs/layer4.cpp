@@ -16,6 +16,12 @@
 namespace balance {
 namespace {
 
+/// For status.
+struct service_names {
+    std::string name;
+    std::vector<std::string> servers;
+};
+
 bool has_nat(ipvs::desired_service const& s) {
     return std::any_of(s.destinations.begin(), s.destinations.end(),
                        [](auto const& d) { return d.config.method == ipvs::forwarding::masquerade; });
@@ -30,17 +36,18 @@ struct layer4::impl {
 
     /// Absent when the kernel has no IPVS.
     result<std::unique_ptr<ipvs::channel>> open(bool needed);
+    void remember_names(configuration const& wanted);
     result<> apply_ipvs(ipvs::channel& k, std::vector<change>& out);
     void apply_sysctls(std::vector<change>& out);
     result<> apply_rules(std::vector<change>& out);
     void apply_route(std::vector<change>& out);
-    void say_once(std::string text, std::vector<change>& out);
+    static void say_once(std::string& said, std::string text, std::vector<change>& out);
     void refuse(std::string const& service, std::string const& reason) { reasons.emplace(service, reason); }
     void refuse_all(std::string const& reason);
-    service_status status_of(virtual_service const& s,
+    service_status status_of(service_names const& s,
                              std::map<ipvs::service_key, ipvs::service_state const*> const& actual) const;
 
-    std::vector<virtual_service> services; ///< layer 4, of the last apply
+    std::vector<service_names> services; ///< layer 4, of the last apply
     ipvs::desired_table desired;
     std::map<std::string, std::string> reasons; ///< service -> why it is not served
     ipvs::reconciler table;
@@ -51,6 +58,7 @@ struct layer4::impl {
     std::string guarded_interface;
     std::optional<bool> routed; ///< answers to borrowed addresses; absent: what an earlier life has left is not known
     std::string trouble;        ///< of transparent services, so that it is said once
+    std::string cannot_stay;    ///< likewise of clients of drained servers
 };
 
 result<std::unique_ptr<ipvs::channel>> layer4::impl::open(bool needed) {
@@ -75,9 +83,7 @@ result<std::vector<layer4::change>> layer4::impl::apply(configuration const& wan
                                                         std::span<server_state const> states) {
     desired = ipvs::desire(wanted, states, hold);
     desired.rules.guarded_interface = guarded_interface;
-    services.clear();
-    std::copy_if(wanted.services.begin(), wanted.services.end(), std::back_inserter(services),
-                 [](virtual_service const& s) { return is_layer4(s.mode); });
+    remember_names(wanted);
     reasons.clear();
     for (auto const& r : desired.refused) {
         refuse(r.service, r.reason);
@@ -106,6 +112,19 @@ result<std::vector<layer4::change>> layer4::impl::apply(configuration const& wan
     return out;
 }
 
+void layer4::impl::remember_names(configuration const& wanted) {
+    services.clear();
+    for (auto const& s : wanted.services) {
+        if (!is_layer4(s.mode)) {
+            continue;
+        }
+        auto& names = services.emplace_back();
+        names.name = s.name;
+        names.servers.reserve(s.servers.size());
+        std::transform(s.servers.begin(), s.servers.end(), std::back_inserter(names.servers), [](auto const& v) { return v.name; });
+    }
+}
+
 result<> layer4::impl::apply_ipvs(ipvs::channel& k, std::vector<change>& out) {
     auto const note = [&](ipvs::reconciler::outcome const& o) {
         for (auto const& c : o.done) {
@@ -116,6 +135,7 @@ result<> layer4::impl::apply_ipvs(ipvs::channel& k, std::vector<change>& out) {
         }
     };
     apply_sysctls(out);
+    say_once(cannot_stay, desired.cannot_stay, out);
     auto const built = table.build(k, desired);
     if (!built) {
         return built.error();
@@ -153,11 +173,11 @@ void layer4::impl::apply_sysctls(std::vector<change>& out) {
     }
 }
 
-void layer4::impl::say_once(std::string text, std::vector<change>& out) {
-    if (trouble != text && !text.empty()) {
+void layer4::impl::say_once(std::string& said, std::string text, std::vector<change>& out) {
+    if (said != text && !text.empty()) {
         out.push_back({{}, text});
     }
-    trouble = std::move(text);
+    said = std::move(text);
 }
 
 /// The rules mark what servers answer to borrowed addresses; this brings it to our sockets.
@@ -172,7 +192,7 @@ void layer4::impl::apply_route(std::vector<change>& out) {
     auto const done = firewall::deliver_locally(borrowed_mark, firewall::borrowed_table);
     routed = true;
     if (!done) {
-        say_once("transparent services cannot reach their servers: " + done.error().detail, out);
+        say_once(trouble, "transparent services cannot reach their servers: " + done.error().detail, out);
     } else if (*done) {
         out.push_back({{}, "answers to clients of transparent services are routed to this node"});
     }
@@ -195,7 +215,7 @@ result<> layer4::impl::apply_rules(std::vector<change>& out) {
             refuse(r.service, written.error().detail);
         }
         if (!desired.rules.borrowed.empty()) {
-            say_once("transparent services cannot reach their servers: " + written.error().detail, out);
+            say_once(trouble, "transparent services cannot reach their servers: " + written.error().detail, out);
         }
         return {};
     }
@@ -209,7 +229,7 @@ result<> layer4::impl::apply_rules(std::vector<change>& out) {
     return {};
 }
 
-service_status layer4::impl::status_of(virtual_service const& s,
+service_status layer4::impl::status_of(service_names const& s,
                                        std::map<ipvs::service_key, ipvs::service_state const*> const& actual) const {
     service_status out;
     out.name = s.name;
@@ -236,9 +256,9 @@ service_status layer4::impl::status_of(virtual_service const& s,
     } else if (out.not_served.empty()) {
         out.not_served = "IPVS does not hold it: somebody removed it; the next apply puts it back";
     }
-    for (auto const& v : s.servers) {
-        auto const it = by_name.find(v.name);
-        out.servers.push_back(it == by_name.end() ? server_status{v.name, 0, 0, {}} : it->second);
+    for (auto const& name : s.servers) {
+        auto const it = by_name.find(name);
+        out.servers.push_back(it == by_name.end() ? server_status{name, 0, 0, {}} : it->second);
     }
     return out;
 }

@@ -171,6 +171,7 @@ bool service::set_state(member& m, core::candidate& c, server_state const& state
     if (usable)
         m.down = false;
     m.cut = cut;
+    m.stays = config_.persistence.drained_stay && state.drained() && state.fit(check) && !cut;
     if (news)
         ++m.server->life;
     return news;
@@ -298,7 +299,7 @@ std::optional<std::size_t> service::persistent(asker const& who, clock_time now)
     for (std::size_t i = 0; i < members_.size(); ++i) {
         auto const& c = candidates_[i];
         bool const same = by_cookie ? members_[i].cookie == who.cookie : members_[i].server->name == *name;
-        if (same && c.usable && !c.excluded && c.has_room())
+        if (same && (c.usable || members_[i].stays) && !c.excluded && c.has_room())
             return i;
     }
     return std::nullopt;
@@ -326,7 +327,7 @@ std::optional<persistence_entry> service::connected(backend const& server, clock
 
 bool service::is_usable(std::string_view server) const {
     return std::any_of(members_.begin(), members_.end(),
-                       [server](member const& m) { return m.usable && m.server->name == server; });
+                       [server](member const& m) { return (m.usable || m.stays) && m.server->name == server; });
 }
 
 choice service::take(std::size_t index, asker const& who, clock_time now) {

@@ -172,6 +172,7 @@ private:
         bool usable = false;
         bool down = false;     ///< was down since it was last usable
         bool cut = false;      ///< is down or halted: has no connections
+        bool stays = false;    ///< is drained, and persistent clients stay
         clock_time up_since{}; ///< for the slow start; the epoch when it needs none
     };
 

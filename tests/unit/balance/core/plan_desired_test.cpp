@@ -476,3 +476,48 @@ TEST_CASE("the maximum that an agent names is a server's upper threshold") {
     CHECK(servers[0].config.lower == 30);
     CHECK(servers[1].config.upper == 20);
 }
+
+TEST_CASE("persistent clients stay with drained servers where all services that drain one say so") {
+    configuration c;
+    c.services = {service_at("stays", "192.0.2.1", {{80, 80}}), service_at("leaves", "192.0.2.2", {{80, 80}}), service_at("plain", "192.0.2.3", {{80, 80}})};
+    c.services[0].persistence = {.mode = persistence::kind::source_ip, .granularity = {}, .drained_stay = true};
+    c.services[1].persistence.mode = persistence::kind::source_ip;
+    auto states = all_up(c);
+    auto const state = [&](std::size_t i) -> server_state& { return states[i]; }; // two of each service
+    CHECK_FALSE(desire(c, states).clients_stay);
+
+    SECTION("by an operator") { state(0).admin = admin_state::drain; }
+    SECTION("by an agent") { state(0).share = 0; }
+    CHECK(desire(c, states).clients_stay);
+    CHECK(desire(c, states).cannot_stay.empty());
+    CHECK(desire(c, states).services[0].destinations.size() == 2);
+    CHECK(desire(c, states).services[0].destinations[0].config.weight == 0);
+
+    SECTION("then those that are down are left out, if anybody could stay with them") {
+        state(1).health = health::down;
+        state(3).health = health::down;
+        state(5).health = health::down;
+        auto const t = desire(c, states);
+        CHECK(t.services[0].destinations.size() == 1);
+        CHECK(t.services[1].destinations.size() == 1);
+        CHECK(t.services[2].destinations.size() == 2);
+        state(2).health = health::unknown; // as after a restart: its connections go on
+        CHECK(desire(c, states).services[1].destinations.size() == 1);
+        CHECK(desire(c, states).services[1].destinations[0].config.weight == 0);
+    }
+    SECTION("not when another one's clients must leave") {
+        state(2).admin = admin_state::drain;
+        auto const t = desire(c, states);
+        CHECK_FALSE(t.clients_stay);
+        CHECK(t.cannot_stay == "clients of drained servers of service stays do not stay, because those of service leaves must leave and "
+                               "the kernel makes no difference between the two");
+    }
+    SECTION("a service without persistence has no say") {
+        state(4).admin = admin_state::drain;
+        CHECK(desire(c, states).clients_stay);
+    }
+    SECTION("a halted server is not drained") {
+        state(0) = {state(0).key, health::up, admin_state::halt};
+        CHECK_FALSE(desire(c, states).clients_stay);
+    }
+}

@@ -54,6 +54,13 @@ TEST_CASE("settings are those that the modes in use need") {
           always_and({"net.ipv4.vs.nat_icmp_send=1", "net.ipv6.conf.all.forwarding=1"}));
 }
 
+TEST_CASE("clients leave servers of weight 0, or stay") {
+    auto table = with_server(ipvs::forwarding::direct, "198.51.100.1");
+    table.clients_stay = true;
+    auto const list = names(needed_sysctls(table, networks));
+    CHECK(std::find(list.begin(), list.end(), "net.ipv4.vs.expire_quiescent_template=0") != list.end());
+}
+
 TEST_CASE("unknown connections get no server while they are held") {
     auto const list = names(needed_sysctls(with_server(ipvs::forwarding::direct, "198.51.100.1"), networks, true));
     CHECK(std::find(list.begin(), list.end(), "net.ipv4.vs.sloppy_tcp=0") != list.end());

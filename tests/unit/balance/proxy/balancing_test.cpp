@@ -104,6 +104,23 @@ TEST_CASE("a client comes back to its server", "[proxy]") {
         t.p.apply();
         CHECK(t.p.who_serves("127.0.0.5") != first);
     }
+    SECTION("even if it is drained, where that is configured; nobody else does, and not when it is down") {
+        t.p.service().persistence.drained_stay = true;
+        SECTION("by an operator") { t.p.state(first).admin = admin_state::drain; }
+        SECTION("by its agent") { t.p.state(first).share = 0; }
+        t.p.apply();
+        CHECK(t.p.who_serves("127.0.0.5") == first);
+        for (int i = 20; i < 26; ++i)
+            CHECK(t.p.who_serves(("127.0.0." + std::to_string(i)).c_str()) != first);
+        t.p.state(first).cut = true;
+        t.p.apply();
+        auto const after_cut = t.p.who_serves("127.0.0.5");
+        CHECK(after_cut != first);
+        t.p.state(after_cut).health = health::down;
+        t.p.state(after_cut).admin = admin_state::drain;
+        t.p.apply();
+        CHECK(t.p.who_serves("127.0.0.5") != after_cut);
+    }
     SECTION("even if its weight becomes 0") {
         for (auto& s : t.p.service().servers)
             if (s.name == first)
