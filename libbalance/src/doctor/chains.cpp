@@ -4,6 +4,7 @@
 #include "doctor/chains_listing.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace balance::doctor {
 namespace {
@@ -25,6 +26,7 @@ struct outcome {
     std::size_t by = no_chain; ///< the chain that drops
     std::vector<lead> leads;   ///< rules that lead other packets to a drop
     bool more = false;         ///< of them
+    std::optional<lead> strays; ///< a rule that lets some leave the chain before that; what is behind the chain gets them
 };
 
 /// Follows the packets of one hook. Each chain is gone through once, so that the time is linear in the rules.
@@ -48,22 +50,43 @@ public:
 
 private:
     outcome go_through(std::size_t chain, int depth) {
+        using end = outcome::end;
+        auto const& c = chains_[chain];
         outcome out;
-        out.is = outcome::end::goes_on;
-        for (auto const& step : chains_[chain].steps) {
-            if (step.holds == chain_step::when::sometimes) {
+        out.is = end::goes_on;
+        outcome rest;        // of packets that strayed from what ended the others' way
+        auto* now = &out;
+        std::optional<lead> left; // the rule by which some leave this chain
+        for (auto const& step : c.steps) {
+            if (step.holds == chain_step::when::sometimes && step.does == chain_step::kind::leave) {
+                left = left ? left : lead{&step, chain};
+            } else if (step.holds == chain_step::when::sometimes) {
                 try_out(step, chain, depth, out);
             } else if (step.holds == chain_step::when::always || hook_ == "input") { // which is for this machine
-                take(step, chain, depth, out);
-                if (out.is != outcome::end::goes_on || step.does == chain_step::kind::leave ||
-                    step.does == chain_step::kind::go) {
+                take(step, chain, depth, *now);
+                if (now->is != end::goes_on && now->strays && now == &out) {
+                    now = &rest;
+                    rest.is = end::goes_on;
+                } else if (now->is != end::goes_on || step.does == chain_step::kind::leave || step.does == chain_step::kind::go) {
                     break;
                 }
             }
         }
-        if (out.is == outcome::end::goes_on && !chains_[chain].hook.empty()) {
+        bool const strayed = now == &rest;
+        merge(rest, out);
+        if (strayed && rest.is == end::dropped) {
+            add(*out.strays, out);
+        } else if (strayed && rest.is == end::goes_on) {
+            left = left ? left : out.strays;
+        }
+        out.strays.reset();
+        if (c.hook.empty()) {
+            out.strays = left;
+        } else if (out.is == end::goes_on) {
             out.is = by_policy(chain);
             out.by = chain;
+        } else if (left && by_policy(chain) == end::dropped) {
+            add(*left, out);
         }
         return out;
     }
@@ -75,6 +98,7 @@ private:
     /// A rule without a condition.
     void take(chain_step const& step, std::size_t chain, int depth, outcome& out) {
         using kind = chain_step::kind;
+        out.strays.reset(); // what strayed before has come back to the others
         switch (step.does) {
         case kind::accept:
             out.is = outcome::end::accepted;
@@ -94,6 +118,7 @@ private:
             merge(there, out);
             out.is = there.is;
             out.by = there.by;
+            out.strays = there.strays;
         }
     }
 

@@ -119,6 +119,16 @@ std::string_view without_comment(std::string_view line, words& w) {
     return trimmed_line(w.size() > 1 && w.back() == "{" ? up_to(w.size() - 1) : line);
 }
 
+/// Packets that connection tracking makes no sense of are dropped everywhere, and belong to no service.
+bool is_of_nobody(words const& w, std::size_t from) {
+    for (auto i = from; i + 2 < w.size(); ++i) {
+        if (w[i] == "ct" && w[i + 1] == "state" && w[i + 2] == "invalid") {
+            return true;
+        }
+    }
+    return false;
+}
+
 std::vector<chain_step> steps_of(std::string_view line) {
     using when = chain_step::when;
     auto w = words_of(line);
@@ -134,6 +144,12 @@ std::vector<chain_step> steps_of(std::string_view line) {
         return {{*verdict, holds, rule, leads_on(verdict) ? word_at(w, i + 1) : std::string_view()}};
     }
     std::vector<chain_step> out; // a map of verdicts leads to several chains
+    if (is_of_nobody(w, i)) {
+        return out;
+    }
+    if (word_at(w, w.size() - 1) == "return") {
+        out.push_back({chain_step::kind::leave, when::sometimes, rule, {}});
+    }
     for (; i + 1 < w.size(); ++i) {
         if (auto const verdict = verdict_of(w[i]); leads_on(verdict)) {
             out.push_back({*verdict, when::sometimes, rule, w[i + 1]});

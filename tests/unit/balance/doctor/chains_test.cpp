@@ -102,6 +102,26 @@ TEST_CASE("chains whose last rule drops everything") {
     CHECK(dropping_chains(listing("")).empty());
 }
 
+TEST_CASE("packets that leave a chain under a condition meet what is behind it") {
+    auto const said_with = [](std::vector<std::string> const& rules, std::string const& policy, std::vector<std::string> const& lan) {
+        return said(dropping_chains("table inet site {\n" + hooked("input", rules, policy) + chain("lan", lan) + chain("deep", {"jump lan"}) +
+                                    chain("d", {"drop"}) + "}\n"));
+    };
+    std::vector<std::string> const lan{"ip saddr != 192.0.2.0/24 return", "accept"};
+    std::string const some = "some: ip saddr != 192.0.2.0/24 return (chain lan)";
+    CHECK(said_with({"jump lan"}, "drop", lan) == some);
+    CHECK(said_with({"goto lan"}, "drop", lan) == some);
+    CHECK(said_with({"jump deep"}, "drop", lan) == some);
+    CHECK(said_with({"jump lan", "drop"}, "accept", lan) == some);
+    CHECK(said_with({"jump lan", "jump d"}, "accept", lan) == some);
+    CHECK(said_with({"jump lan", "accept"}, "drop", lan) == "-");
+    CHECK(said_with({"jump lan"}, "accept", lan) == "-");
+    CHECK(said_with({"jump lan", "accept"}, "drop", {"tcp dport 22 return", "meta mark 7 accept"}) == "-"); // all come back
+    CHECK(said_with({"iifname != \"eth1\" return", "accept"}, "drop", {}) == "some: iifname != \"eth1\" return (chain i)");
+    CHECK(said_with({"iifname != \"eth1\" return", "accept"}, "accept", {}) == "-");
+    CHECK(said_with({"ct state invalid jump d", "accept"}, "accept", {}) == "-"); // of no service
+}
+
 TEST_CASE("what a chain leads to") {
     struct row {
         std::vector<std::string> rules;
