@@ -47,6 +47,9 @@ public:
     void check_time(clock_time now);
     /// For one that waits for a socket: there may be one by now.
     void look_for_socket();
+    // Of the server that one was chosen for who waits for a socket.
+    [[nodiscard]] bool server_lives() const noexcept { return choice_.life == choice_.server->life.load(std::memory_order_relaxed); }
+    [[nodiscard]] bool server_is_ipv6() const noexcept { return choice_.server->target.address.is_v6(); }
     void resume() override;
     bool room(std::uint64_t ticket, std::optional<choice> const& place) override;
 
@@ -90,7 +93,7 @@ private:
     [[nodiscard]] bool go_to(choice c);
     [[nodiscard]] bool reach_server();
     void wait_for_socket();
-    /// Only while connecting, and then there is a server but no link.
+    /// Only while connecting. There is no link then, and on the way from one server to the next no server.
     [[nodiscard]] bool waits_for_socket() const noexcept { return is_linked(); }
     /// `tls`: null in clear.
     [[nodiscard]] attempt connect_to(endpoint const& target, tls_context const* tls);

@@ -125,7 +125,9 @@ void http_session::check_time(clock_time now) {
             return;
         if (waits_for_socket()) {
             leave_server(false); // it is not to blame
-            refuse(503, core::ending::unreachable);
+            auto fallback = attempts_ < tried_.size() ? arrival_.service->fallback() : std::nullopt; // which needs none
+            if (!fallback || !go_to(std::move(*fallback)))
+                refuse(503, core::ending::unreachable);
         } else {
             ticket_ != 0 ? refuse(503) : connect_failed();
         }

@@ -81,7 +81,7 @@ void http_session::wait_for_socket() {
 }
 
 void http_session::look_for_socket() {
-    bool const lives = choice_.life == choice_.server->life.load(std::memory_order_relaxed);
+    bool const lives = server_lives();
     if (!lives) {
         leave_server(false);
         --attempts_; // it was not tried

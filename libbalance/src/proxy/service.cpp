@@ -113,7 +113,7 @@ bool service::update(virtual_service const& s, core::algorithm a, state_lookup c
         m.routes = routes_of(s.http.routes, r.name);
         c.limit = r.max_connections;
         auto const* const state = states.find(s.name, r.name);
-        cut |= set_state(m, c, state != nullptr ? *state : server_state{}, s.check, now);
+        cut |= set_state(m, c, state != nullptr ? *state : server_state{}, s, now);
         members_.push_back(std::move(m));
         candidates_.push_back(c);
     }
@@ -157,8 +157,8 @@ void service::use_limits(client_limits const& l) {
 
 /// True when its connections must be cut. An unknown server keeps those it has, whether it takes new ones or not: after
 /// a restart of the checks nothing is wrong with it.
-bool service::set_state(member& m, core::candidate& c, server_state const& state, health_check const& check, clock_time now) {
-    bool const usable = state.usable(check);
+bool service::set_state(member& m, core::candidate& c, server_state const& state, virtual_service const& s, clock_time now) {
+    bool const usable = state.usable(s.check);
     if (usable != c.usable)
         c.credit = 0;
     if (usable && !m.usable && m.down)
@@ -171,7 +171,7 @@ bool service::set_state(member& m, core::candidate& c, server_state const& state
     if (usable)
         m.down = false;
     m.cut = cut;
-    m.stays = config_.persistence.drained_stay && state.drained() && state.fit(check) && !cut;
+    m.stays = s.persistence.drained_stay && state.drained() && state.fit(s.check) && !cut;
     if (news)
         ++m.server->life;
     return news;
@@ -205,6 +205,11 @@ void service::warm_up(clock_time now) {
                            static_cast<std::uint64_t>(config_.slow_start.count());
         candidates_[i].weight = std::max<std::uint32_t>(static_cast<std::uint32_t>(share), 1);
     }
+}
+
+std::optional<choice> service::fallback() const {
+    std::lock_guard const lock(mutex_);
+    return closed_ ? std::nullopt : take_fallback({});
 }
 
 picked service::pick(asker const& who, std::span<backend const* const> tried, clock_time now, seat from) {

@@ -119,6 +119,8 @@ public:
     /// free is kept for the first whom it suits. One that gives up before says so with `stop_waiting`.
     [[nodiscard]] picked pick(asker const& who, std::span<backend const* const> tried, clock_time now, seat from);
     void stop_waiting(std::uint64_t ticket);
+    /// Where clients go that no server can take; nothing where there is no such place. To be given back likewise.
+    [[nodiscard]] std::optional<choice> fallback() const;
     /// A chosen server took the connection. What the peer should hear of.
     [[nodiscard]] std::optional<persistence_entry> connected(backend const& server, clock_time now);
     /// It gave a client a cookie of the application's, for which `session` stands. What the peer should hear of.
@@ -199,7 +201,7 @@ private:
     /// Gives the places that there are now to those who wait, in their order.
     void serve_queue(clock_time now);
     void call(waiting const& w, std::optional<choice> place);
-    bool set_state(member& m, core::candidate& c, server_state const& state, health_check const& check, clock_time now);
+    bool set_state(member& m, core::candidate& c, server_state const& state, virtual_service const& s, clock_time now);
     [[nodiscard]] bool may_have(member const& m, asker const& who) const;
     void warm_up(clock_time now);
     [[nodiscard]] std::optional<std::size_t> persistent(asker const& who, clock_time now) const;

@@ -331,15 +331,21 @@ std::chrono::milliseconds worker::after_batch() {
     return std::chrono::milliseconds(-1);
 }
 
-/// Each once. Those that have to wait on keep their order.
+/// Each once; those that have to wait on keep their order. After one that found no socket of its family, only those look whose
+/// server is gone: the others would find none either.
 void worker::serve_unsupplied() {
+    std::array<bool, 2> none{};
     socket_line waiting;
     waiting.swap(unsupplied_);
     while (!waiting.empty()) {
         auto& oldest = waiting.front();
         waiting.pop_front();
         unsupplied_.push_back(oldest);
-        oldest.look_for_socket();
+        auto& found_none = none[oldest.server_is_ipv6() ? 1 : 0];
+        if (found_none && oldest.server_lives())
+            continue;
+        oldest.look_for_socket(); // and may have ended
+        found_none = !unsupplied_.empty() && &unsupplied_.back() == &oldest;
     }
 }
 

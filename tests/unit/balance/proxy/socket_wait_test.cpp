@@ -107,6 +107,19 @@ TEST_CASE("mode http: nobody waits for a socket for longer than for a connection
     CHECK(p.connections == 1);
 }
 
+TEST_CASE("mode http: who waited for a socket in vain gets the fallback, which needs none", "[transparent][http]") {
+    hungry_service p;
+    p.service().fallback = {balance::fallback::kind::server, {boost::asio::ip::address_v4::loopback(), p.server.port()}};
+    p.lose_patience_after(400ms);
+    for (int i = 0; i < 2; ++i) {
+        auto c = p.waiting("127.0.0.2");
+        CHECK(p.answer(c, "127.0.0.1") == "127.0.0.1");
+        p.wait_for(0);
+    }
+    CHECK(p.status().servers[0].exchanges == balance::exchanges{});
+    CHECK(p.status().exchanges.no_server == 0);
+}
+
 TEST_CASE("mode http: one client waits for a socket again and again", "[transparent][http]") {
     hungry_service p(answer_and_leave);
     p.apply();
