@@ -163,8 +163,8 @@ void core::hand_over_access_log() {
 }
 
 void core::when_served(std::function<void(std::string const&)> then) {
-    if (not_served_yet().empty()) {
-        then({});
+    if (!layer4_follows_ && !listeners_follow_) {
+        then(not_served_yet());
         return;
     }
     auto timer = std::make_shared<boost::asio::steady_timer>(io_, serve_patience);
@@ -176,7 +176,7 @@ void core::when_served(std::function<void(std::string const&)> then) {
 }
 
 std::string core::not_served_yet() const {
-    auto out = !layer4_follows_ ? std::string() : layer4_error_.empty() ? "layer 4" : "layer 4: " + layer4_error_;
+    auto out = !layer4_error_.empty() ? "layer 4: " + layer4_error_ : layer4_follows_ ? "layer 4" : std::string();
     if (listeners_follow_) {
         out += out.empty() ? "listening sockets" : ", listening sockets";
     }
