@@ -20,11 +20,14 @@ balance::result<std::filesystem::path> directory_of(client const& daemon, direct
     if (where) {
         return *where;
     }
-    auto const document = daemon.get("/v1/directory");
+    if (auto const document = daemon.get("/v1/directory")) {
+        return std::filesystem::path(text(*document, "config_dir"));
+    }
+    auto const document = daemon.get("/v1/status"); // of a daemon that has yet to be restarted after an upgrade
     if (!document) {
         return document.error();
     }
-    return std::filesystem::path(text(*document, "config_dir"));
+    return std::filesystem::path(text(object(*document, "node"), "config_dir"));
 }
 
 /// What the daemon refused, in the words of somebody who knows the file's place.

@@ -84,13 +84,13 @@ void core::enforce() {
     layer4_part_ = layer4_part_of(running_.cluster.services);
     servers_.set_services(running_.cluster.services.services, monotonic_ms());
     layer4_follows_ = listeners_follow_ = true;
-    update_layer4(); // on its thread, while the others are told
     // Addresses that go, go at once; those that come wait until something serves them.
     auto staying = place(running_.cluster, self_);
     std::erase_if(staying, [were = std::set(floating_.begin(), floating_.end())](auto const& a) { return !were.contains(a); });
     if (staying != floating_) {
         node_->set_floating(floating_ = std::move(staying));
     }
+    update_layer4(); // on its thread, while the others are told
     node_->set_config(running_.generation.version, running_.hash);
     tell_guardian();
     auto endpoints = config::endpoints_of(running_.cluster.services);
@@ -177,10 +177,11 @@ void core::when_served(std::function<void(std::string const&)> then) {
 
 std::string core::not_served_yet() const {
     auto out = !layer4_error_.empty() ? "layer 4: " + layer4_error_ : layer4_follows_ ? "layer 4" : std::string();
-    if (listeners_follow_) {
-        out += out.empty() ? "listening sockets" : ", listening sockets";
-    }
-    return out;
+    auto const sockets = listeners_follow_       ? "listening sockets"
+                         : not_listening_.empty() ? std::string()
+                                                  : std::to_string(not_listening_.size()) + " of the listening sockets, the first of them " +
+                                                        not_listening_.begin()->first + ": " + not_listening_.begin()->second;
+    return out + (out.empty() || sockets.empty() ? "" : "; ") + sockets;
 }
 
 void core::set_floating_when_served() {

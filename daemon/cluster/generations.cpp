@@ -127,8 +127,10 @@ void core::rollback(std::string const& to, std::string who, std::function<void(b
 
 void core::make_current(cluster::generation next, change_request request) {
     if (same_content(next, running_.generation)) {
-        layer4_follows_ = true; // once it was compared
-        update_layer4();
+        if (!leaving_) {
+            layer4_follows_ = true; // until it was compared
+            update_layer4();
+        }
         request.done(applied{running_.generation.version, "nothing to do", {}});
         return;
     }

@@ -290,6 +290,10 @@ private:
                                 {"peer", outcome->peer},
                                 {"confirm_ms", outcome->confirm_within.count()},
                                 {"changes", changes_json(outcome->changes)}};
+            if (outcome->confirm_within.count() != 0) { // whose time is running
+                done({200, std::move(answer)});
+                return;
+            }
             core_.when_served([done, answer = std::move(answer)](std::string const& missing) mutable {
                 answer["missing"] = missing;
                 done({200, std::move(answer)});

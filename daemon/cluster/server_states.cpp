@@ -23,11 +23,12 @@ void server_states::set_services(std::vector<balance::virtual_service> const& se
             auto const [place, is_new] = entries_.try_emplace({service.name, server.name});
             auto& e = place->second;
             e.target = {server.address, server.port};
-            e.first_health = config::first_health(service.check);
+            auto const first = config::first_health(service.check);
+            bool const other_check = std::exchange(e.first_health, first) != first && first != balance::health::unknown;
             e.configuration = configuration_;
-            if (is_new) {
+            if (is_new || (other_check && e.state.health != first)) {
                 e.state.key = place->first;
-                e.state.health = e.first_health;
+                e.state.health = first;
                 e.changed_at_ms = now_ms;
             }
         }

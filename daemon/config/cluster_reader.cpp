@@ -18,7 +18,7 @@ outcome<cluster_config> cluster_reader::read(std::string_view text, std::string 
         if (has_certificates(around)) {
             return {last_, {}};
         }
-    } else if (auto const parts = take_apart(text)) {
+    } else if (auto const parts = spoke_ ? std::nullopt : take_apart(text)) {
         if (auto out = read_parts(*parts, around)) {
             keep(text);
             return {std::move(out), {}};
@@ -26,7 +26,9 @@ outcome<cluster_config> cluster_reader::read(std::string_view text, std::string 
     }
     forget();
     parsed_ = text.size();
-    return parse_cluster(text, file, around);
+    auto out = parse_cluster(text, file, around);
+    spoke_ = !out.diagnostics.empty();
+    return out;
 }
 
 void cluster_reader::keep(std::string_view text) {
@@ -89,6 +91,9 @@ std::optional<cluster_reader::services> cluster_reader::read_changed(std::span<s
         auto const document = parse(text);
         if (!document) {
             return std::nullopt;
+        }
+        if (document->entries.size() != 1) {
+            return std::nullopt; // "service" is all that there should be
         }
         section const root(*document, {1, 1}, {}, tables::cluster, faults);
         auto some = read_services(root, common_->context);

@@ -57,6 +57,7 @@ private:
     std::map<std::string, known_service, std::less<>> known_; ///< by name
     cluster_config last_;
     std::size_t parsed_ = 0;
+    bool spoke_ = false; ///< of the last text there was something to say, and most likely there is again
 };
 
 } // namespace dyad::config

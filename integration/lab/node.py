@@ -190,7 +190,7 @@ class Node:
     def apply(self, text):
         """The text becomes cluster.toml and the running configuration of both."""
         self.write("cluster.toml", text)
-        return self.call("POST", "/v1/apply", {"cluster_toml": text})
+        return self.call("POST", "/v1/apply", {"cluster_toml": text}, timeout=30.0)   # it answers within 10 s of having it
 
     def servers(self, action, **which):
         return self.call("POST", "/v1/servers", {"action": action, **which})

@@ -12,8 +12,6 @@
 namespace balance::ipvs {
 namespace {
 
-constexpr int attempts = 3; ///< services come and go between the question how many there are and what they are
-
 template <class T>
 T read(byte_span from, std::size_t at) {
     T out{};
@@ -69,10 +67,11 @@ std::optional<std::vector<counted_service>> decode_services(byte_span answer) {
 }
 
 bytes destinations_request(counted_service const& s) {
-    bytes out(sizeof(ip_vs_get_dests) + s.destinations * sizeof(ip_vs_dest_entry));
+    auto const room = s.destinations + 1; // the kernel leaves out without a word what there is no room for
+    bytes out(sizeof(ip_vs_get_dests) + room * sizeof(ip_vs_dest_entry));
     ip_vs_get_dests head{};
     head.fwmark = s.key.mark;
-    head.num_dests = s.destinations;
+    head.num_dests = room;
     if (s.key.mark == 0) {
         head.protocol = s.key.protocol;
         head.addr = htonl(s.key.local.address.to_v4().to_uint());
@@ -86,10 +85,14 @@ std::optional<std::vector<destination_state>> decode_destinations(byte_span answ
     if (answer.size() < sizeof(ip_vs_get_dests)) {
         return std::nullopt;
     }
-    auto const count = read<ip_vs_get_dests>(answer, 0).num_dests;
+    auto const room = read<ip_vs_get_dests>(answer, 0).num_dests;
     auto const entries = answer.subspan(sizeof(ip_vs_get_dests));
-    if (entries.size() / sizeof(ip_vs_dest_entry) < count) {
+    if (room == 0 || entries.size() / sizeof(ip_vs_dest_entry) < room) {
         return std::nullopt;
+    }
+    std::size_t const count = room - 1;
+    if (read<ip_vs_dest_entry>(entries, count * sizeof(ip_vs_dest_entry)).addr != 0) {
+        return std::nullopt; // one more than was counted
     }
     std::vector<destination_state> out(count);
     for (std::size_t i = 0; i < count; ++i) {
@@ -119,18 +122,13 @@ sockopt_table::~sockopt_table() {
 }
 
 std::optional<std::vector<counted_service>> sockopt_table::services() {
-    for (int i = 0; i < attempts; ++i) {
-        ip_vs_getinfo info{};
-        auto size = static_cast<socklen_t>(sizeof info);
-        if (::getsockopt(socket_, IPPROTO_IP, IP_VS_SO_GET_INFO, &info, &size) != 0) {
-            break;
-        }
-        auto answer = services_request(info.num_services);
-        if (ask(socket_, IP_VS_SO_GET_SERVICES, answer)) {
-            return decode_services(answer);
-        }
+    ip_vs_getinfo info{};
+    auto size = static_cast<socklen_t>(sizeof info);
+    if (::getsockopt(socket_, IPPROTO_IP, IP_VS_SO_GET_INFO, &info, &size) != 0) {
+        return std::nullopt;
     }
-    return std::nullopt;
+    auto answer = services_request(info.num_services);
+    return ask(socket_, IP_VS_SO_GET_SERVICES, answer) ? decode_services(answer) : std::nullopt;
 }
 
 std::optional<std::vector<destination_state>> sockopt_table::destinations(counted_service const& s) {

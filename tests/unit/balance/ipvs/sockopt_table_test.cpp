@@ -69,7 +69,7 @@ TEST_CASE("destinations of the older interface say what netlink says of them") {
     CHECK(head.protocol == IPPROTO_TCP);
     CHECK(head.addr == inet_addr("10.64.0.7"));
     CHECK(head.port == htons(80));
-    CHECK(head.num_dests == 2);
+    CHECK(head.num_dests == 3); // room for one more, to see whether there is one
 
     auto e = entry("10.96.0.1", 8080, IP_VS_CONN_F_MASQ | IP_VS_CONN_F_NOOUTPUT, 65535);
     e.u_threshold = 300;
@@ -97,6 +97,11 @@ TEST_CASE("what the older interface does not tell is left to netlink") {
     SECTION("one of another family, or that has gone") { CHECK_FALSE(decode_destinations(answer).has_value()); }
     SECTION("a tunnel, whose kind it does not say") {
         put(answer, place + sizeof(ip_vs_dest_entry), entry("10.96.0.2", 80, IP_VS_CONN_F_TUNNEL, 1));
+        CHECK_FALSE(decode_destinations(answer).has_value());
+    }
+    SECTION("more than were counted") {
+        put(answer, place + sizeof(ip_vs_dest_entry), entry("10.96.0.2", 80, IP_VS_CONN_F_MASQ, 1));
+        put(answer, place + 2 * sizeof(ip_vs_dest_entry), entry("10.96.0.3", 80, IP_VS_CONN_F_MASQ, 1));
         CHECK_FALSE(decode_destinations(answer).has_value());
     }
     SECTION("else it is understood") {

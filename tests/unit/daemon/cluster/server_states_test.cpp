@@ -42,6 +42,31 @@ TEST_CASE("where nobody looks, a new server is what its check says, at once") {
     CHECK(states.find({"a", "one"})->state.health == health::up);
     CHECK(states.find({"b", "one"})->state.health == health::down);
     CHECK_FALSE(states.set_health({"a", "one"}, health::up, "always up", 0, 5));
+    CHECK(states.unusual().empty());
+
+    on.check.type = balance::health_check::kind::connect; // keeps what is known
+    states.set_services({on, off}, 10);
+    CHECK(states.find({"a", "one"})->state.health == health::up);
+    CHECK(states.unusual().size() == 1);
+    on.check.type = balance::health_check::kind::off;
+    states.set_services({on, off}, 20);
+    CHECK(states.find({"a", "one"})->state.health == health::down);
+    CHECK(states.find({"a", "one"})->changed_at_ms == 20);
+    CHECK(states.unusual().empty());
+}
+
+TEST_CASE("states can be had of some services alone") {
+    auto seven = service_with("b", {"one", "two"});
+    seven.mode = balance::mode::tcp;
+    std::vector<balance::virtual_service> const all{service_with("a", {"one"}), seven, service_with("c", {"one"})};
+    dyad::server_states states;
+    states.set_services(all, 0);
+    auto const some = states.list(all, [](balance::virtual_service const& s) { return s.mode == balance::mode::tcp; });
+    REQUIRE(some.size() == 2);
+    CHECK(some[0].key == balance::server_key{"b", "one"});
+    CHECK(some[1].key == balance::server_key{"b", "two"});
+    CHECK(states.list(all, [](balance::virtual_service const&) { return true; }).size() == 4);
+    CHECK(states.list(all, [](balance::virtual_service const&) { return false; }).empty());
 }
 
 TEST_CASE("only a change of health is reported") {

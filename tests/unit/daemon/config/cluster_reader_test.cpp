@@ -72,8 +72,18 @@ TEST_CASE("only what was edited is parsed") {
         REQUIRE_FALSE(got.diagnostics.empty());
         CHECK(got.diagnostics[0].line > 15);
         read_as_alone(reader, first);
+        CHECK(reader.parsed() == first.size());
+        read_as_alone(reader, first);
         read_as_alone(reader, first);
         CHECK(reader.parsed() == 0);
+    }
+    SECTION("a text with a warning is parsed once each time") {
+        auto const warned = first + "[check.unused]\ntype = \"connect\"\n";
+        REQUIRE(read_as_alone(reader, warned).value);
+        for (int i = 0; i < 2; ++i) {
+            CHECK(read_as_alone(reader, warned).diagnostics.size() == 1);
+            CHECK(reader.parsed() == warned.size());
+        }
     }
     SECTION("two services that clash only with each other") {
         CHECK_FALSE(read_as_alone(reader, head + service("one", 1) + service("two", 2) + service("three", 2)).value);
