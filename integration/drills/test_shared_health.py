@@ -130,7 +130,7 @@ def test_an_operator_sees_where_the_nodes_do_not_agree(lab):
     site = Site(lab)
     active, passive = site.pair.active, site.pair.passive
     server = site.servers[0]
-    assert active.server("web", server.name)["peer_health"] == "up"
+    until(lambda: active.server("web", server.name)["peer_health"] == "up", 10, "the passive node has told", describe=active.describe)
     passive.host.run(["ip", "route", "add", "unreachable", f"{server.address}/32"])
     site.is_known(passive, "down", "up")
     until(lambda: active.server("web", server.name)["peer_health"] == "down", 5, "the active node has heard of it", describe=active.describe)
