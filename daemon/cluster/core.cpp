@@ -30,7 +30,7 @@ config::surroundings surroundings_of(std::filesystem::path const& directory) {
 core::core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self,
            std::vector<cluster::link_settings> named_links)
     : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), named_links_(std::move(named_links)), audit_(ctx_.state_dir), layer4_(io.get_executor()),
-      observer_(io.get_executor(), layer4_, [this] { update_layer4(); }), examiner_(io.get_executor()),
+      observer_(io.get_executor(), layer4_, [this] { look_at_layer4(); }), examiner_(io.get_executor()),
       questions_(io.get_executor(), [this](boost::json::object const& m) { return children_->to_checker(m); }),
       notifications_(self_), state_programs_(io.get_executor(), {.timeout = self_.notify.timeout}),
       address_programs_(io.get_executor(), {.timeout = self_.notify.timeout}), hold_timer_(io), chain_timer_(io), tick_(io),
@@ -63,7 +63,7 @@ balance::result<> core::start() {
         write_configuration_files(before ? *before : cluster::generation{});
     }
     if (!self_.firewall_script.empty()) {
-        run_firewall_script("start", [](balance::result<>) {});
+        run_firewall_script("start", layer4_worker::order::before, [](balance::result<>) {});
     }
     if (paired()) {
         layer4_.hold_unknown(holding_ = true); // until it has been active for a while; applied with the first configuration
@@ -233,7 +233,7 @@ void core::tick() {
     tick_.async_wait([this](boost::system::error_code ec) {
         if (!ec && !leaving_) {
             if (observer_.due()) {
-                update_layer4();
+                look_at_layer4();
             }
             tell_guardian();
             if (access_log_.was_moved()) {

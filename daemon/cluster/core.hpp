@@ -113,7 +113,7 @@ public:
     void hand_over(std::string const& who, cluster::node::answer done);
     void set_maintenance(bool on, std::string const& who, cluster::node::answer done);
     /// Runs the operator's own script of node.toml; how it went is an event too.
-    void run_firewall_script(std::string const& who, std::function<void(balance::result<>)> done);
+    void run_firewall_script(std::string const& who, layer4_worker::order when, std::function<void(balance::result<>)> done);
     /// Persistence of layer 7; cluster/tables.cpp. `service` may be empty: all.
     [[nodiscard]] balance::result<persistence_copy::page> persistence(std::string const& service,
                                                                       std::optional<persistence_copy::position> const& after,
@@ -203,6 +203,8 @@ private:
     void run(running_config fresh);
     void enforce();
     void update_layer4();
+    /// Did others change it? Compares it with what was wanted last.
+    void look_at_layer4();
     void update_fitness();
     void follow_connections();
     void ask_for_connections();
@@ -335,6 +337,7 @@ private:
     std::chrono::steady_clock::time_point may_tell_states_at_;
     bool layer4_busy_ = false;
     bool layer4_again_ = false;
+    bool layer4_changed_ = false; ///< what is wanted, since the last apply
     bool layer4_ready_ = false;
     bool relay_starting_ = false;
     std::int64_t relay_retry_ms_ = 0;  ///< not before

@@ -261,14 +261,18 @@ void core::states_changed() {
     });
 }
 
-/// One apply at a time; what changes meanwhile is taken up by the next.
 void core::update_layer4() {
+    layer4_changed_ = true;
+    look_at_layer4();
+}
+
+/// One apply at a time; what changes meanwhile is taken up by the next.
+void core::look_at_layer4() {
     if (std::exchange(layer4_busy_, true)) {
         layer4_again_ = true;
         return;
     }
-    bool const any = !layer4_part_->services.empty();
-    layer4_.apply(layer4_part_, servers_.list(layer4_part_->services, &is_of_kernel), [this, any](auto outcome, std::chrono::microseconds cost) {
+    auto done = [this, any = !layer4_part_->services.empty()](auto outcome, std::chrono::microseconds cost) {
         layer4_busy_ = false;
         if (!leaving_) {
             observer_.looked(cost, outcome && !outcome->empty(), any);
@@ -291,9 +295,14 @@ void core::update_layer4() {
             follow_connections();
         }
         if (std::exchange(layer4_again_, false) && !leaving_) {
-            update_layer4();
+            look_at_layer4();
         }
-    });
+    };
+    if (std::exchange(layer4_changed_, false)) {
+        layer4_.apply(layer4_part_, servers_.list(layer4_part_->services, &is_of_kernel), std::move(done));
+    } else {
+        layer4_.apply_again(std::move(done));
+    }
 }
 
 /// Connections are kept alike on both nodes as long as there are layer-4 services that allow it.

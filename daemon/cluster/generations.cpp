@@ -129,7 +129,7 @@ void core::make_current(cluster::generation next, change_request request) {
     if (same_content(next, running_.generation)) {
         if (!leaving_) {
             layer4_follows_ = true; // until it was compared
-            update_layer4();
+            look_at_layer4();
         }
         request.done(applied{running_.generation.version, "nothing to do", {}});
         return;

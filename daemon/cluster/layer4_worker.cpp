@@ -11,9 +11,6 @@ namespace dyad {
 
 namespace {
 
-/// Layer 4 waits meanwhile: rules that services need may come from the script.
-constexpr std::chrono::seconds script_limit{30};
-
 /// Processor time of this thread and of the programs it has waited for.
 std::chrono::microseconds spent() {
     std::chrono::microseconds out{0};
@@ -30,15 +27,22 @@ std::chrono::microseconds spent() {
 } // namespace
 
 void layer4_worker::apply(std::shared_ptr<balance::configuration const> desired, std::vector<balance::server_state> states, applied done) {
-    auto work = [this, desired = std::move(desired), states = std::move(states), done = std::move(done)]() mutable {
+    timed([this, desired = std::move(desired), states = std::move(states)] { return layer4_.apply(*desired, states); }, std::move(done));
+}
+
+void layer4_worker::apply_again(applied done) {
+    timed([this] { return layer4_.apply_again(); }, std::move(done));
+}
+
+void layer4_worker::timed(std::function<balance::result<std::vector<balance::layer4::change>>()> work, applied done) {
+    boost::asio::post(thread_, [this, work = std::move(work), done = std::move(done)]() mutable {
         auto const before = spent();
-        auto outcome = layer4_.apply(*desired, states);
+        auto outcome = work();
         auto const cost = spent() - before;
         boost::asio::post(home_, [done = std::move(done), outcome = std::move(outcome), cost]() mutable {
             done(std::move(outcome), cost);
         });
-    };
-    boost::asio::post(thread_, std::move(work));
+    });
 }
 
 void layer4_worker::hold_unknown(bool on) {
@@ -99,13 +103,14 @@ void layer4_worker::prepare_chain(balance::daisy_chain& chain, balance::daisy_ch
     });
 }
 
-void layer4_worker::run_script(std::string path, std::function<void(balance::result<>)> done) {
-    auto work = [this, path = std::move(path), done = std::move(done)]() mutable {
-        auto outcome = balance::layer4::run_script(path, script_limit);
+void layer4_worker::run_script(std::string path, order when, std::chrono::milliseconds limit,
+                               std::function<void(balance::result<>)> done) {
+    auto work = [this, path = std::move(path), limit, done = std::move(done)]() mutable {
+        auto outcome = balance::layer4::run_script(path, limit, stop_.get_token());
         boost::asio::post(
             home_, [done = std::move(done), outcome = std::move(outcome)]() mutable { done(std::move(outcome)); });
     };
-    boost::asio::post(thread_, std::move(work));
+    boost::asio::post(when == order::before ? thread_ : scripts_, std::move(work));
 }
 
 } // namespace dyad

@@ -180,7 +180,7 @@ public:
                 done(found ? response{200, {{"findings", to_json(*found)}}} : refusal(found.error()));
             });
         } else if (!get && r.path == "/v1/firewall") {
-            core_.run_firewall_script(r.who.text(), [done](balance::result<> outcome) {
+            core_.run_firewall_script(r.who.text(), layer4_worker::order::beside, [done](balance::result<> outcome) {
                 done(outcome ? response{200, {}} : refusal(outcome.error()));
             });
         } else {

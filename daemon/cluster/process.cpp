@@ -7,6 +7,8 @@
 
 #include <boost/asio/signal_set.hpp>
 
+#include <malloc.h>
+
 #include <cstdio>
 #include <utility>
 
@@ -30,9 +32,14 @@ int exit_code_of(balance::error const& e) {
     return e.code == balance::errc::invalid_configuration ? exit_configuration : exit_refused;
 }
 
+/// Larger blocks go back to the kernel when they are freed. Left to itself, malloc raises this bound with every large block
+/// that is freed, and texts of configurations leave holes in memory that is locked.
+constexpr int large_block = 128 * 1024;
+
 } // namespace
 
 int run_cluster_process(cluster_process_context ctx) {
+    ::mallopt(M_MMAP_THRESHOLD, large_block);
     auto const node_file = ctx.config_dir / "node.toml";
     auto const text = read_file(node_file);
     if (!text) {

@@ -101,14 +101,17 @@ void core::set_maintenance(bool on, std::string const& who, cluster::node::answe
     node_->set_maintenance(on, on_main(audited(on ? "maintenance" : "end of maintenance", who, std::move(done))));
 }
 
-void core::run_firewall_script(std::string const& who, std::function<void(balance::result<>)> done) {
+void core::run_firewall_script(std::string const& who, layer4_worker::order when, std::function<void(balance::result<>)> done) {
     if (self_.firewall_script.empty()) {
         done(balance::make_error(balance::errc::not_found,
                                  "node.toml names no script; add [firewall] with script = \"/etc/dyad/firewall.sh\""));
         return;
     }
-    layer4_.run_script(self_.firewall_script, [this, who, done = std::move(done)](balance::result<> outcome) {
+    layer4_.run_script(self_.firewall_script, when, self_.firewall_timeout, [this, who, done = std::move(done)](balance::result<> outcome) {
         events_.add("firewall", outcome ? self_.firewall_script + " ran" : outcome.error().detail, who, !outcome);
+        if (!leaving_) {
+            look_at_layer4(); // it may have thrown our rules away
+        }
         done(std::move(outcome));
     });
 }

@@ -48,6 +48,7 @@ struct node_config {
     std::uint16_t fallback_port = 9081;
     std::uint16_t web_port = 9443;
     std::string firewall_script;    ///< absolute path of the operator's own script; empty: none
+    std::chrono::milliseconds firewall_timeout{30'000};
     std::string auto_nat_interface; ///< empty: none
     bool real_time = true;
     struct notifying {

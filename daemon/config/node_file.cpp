@@ -48,6 +48,7 @@ void read_firewall(section const& root, node_config& out) {
     }
     out.auto_nat_interface = interface_at(*firewall, "auto_nat");
     out.firewall_script = program_at(*firewall, "script", "/etc/dyad/firewall.sh");
+    out.firewall_timeout = firewall->duration("timeout", std::chrono::seconds(1), std::chrono::minutes(10)).value_or(out.firewall_timeout);
 }
 
 void read_notify(section const& root, node_config& out) {

@@ -22,7 +22,7 @@ inline constexpr list node = {"format", "name", "role", "link", "network", "port
 inline constexpr list pair = {"format", "role", "link"};
 inline constexpr list link = {"interface", "local", "peer"};
 inline constexpr list network = {"interface"};
-inline constexpr list firewall = {"script", "auto_nat"};
+inline constexpr list firewall = {"script", "timeout", "auto_nat"};
 inline constexpr list notify = {"on_state", "on_address", "timeout"};
 inline constexpr list ports = {"heartbeat", "replication", "fallback_page", "web"};
 

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,9 @@ public:
     /// `protocol_error`; a kernel without IPVS is not an error.
     result<std::vector<change>> apply(configuration const& desired, std::span<server_state const> states);
 
+    /// `apply` of what the last `apply` was given, at less cost: for looking after what others change.
+    result<std::vector<change>> apply_again();
+
     /// From the next `apply` on: are TCP packets in mid-stream that belong to no known connection held (dropped without
     /// an answer, to be sent again) instead of given to a server anew? For a node that is about to take over, and until
     /// the last connections of its predecessor have been told of: a reset in between would end them. False at first.
@@ -63,10 +67,10 @@ public:
     /// former values.
     result<> purge();
 
-    /// Runs the operator's own firewall script and waits for its end, `limit` at most; then it is killed. No shell, no
-    /// arguments, an environment with PATH alone. Errors: `not_found`, `timed_out`, `io_error` with its exit code and
-    /// the last line of what it said.
-    static result<> run_script(std::string const& path, std::chrono::milliseconds limit);
+    /// Runs the operator's own firewall script and waits for its end, `limit` at most; then, or within 0.1 s of a stop, it
+    /// is killed with all of its process group. No shell, no arguments, an environment with PATH alone. Thread-safe.
+    /// Errors: `not_found`, `timed_out`, `refused` (stopped), `io_error` with its exit code and the last line of what it said.
+    static result<> run_script(std::string const& path, std::chrono::milliseconds limit, std::stop_token stop = {});
 
 private:
     struct impl;

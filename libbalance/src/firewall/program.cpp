@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -18,6 +19,7 @@ namespace balance::firewall {
 namespace {
 
 constexpr std::size_t most_output = 4u << 20;
+constexpr std::chrono::milliseconds stop_period{100}; ///< of looking whether a stop was asked for
 
 class descriptor {
 public:
@@ -109,15 +111,16 @@ int start(std::string const& path, std::vector<std::string> const& arguments, st
     sigfillset(&all);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     int const code = posix_spawn(&pid, path.c_str(), &files, &attributes, argv.data(), environment.data());
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     return code;
 }
 
-/// Waits for the child's end; false when the limit was reached first.
-bool ended(pid_t pid, std::chrono::milliseconds limit) {
+/// Waits for the child's end; false when the limit was reached or a stop was asked for first.
+bool ended(pid_t pid, std::chrono::milliseconds limit, std::stop_token const& stop) {
     descriptor const handle(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
     if (handle.get() < 0) {
         return true; // a kernel before 5.3: waitpid() will wait, without a limit
@@ -125,10 +128,13 @@ bool ended(pid_t pid, std::chrono::milliseconds limit) {
     auto const end = std::chrono::steady_clock::now() + limit;
     for (;;) {
         auto const left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        if (left.count() <= 0 || stop.stop_requested()) {
+            return false;
+        }
         pollfd watched{handle.get(), POLLIN, 0};
-        int const ready = left.count() <= 0 ? 0 : poll(&watched, 1, static_cast<int>(left.count()));
-        if (ready >= 0 || errno != EINTR) {
-            return ready != 0;
+        int const ready = poll(&watched, 1, static_cast<int>((stop.stop_possible() ? std::min(left, stop_period) : left).count()));
+        if (ready > 0 || (ready < 0 && errno != EINTR)) {
+            return true;
         }
     }
 }
@@ -136,7 +142,7 @@ bool ended(pid_t pid, std::chrono::milliseconds limit) {
 } // namespace
 
 result<finished> run_program(std::string_view name, std::vector<std::string> const& arguments, std::string_view input,
-                             std::chrono::milliseconds limit) {
+                             std::chrono::milliseconds limit, std::stop_token stop) {
     std::string const word(name);
     auto const path = find(name);
     if (!path) {
@@ -154,9 +160,9 @@ result<finished> run_program(std::string_view name, std::vector<std::string> con
         errno = code;
         return failed("starting " + *path);
     }
-    bool const in_time = ended(pid, limit);
+    bool const in_time = ended(pid, limit, stop);
     if (!in_time) {
-        kill(pid, SIGKILL);
+        kill(-pid, SIGKILL);
     }
     int status = 0;
     pid_t reaped = 0;
@@ -164,6 +170,9 @@ result<finished> run_program(std::string_view name, std::vector<std::string> con
     }
     if (reaped < 0) {
         return failed("waiting for " + word); // somebody else in this process collects children
+    }
+    if (!in_time && stop.stop_requested()) {
+        return make_error(errc::refused, word + " was killed before its end: whoever ran it leaves");
     }
     if (!in_time) {
         return make_error(errc::timed_out,

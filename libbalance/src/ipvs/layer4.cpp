@@ -30,7 +30,8 @@ bool has_nat(ipvs::desired_service const& s) {
 } // namespace
 
 struct layer4::impl {
-    result<std::vector<change>> apply(configuration const& wanted, std::span<server_state const> states);
+    void desire(configuration const& wanted, std::span<server_state const> states);
+    result<std::vector<change>> apply();
     result<std::vector<service_status>> status() const;
     result<> purge();
 
@@ -39,8 +40,8 @@ struct layer4::impl {
     void remember_names(configuration const& wanted);
     result<> apply_ipvs(ipvs::channel& k, std::vector<change>& out);
     void apply_sysctls(std::vector<change>& out);
-    result<> apply_rules(std::vector<change>& out);
-    void apply_route(std::vector<change>& out);
+    result<> apply_rules(ipvs::packet_rules const& rules, std::vector<change>& out);
+    void apply_route(bool wanted, std::vector<change>& out);
     static void say_once(std::string& said, std::string text, std::vector<change>& out);
     void refuse(std::string const& service, std::string const& reason) { reasons.emplace(service, reason); }
     void refuse_all(std::string const& reason);
@@ -79,11 +80,13 @@ void layer4::impl::refuse_all(std::string const& reason) {
     }
 }
 
-result<std::vector<layer4::change>> layer4::impl::apply(configuration const& wanted,
-                                                        std::span<server_state const> states) {
+void layer4::impl::desire(configuration const& wanted, std::span<server_state const> states) {
     desired = ipvs::desire(wanted, states, hold);
     desired.rules.guarded_interface = guarded_interface;
     remember_names(wanted);
+}
+
+result<std::vector<layer4::change>> layer4::impl::apply() {
     reasons.clear();
     for (auto const& r : desired.refused) {
         refuse(r.service, r.reason);
@@ -96,9 +99,8 @@ result<std::vector<layer4::change>> layer4::impl::apply(configuration const& wan
     if (!k) {
         refuse_all(k.error().detail);
         ipvs::packet_rules others; // than IPVS
-        others.borrowed = std::move(desired.rules.borrowed);
-        desired.rules = std::move(others);
-        if (auto const done = apply_rules(out); !done) {
+        others.borrowed = desired.rules.borrowed;
+        if (auto const done = apply_rules(others, out); !done) {
             return done.error();
         }
         return out;
@@ -146,7 +148,7 @@ result<> layer4::impl::apply_ipvs(ipvs::channel& k, std::vector<change>& out) {
                        "IPVS holds " + to_string(key) +
                            ", which is not of this configuration; it is left alone (ipvsadm -D removes it)"});
     }
-    if (auto done = apply_rules(out); !done) {
+    if (auto done = apply_rules(desired.rules, out); !done) {
         return done;
     }
     if (built->removals) {
@@ -181,8 +183,8 @@ void layer4::impl::say_once(std::string& said, std::string text, std::vector<cha
 }
 
 /// The rules mark what servers answer to borrowed addresses; this brings it to our sockets.
-void layer4::impl::apply_route(std::vector<change>& out) {
-    if (desired.rules.borrowed.empty()) {
+void layer4::impl::apply_route(bool wanted, std::vector<change>& out) {
+    if (!wanted) {
         if (routed.value_or(true)) {
             firewall::undo_deliver_locally(borrowed_mark, firewall::borrowed_table);
         }
@@ -198,29 +200,29 @@ void layer4::impl::apply_route(std::vector<change>& out) {
     }
 }
 
-result<> layer4::impl::apply_rules(std::vector<change>& out) {
-    apply_route(out);
-    auto const written = table_of_rules.apply(desired.rules);
+result<> layer4::impl::apply_rules(ipvs::packet_rules const& rules, std::vector<change>& out) {
+    apply_route(!rules.borrowed.empty(), out);
+    auto const written = table_of_rules.apply(rules);
     if (!written) {
-        if (written.error().code == errc::not_permitted && !desired.rules.empty()) {
+        if (written.error().code == errc::not_permitted && !rules.empty()) {
             return written.error();
         }
-        for (auto const& r : desired.rules.marks) {
+        for (auto const& r : rules.marks) {
             refuse(r.service, written.error().detail);
         }
-        for (auto const& r : desired.rules.sources) {
+        for (auto const& r : rules.sources) {
             refuse(r.service, written.error().detail);
         }
-        for (auto const& r : desired.rules.pages) {
+        for (auto const& r : rules.pages) {
             refuse(r.service, written.error().detail);
         }
-        if (!desired.rules.borrowed.empty()) {
+        if (!rules.borrowed.empty()) {
             say_once(trouble, "transparent services cannot reach their servers: " + written.error().detail, out);
         }
         return {};
     }
     if (*written) {
-        auto const count = desired.rules.size();
+        auto const count = rules.size();
         out.push_back({{},
                        count == 0
                            ? std::string("packet rules removed")
@@ -319,16 +321,18 @@ layer4::layer4(layer4&&) noexcept = default;
 layer4& layer4::operator=(layer4&&) noexcept = default;
 
 result<std::vector<layer4::change>> layer4::apply(configuration const& desired, std::span<server_state const> states) {
-    return impl_->apply(desired, states);
+    impl_->desire(desired, states);
+    return impl_->apply();
 }
+result<std::vector<layer4::change>> layer4::apply_again() { return impl_->apply(); }
 void layer4::hold_unknown(bool on) { impl_->hold = on; }
 void layer4::guard_interface(std::string name) { impl_->guarded_interface = std::move(name); }
 
 result<std::vector<service_status>> layer4::status() const { return impl_->status(); }
 result<> layer4::purge() { return impl_->purge(); }
 
-result<> layer4::run_script(std::string const& path, std::chrono::milliseconds limit) {
-    auto const done = firewall::run_program(path, {}, {}, limit);
+result<> layer4::run_script(std::string const& path, std::chrono::milliseconds limit, std::stop_token stop) {
+    auto const done = firewall::run_program(path, {}, {}, limit, std::move(stop));
     if (!done) {
         return done.error();
     }

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "firewall/program.hpp"
+#include "support/slurp.hpp"
+#include "support/temporary_directory.hpp"
 
 #include <catch2/catch.hpp>
+
+#include <signal.h>
+
+#include <stop_token>
+#include <thread>
 
 using namespace balance;
 using namespace balance::firewall;
@@ -34,4 +41,24 @@ TEST_CASE("a program that is missing or does not end is an error") {
     auto const endless = run_program("sleep", {"60"}, {}, 20ms);
     REQUIRE_FALSE(endless.has_value());
     CHECK(endless.error().code == errc::timed_out);
+}
+
+TEST_CASE("what a program has started is killed with it, at the limit and when a stop is asked for") {
+    auto const left = [](std::chrono::milliseconds limit, std::stop_token stop) {
+        test::temporary_directory const folder;
+        auto const noted = folder.path() / "pid";
+        auto const done = run_program("sh", {"-c", "sleep 60 & echo $! >" + noted.string() + "; wait"}, {}, limit, std::move(stop));
+        auto const child = std::stoi(test::slurp(noted));
+        for (int i = 0; i < 100 && ::kill(child, 0) == 0; ++i) { // until init has collected it
+            std::this_thread::sleep_for(20ms);
+        }
+        return std::pair(done ? std::error_code() : std::error_code(done.error().code), ::kill(child, 0) == 0);
+    };
+    CHECK(left(500ms, {}) == std::pair(std::error_code(make_error_code(errc::timed_out)), false));
+    std::stop_source stop;
+    std::jthread const asks([&] {
+        std::this_thread::sleep_for(500ms);
+        stop.request_stop();
+    });
+    CHECK(left(60s, stop.get_token()) == std::pair(std::error_code(make_error_code(errc::refused)), false));
 }

@@ -23,6 +23,10 @@ local = "2001:db8::12"
 peer = "2001:db8::11"
 [network.clients]
 interface = "eth2"
+[firewall]
+script = "/x/firewall.sh"
+timeout = "90s"
+auto_nat = "eth3"
 [notify]
 on_state = "/x/state.sh"
 on_address = "/x/address.sh"
@@ -48,6 +52,9 @@ web = 19443
     want.replication_port = 17778;
     want.fallback_port = 19081;
     want.web_port = 19443;
+    want.firewall_script = "/x/firewall.sh";
+    want.firewall_timeout = std::chrono::seconds(90);
+    want.auto_nat_interface = "eth3";
     want.notify = {"/x/state.sh", "/x/address.sh", std::chrono::minutes(2)};
     CHECK(*got.value == want);
 }
