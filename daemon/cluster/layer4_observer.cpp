@@ -14,7 +14,7 @@ constexpr milliseconds shortest_settling{
     250}; ///< what comes meanwhile is seen by the same look; what we did ourselves, too
 constexpr milliseconds longest_settling{1500};
 constexpr std::chrono::seconds open_period{10};
-constexpr int share = 100;     ///< of a processor, for looks that nothing asked for
+constexpr int share = 200;     ///< of a processor, for looks that nothing asked for
 constexpr int told_share = 10; ///< and for those that something did
 constexpr std::chrono::minutes longest_rest{1};
 

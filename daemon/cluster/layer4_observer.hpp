@@ -17,7 +17,7 @@
 namespace dyad {
 
 /// Decides when the kernel is looked at again for what somebody changed: soon after a change that is told of, and every
-/// now and then for those that are not. Where changes are told, the latter takes one hundredth of a processor at most.
+/// now and then for those that are not. Where changes are told, the latter takes half a per cent of a processor at most.
 /// Telling that comes to nothing again and again (somebody's rules in motion, a service that the kernel refuses each
 /// time) is looked into more and more rarely, at last as often as where nothing is told.
 class layer4_observer {

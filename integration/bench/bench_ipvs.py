@@ -6,6 +6,7 @@ Measured is what operators do: `dyad apply`, from exec until it says that the ke
 reload of keepalived. A program that links libbalance alone is measured beside it."""
 
 import collections
+import contextlib
 import ctypes
 import json
 import os
@@ -109,7 +110,8 @@ class Measured:
             self.clear()
             self.keepalived_round(*keepalived)
 
-    def dyadd_round(self):
+    @contextlib.contextmanager
+    def dyadd(self):
         """A lone node. No interface is there for the thousand addresses: IPVS alone is measured, as with the others."""
         self.nodes += 1   # each with a directory of its own: it starts with what it ran last
         here = types.SimpleNamespace(name=f"lb{self.nodes}", lab=self.host.lab, popen=subprocess.Popen)
@@ -117,21 +119,33 @@ class Measured:
         node.write("node.toml", conf.alone(here))
         node.write("cluster.toml", "format = 1\n")
         node.start(within=30)
+        worked(lambda: family(node.process.pid), time.perf_counter())
         try:
+            yield node
+        finally:
+            node.terminate()
+            node.wait_gone(30)
+
+    def apply(self, node, name, configuration):
+        """Until `dyad apply` has ended, and until health checks and proxy have taken it up, too."""
+        node.write("cluster.toml", configuration.toml.read_text())
+        pids = node.pids()
+        began = time.perf_counter()
+        self.timed(f"{name} dyad", [build.dyad(), "--run-dir", node.run_dir, "apply", node.config_dir])
+        self.lists[f"{name} dyad all"].append(worked(lambda: [pids["checker"], pids["proxy"]], began))
+        self.must_hold(configuration, f"dyad apply, {name}")
+        worked(lambda: family(node.process.pid), began)   # the next begins when all is quiet, as with keepalived
+
+    def dyadd_round(self):
+        with self.dyadd() as node:
             pid = node.pids()["cluster"]
             if self.measure_steady:
                 self.lists["steady empty"].append(steady(pid))
             for name, configuration in (("first", self.plain), ("same", self.plain), ("change", self.changed)):
-                node.write("cluster.toml", configuration.toml.read_text())
-                worked(node.process.pid, time.perf_counter())   # what came before is done, as with keepalived
-                self.timed(f"{name} dyad", [build.dyad(), "--run-dir", node.run_dir, "apply", node.config_dir])
-                self.must_hold(configuration, f"dyad apply, {name}")
+                self.apply(node, name, configuration)
             self.lists["memory_kb dyad"].append(memory_kb(pid))
             if self.measure_steady:
                 self.lists["steady dyad"].append(steady(pid))
-        finally:
-            node.terminate()
-            node.wait_gone(30)
 
     def keepalived_round(self, program, environment):
         conf = self.folder / "keepalived.conf"
@@ -141,13 +155,13 @@ class Measured:
             daemon = subprocess.Popen([program, "-nlC", "-f", conf, "-p", self.folder / "pid", "-c", self.folder / "checkers"],
                                       env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         try:
-            self.lists["first keepalived"].append(worked(daemon.pid, began))
+            self.lists["first keepalived"].append(worked(lambda: family(daemon.pid), began))
             self.must_hold(self.plain, "keepalived's start")
             for name, configuration in (("same", self.plain), ("change", self.changed)):
                 conf.write_text(configuration.keepalived.read_text())
                 began = time.perf_counter()
                 daemon.send_signal(signal.SIGHUP)
-                self.lists[f"{name} keepalived"].append(worked(daemon.pid, began))
+                self.lists[f"{name} keepalived"].append(worked(lambda: family(daemon.pid), began))
                 self.must_hold(configuration, "keepalived's reload")
         finally:
             everyone = family(daemon.pid)
@@ -156,12 +170,18 @@ class Measured:
             daemon.wait()
             until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in everyone), 20, "keepalived is gone")
 
-    def altering(self, name, configuration):
-        """How many messages alter IPVS, in a run that is not timed."""
+    def altering(self):
+        """How many messages alter IPVS, in applies that are not timed."""
+        with self.dyadd() as node:
+            self.apply(node, "watched", self.plain)
+            for name, configuration in (("altering same", self.plain), ("altering change", self.changed)):
+                self.watched(name, lambda c=configuration: self.apply(node, "watched", c))
+
+    def watched(self, name, work):
         from topology import Watch   # here, because it belongs to the machine
         with Watch(self.host) as watch:
             watch.socket.setsockopt(socket.SOL_SOCKET, 33, 256 << 20)   # SO_RCVBUFFORCE: a whole read-back must fit
-            self.timed("watched", [PROGRAM, "apply", configuration.toml])
+            work()
             lost = struct.unpack("II", watch.socket.getsockopt(263, 6, 8))[1]   # SOL_PACKET, PACKET_STATISTICS
         if lost or not watch.asking:
             raise AssertionError(f"the monitor saw {watch.asking} questions and lost {lost} messages")
@@ -195,12 +215,15 @@ def family(pid):
     return [pid, *map(int, pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
 
 
-def worked(pid, began):
-    """Milliseconds from `began` until a daemon and its children have no more work, told by their processor time."""
-    last, spent = began, 0
+def worked(pids, began):
+    """Milliseconds from `began` until the processes that `pids` names have no more work, told by their processor time."""
+    def all_spent():
+        return sum(int(pathlib.Path(f"/proc/{p}/schedstat").read_text().split()[0]) for p in pids())
+
+    last, spent = time.perf_counter(), all_spent()
     while time.perf_counter() - last < QUIET:
         time.sleep(0.01)
-        now = sum(int(pathlib.Path(f"/proc/{p}/schedstat").read_text().split()[0]) for p in family(pid))
+        now = all_spent()
         if now - spent > 500_000:   # ns: more than to wake up
             last = time.perf_counter()
         spent = now
@@ -218,9 +241,7 @@ def in_the_machine(services, rounds, with_keepalived):
                 measured.lists.clear()
             progress(f"round {n} of {rounds} done")
         with lab.nodes[0].inside():
-            measured.ours("watched", measured.plain)
-            measured.altering("altering same", measured.plain)
-            measured.altering("altering change", measured.changed)
+            measured.altering()
             measured.ours("poll", measured.plain, "poll", str(2 * rounds + 1))
         pathlib.Path(os.environ["DYAD_RESULTS"], "figures.json").write_text(json.dumps(measured.lists))
 
@@ -258,13 +279,15 @@ def told(lists, services, outside_us, without):
     for name, what, share in (("same", "no change", 0.3), ("change", "1 % change", 0.35)):
         what += f"; its reload, {share} of first load"
         add(what, "ms", share * first, lists[f"{name} dyad"], lists.get(f"{name} keepalived", ()))
+    for name, what in (("first", "first load"), ("same", "no change"), ("change", "1 % change")):
+        add(f"{what}, checks and proxy too; keepalived", "ms", None, lists[f"{name} dyad all"], lists.get(f"{name} keepalived", ()))
     add("dump; ipvsadm -Sn", "ms", None, lists["dump"], lists["dump ipvsadm"])
     add("messages that alter: no change", "", 0, lists["altering same"])
     add("messages that alter: 1 % change, exactly", "", services // 100, lists["altering change"], exactly=True)
     more = [max(0.0, ours - empty) for ours, empty in zip(lists["steady dyad"], lists["steady empty"])]
     add("steady: of a core, beyond an empty configuration", "%", 1, more)
     add("resident memory of the cluster process", "MiB", 40, [kb / 1024 for kb in lists["memory_kb dyad"]])
-    add("library alone: first load; ipvsadm, 0.8 of it", "ms", 0.8 * middle["first ipvsadm"], lists["first"], lists["first ipvsadm"])
+    add("library alone: first load; ipvsadm", "ms", 0.8 * middle["first ipvsadm"], lists["first"], lists["first ipvsadm"])
     add("library alone: no change", "ms", None, lists["same"], lists.get("same keepalived", ()))
     add("library alone: 1 % change", "ms", None, lists["change"], lists.get("change keepalived", ()))
     add("library alone: resident memory", "MiB", 40, [kb / 1024 for kb in lists["first memory_kb"]])

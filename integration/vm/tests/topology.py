@@ -15,7 +15,7 @@ from lab.wait import until
 
 BUILD = pathlib.Path(os.environ.get("DYAD_BUILD", "build/dev"))
 WITHIN = 20          # seconds: the machine is emulated
-GET_COMMANDS = (4, 8)   # of IPVS: services, destinations
+GET_COMMANDS = (4, 8, 11, 13, 15)   # of IPVS: services, destinations, sync daemons, timeouts, version
 NETLINK_GENERIC = 16
 FIRST_FAMILY = 0x11     # generic messages below are about families
 
