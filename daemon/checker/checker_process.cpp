@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
-#include <set>
 #include <utility>
 
 namespace dyad {
@@ -29,27 +28,6 @@ boost::json::object health_message(balance::health_event const& e) {
     auto message = ipc::pack(e);
     message["type"] = "health";
     return message;
-}
-
-/// The cluster process leaves out servers of which it knows no more than their check says unasked.
-std::vector<balance::server_state> with_usual(std::vector<balance::server_state> known,
-                                              std::vector<balance::virtual_service> const& services) {
-    std::set<balance::server_key> said;
-    for (auto const& state : known) {
-        said.insert(state.key);
-    }
-    for (auto const& service : services) {
-        auto const health = config::first_health(service.check);
-        if (health == balance::health::unknown) {
-            continue; // what is not mentioned is unknown
-        }
-        for (auto const& server : service.servers) {
-            if (balance::server_key key{service.name, server.name}; !said.contains(key)) {
-                known.push_back({std::move(key), health});
-            }
-        }
-    }
-    return known;
 }
 
 } // namespace
@@ -121,7 +99,7 @@ void checker_process::configure(boost::json::object const& message) {
     }
     take_secrets(message);
     programs_.configure(hook_limits_);
-    auto const known = with_usual(std::move(*unusual), services_);
+    auto const known = config::with_usual(std::move(*unusual), services_);
     hooks_.configure(services_, common_hook_, known);
     checker_.apply(services_, known);
     if (!std::exchange(introduced_, true)) {

@@ -47,6 +47,30 @@ def test_what_somebody_changed_is_put_back(town, driver):
         assert table(town.balancer) == wanted, spoiled
 
 
+def test_the_quick_read_back_sees_what_only_netlink_tells(town, driver):
+    """Servers come in one call a service, but for what that call does not know."""
+    ready(town)
+    many = "".join(texts.service(f"s{i}", VIP, str(2000 + i), SERVERS, mode="nat") for i in range(30))
+    special = texts.service("tunnel", VIP, "3000", SERVERS, mode="tun", tunnel='{ type = "gue", port = 6080 }') + \
+        texts.service("six", "fd00:77::120", "3001", {"S": "fd00:77::41"}, mode="nat")
+    asked = []
+    for text in (many, many + special):
+        driver.apply(text)
+        with Watch(town.balancer) as watch:
+            assert driver.apply(text) == []
+        asked.append(watch.asking)
+    assert asked[0] < 10, "not one for each service"
+    assert asked[1] == asked[0] + 2
+    wanted = table(town.balancer)
+    for spoiled in ("-e -t {0}:3000 -r 10.77.0.41 -i -w 100 --tun-type gre", "-e -t {0}:3000 -r 10.77.0.42 -i -w 100 --tun-type gue --tun-port 6081",
+                    "-e -t [fd00:77::120]:3001 -r [fd00:77::41]:3001 -m -w 7", "-d -t [fd00:77::120]:3001 -r [fd00:77::41]:3001",
+                    "-a -t {0}:2007 -r 10.77.0.49 -m", "-d -t {0}:2029 -r 10.77.0.42"):
+        run(town.balancer, ["ipvsadm", *spoiled.format(VIP).split()])
+        assert table(town.balancer) != wanted, spoiled
+        assert driver.apply(many, special), spoiled
+        assert table(town.balancer) == wanted, spoiled
+
+
 def test_services_of_others_are_left_alone_and_said_once(town, driver):
     ready(town)
     run(town.balancer, ["ipvsadm", "-A", "-t", "10.99.0.1:80", "-s", "rr"])

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster/server_states.hpp"
+#include "config/first_state.hpp"
 
 #include <catch2/catch.hpp>
+
+#include <algorithm>
 
 using balance::admin_state;
 using balance::health;
@@ -53,6 +56,23 @@ TEST_CASE("where nobody looks, a new server is what its check says, at once") {
     CHECK(states.find({"a", "one"})->state.health == health::down);
     CHECK(states.find({"a", "one"})->changed_at_ms == 20);
     CHECK(states.unusual().empty());
+}
+
+TEST_CASE("the checker makes of what it is told what the cluster process knows") {
+    std::vector services{service_with("a", {"one", "two"}), service_with("b", {"one", "two"}), service_with("c", {"one", "two"})};
+    services[0].check.type = balance::health_check::kind::on;
+    services[1].check.type = balance::health_check::kind::off;
+    dyad::server_states states;
+    states.set_services(services, 0);
+    balance::server_key const halted{"a", "two"};
+    states.set_admin({&halted, 1}, admin_state::halt, node_id::primary);
+    CHECK(states.set_health({"c", "two"}, health::up, "200 OK", 1, 5));
+    CHECK(states.unusual().size() == 2);
+
+    auto heard = dyad::config::with_usual(states.unusual(), services);
+    heard.push_back({{"c", "one"}, health::unknown}); // goes without saying
+    std::ranges::sort(heard, {}, &balance::server_state::key);
+    CHECK(heard == states.list());
 }
 
 TEST_CASE("states can be had of some services alone") {
