@@ -210,6 +210,12 @@ private:
                 [this] { return move_addresses(env_, "handover"); });
         command("firewall", "Run this node's own firewall script again",
                 [this] { return run_firewall_script(env_); });
+        command("replace-proxy",
+                "Start the proxy of the release that is installed now, in the place of the one that runs, without refusing or "
+                "resetting a connection. Connections that are open finish in the old process, which ends with the last of them or "
+                "after [proxy] finish_within of node.toml. Only this node's proxy: the other processes stay as they are until dyadd "
+                "is restarted",
+                [this] { return replace_proxy(env_); });
         command("maintenance", "on: this node does not become active, also after a restart; off: it may again",
                 [this] { return maintenance(env_, a_.on_off == "on"); })
             ->add_option("on|off", a_.on_off, "on or off")

@@ -69,6 +69,8 @@ exit_code unpair(environment& env, bool force);
 /// Makes this node the primary; `force`: also when the one it was cannot be told.
 exit_code promote(environment& env, bool force);
 exit_code run_firewall_script(environment& env);
+/// Starts the program that is installed now as the proxy, in the place of the one that runs.
+exit_code replace_proxy(environment& env);
 
 // Where layer 7's clients go.
 struct persistence_page {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Drain, halt, online, takeover, handover, maintenance: one request each.
+// Drain, halt, online, takeover, handover, maintenance, replace-proxy: one request each.
 #include <balance/text.hpp>
 
 #include <boost/json/serialize.hpp>
@@ -90,6 +90,27 @@ exit_code run_firewall_script(environment& env) {
         return fail(env, document.error());
     }
     env.out << (env.json ? json::serialize(*document) : "the firewall script ran") << '\n';
+    return exit_code::done;
+}
+
+exit_code replace_proxy(environment& env) {
+    auto const document = client(env.run_dir).post("/v1/replace-proxy", {});
+    if (!document) {
+        return fail(env, document.error());
+    }
+    if (env.json) {
+        env.out << json::serialize(*document) << '\n';
+        return exit_code::done;
+    }
+    auto const was = number(*document, "was");
+    auto const left = number(*document, "connections");
+    env.out << "replaced: pid " << (was > 0 ? std::to_string(was) : "none") << " -> " << number(*document, "pid") << ", dyadd "
+            << text(*document, "version");
+    if (left > 0) {
+        env.out << "; " << left << (left == 1 ? " connection finishes" : " connections finish") << " in the old one, within "
+                << config::format_duration(std::chrono::milliseconds(number(*document, "finish_within_ms")));
+    }
+    env.out << '\n';
     return exit_code::done;
 }
 

@@ -100,6 +100,17 @@ std::string processes_line(json::object const& status) {
     return out.empty() ? out : out + '\n';
 }
 
+std::string retiring_lines(json::object const& status) {
+    std::string out;
+    for (auto const& v : array(status, "retiring_proxies")) {
+        auto const& p = item(v);
+        auto const left = number(p, "connections");
+        out += "replaced proxy " + text(p, "pid") + " finishes " + std::to_string(left) + (left == 1 ? " connection" : " connections") +
+               ", since " + age_text(number(p, "since_ms")) + '\n';
+    }
+    return out;
+}
+
 std::string links_table(json::object const& status, bool colours) {
     table t({{"LINK", 20},
              {"STATE"},
@@ -151,7 +162,7 @@ std::string status_text(json::object const& status, bool colours, std::int64_t n
     if (service_ok != nullptr && service_ok->is_bool() && !service_ok->get_bool()) {
         out += painted("an interface of the floating addresses has no carrier", colour::red, colours) + '\n';
     }
-    out += processes_line(status) + links_table(status, colours) + addresses_table(status, colours);
+    out += processes_line(status) + retiring_lines(status) + links_table(status, colours) + addresses_table(status, colours);
     if (auto const& services = array(status, "services"); !services.empty()) {
         out += '\n' + services_text(services, colours);
     }

@@ -42,15 +42,43 @@ void children::from_guardian(json::object const& m, std::vector<ipc::descriptor>
 }
 
 void children::attach(json::object const& m, ipc::descriptor socket) {
-    bool const is_checker = text_of(m, "role") == "checker";
-    auto& channel = is_checker ? checker_ : proxy_;
-    channel = ipc::channel(executor_, std::move(socket));
-    channel.on_message([this, is_checker](json::object received, std::vector<ipc::descriptor>) {
-        (is_checker ? handlers_.checker : handlers_.proxy)(received);
+    if (text_of(m, "role") != "checker") {
+        return attach_proxy(number_of(m, "pid"), std::move(socket));
+    }
+    checker_ = ipc::channel(executor_, std::move(socket));
+    checker_.on_message([this](json::object received, std::vector<ipc::descriptor>) { handlers_.checker(received); });
+    checker_.on_closed([](std::string const&) {}); // the guardian sends a new one
+    checker_.start();
+    handlers_.checker_attached();
+}
+
+void children::attach_proxy(std::int64_t pid, ipc::descriptor socket) {
+    auto& channel = proxies_[pid] = ipc::channel(executor_, std::move(socket));
+    channel.on_message([this, pid](json::object received, std::vector<ipc::descriptor>) { handlers_.proxy(pid, received); });
+    channel.on_closed([this, pid](std::string const&) {
+        proxies_.erase(pid);
+        handlers_.proxy_gone(pid);
     });
-    channel.on_closed([](std::string const&) {}); // the guardian sends a new one
     channel.start();
-    (is_checker ? handlers_.checker_attached : handlers_.proxy_attached)();
+    handlers_.proxy_attached(pid);
+}
+
+bool children::to_proxy(std::int64_t pid, json::object const& m) {
+    auto const found = proxies_.find(pid);
+    return found != proxies_.end() && found->second.send(m);
+}
+
+void children::to_proxies(json::object const& m, std::span<int const> descriptors, std::int64_t except) {
+    for (auto& [pid, channel] : proxies_) {
+        if (pid != except) {
+            channel.send(m, descriptors);
+        }
+    }
+}
+
+std::size_t children::waiting_for_proxy(std::int64_t pid) const {
+    auto const found = proxies_.find(pid);
+    return found == proxies_.end() ? 0 : found->second.waiting();
 }
 
 void children::note_process(json::object const& m) {
@@ -63,7 +91,7 @@ void children::note_process(json::object const& m) {
         processes_.push_back(fresh);
         return;
     }
-    bool const again = known->pid != fresh.pid;
+    bool const again = known->pid != fresh.pid && known->restarts != fresh.restarts; // else it was replaced
     *known = fresh;
     if (again) {
         handlers_.restarted(fresh);

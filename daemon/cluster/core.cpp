@@ -212,14 +212,10 @@ children::handlers core::child_handlers() {
                     questions_.lost();
                     tell_checker();
                 },
-            .proxy_attached =
-                [this] {
-                    hand_over_access_log(); // before the first client
-                    tell_proxy();
-                    send_tables_to_proxy();
-                },
+            .proxy_attached = [this](std::int64_t pid) { proxy_attached(pid); },
+            .proxy_gone = [this](std::int64_t pid) { proxy_totals_.gone(pid); },
             .checker = [this](boost::json::object const& m) { from_checker(m); },
-            .proxy = [this](boost::json::object const& m) { from_proxy(m); },
+            .proxy = [this](std::int64_t pid, boost::json::object const& m) { from_proxy(pid, m); },
             .restarted =
                 [this](process_info const& p) {
                     auto const why = p.reason.empty() ? std::string() : ": the one before " + p.reason;

@@ -17,6 +17,7 @@
 #include "cluster/peer_health.hpp"
 #include "cluster/persistence_copy.hpp"
 #include "cluster/process.hpp"
+#include "cluster/proxy_totals.hpp"
 #include "cluster/running_config.hpp"
 #include "cluster/server_states.hpp"
 #include "cluster/state_files.hpp"
@@ -112,6 +113,16 @@ public:
     void take_over(std::string const& who, cluster::node::answer done);
     void hand_over(std::string const& who, cluster::node::answer done);
     void set_maintenance(bool on, std::string const& who, cluster::node::answer done);
+    struct replaced_proxy {
+        std::int64_t was = 0; ///< -1: none ran
+        std::int64_t pid = 0;
+        std::uint64_t connections = 0; ///< that finish in the one before
+        std::chrono::milliseconds finish_within{0};
+        std::string version; ///< of the program on disk, which serves now
+    };
+    /// Starts the program as it lies on disk as another proxy, which serves beside the present one and then in its place;
+    /// cluster/proxies.cpp. Errors: `refused` with the reason; the proxy that was there goes on then.
+    void replace_proxy(std::string const& who, std::function<void(balance::result<replaced_proxy>)> done);
     /// Runs the operator's own script of node.toml; how it went is an event too.
     void run_firewall_script(std::string const& who, layer4_worker::order when, std::function<void(balance::result<>)> done);
     /// Persistence of layer 7; cluster/tables.cpp. `service` may be empty: all.
@@ -211,10 +222,9 @@ private:
     void end_relay();
     void follow_translations();
     void hold_unknown(bool on);
-    void tell_proxy();
-    /// Opens the access log's file anew, and gives it to the proxy.
+    [[nodiscard]] std::optional<boost::json::object> proxy_configuration() const;
+    /// Opens the access log's file anew, and gives it to the proxies.
     void hand_over_access_log();
-    void send_tables_to_proxy();
     void send_tables_to_peer();
     void set_floating_when_served();
     [[nodiscard]] std::string not_served_yet() const;
@@ -249,8 +259,13 @@ private:
     void from_checker(boost::json::object const& m);
     /// True when a server's share of its weight changed.
     bool note_agent(balance::server_key const& key, balance::agent_view const& agent);
-    void from_proxy(boost::json::object const& m);
-    void take_status(boost::json::object const& m);
+    // cluster/proxies.cpp: the one that serves, one to come, and those that were replaced.
+    void proxy_attached(std::int64_t pid);
+    void from_proxy(std::int64_t pid, boost::json::object const& m);
+    void take_roles(boost::json::object const& m);
+    void proxy_replaced(boost::json::object const& m);
+    void end_replacement(balance::result<replaced_proxy> outcome);
+    void send_tables_to_proxy(std::int64_t pid);
     void node_event(cluster::node_event const& e);
     void state_changed(cluster::node_state now);
     /// Tells the operator's programs how the node stands, if that is news; cluster/notifying.cpp.
@@ -324,7 +339,11 @@ private:
     bool parting_ = false; ///< alone, from the next start on
     bool parting_stays_ = false;
     std::function<void(balance::result<>)> parting_done_; ///< for the peer's answer; empty: none is waited for
-    std::vector<balance::service_status> layer7_status_;
+    proxy_totals proxy_totals_;
+    std::vector<retiring_proxy> retiring_proxies_;
+    std::function<void(balance::result<replaced_proxy>)> replaced_done_; ///< empty: no replacement is under way
+    std::uint64_t replacement_ = 0; ///< number of the last one
+    boost::asio::steady_timer replacement_timer_{io_};
     balance::percentiles checks_late_;
     std::map<std::string, std::string> not_listening_; ///< "address port n" -> why
     std::vector<cluster::floating_address> floating_;  ///< what the node was told last

@@ -97,7 +97,9 @@ void core::enforce() {
     endpoints.merge(config::page_endpoints(running_.cluster.services));
     children_->to_guardian({{"type", "listen"}, {"sockets", ipc::pack_all(endpoints)}});
     hand_over_access_log();
-    tell_proxy();
+    if (auto const configuration = proxy_configuration()) {
+        children_->to_proxies(*configuration);
+    }
     tell_checker();
     tell_peer_of_all();
     follow_translations();
@@ -128,16 +130,16 @@ void core::announce_ready() {
     children_->to_guardian({{"type", "ready"}});
 }
 
-void core::tell_proxy() {
+std::optional<boost::json::object> core::proxy_configuration() const {
     if (running_.generation.files.empty()) {
-        return; // a secondary that waits for its first generation
+        return std::nullopt; // a secondary that waits for its first generation
     }
-    children_->to_proxy({{"type", "configure"},
-                         {"cluster_toml", file_of(running_.generation, cluster_file)},
-                         {"marks", ipc::pack_all(running_.cluster.services.marks)},
-                         {"page_port", running_.cluster.services.page_port},
-                         {"certificates", certificates_of(running_.generation)},
-                         {"states", ipc::pack_all(servers_.list(running_.cluster.services.services, &is_of_proxy))}});
+    return boost::json::object{{"type", "configure"},
+                               {"cluster_toml", file_of(running_.generation, cluster_file)},
+                               {"marks", ipc::pack_all(running_.cluster.services.marks)},
+                               {"page_port", running_.cluster.services.page_port},
+                               {"certificates", certificates_of(running_.generation)},
+                               {"states", ipc::pack_all(servers_.list(running_.cluster.services.services, &is_of_proxy))}};
 }
 
 void core::hand_over_access_log() {
@@ -158,8 +160,8 @@ void core::hand_over_access_log() {
         access_log_error_.clear();
     }
     std::array const one{file.get()};
-    children_->to_proxy({{"type", "access_log"}, {"journal", wanted.to == "journal"}, {"rate", wanted.rate}},
-                        file ? std::span<int const>(one) : std::span<int const>());
+    children_->to_proxies({{"type", "access_log"}, {"journal", wanted.to == "journal"}, {"rate", wanted.rate}},
+                          file ? std::span<int const>(one) : std::span<int const>());
 }
 
 void core::when_served(std::function<void(std::string const&)> then) {
@@ -195,14 +197,6 @@ void core::set_floating_when_served() {
         node_->set_floating(floating_ = std::move(wanted));
         tell_guardian();
     }
-}
-
-void core::send_tables_to_proxy() {
-    in_parts(tables_.all(monotonic_ms()), [this](auto part) {
-        if (!children_->to_proxy({{"type", "merge"}, {"entries", ipc::pack_all(part)}})) {
-            events_.add("error", "the proxy did not take the persistence tables", {}, true);
-        }
-    });
 }
 
 void core::send_tables_to_peer() {
@@ -254,7 +248,7 @@ void core::states_changed() {
             return;
         }
         auto const began = std::chrono::steady_clock::now();
-        children_->to_proxy({{"type", "states"}, {"states", ipc::pack_all(servers_.list(running_.cluster.services.services, &is_of_proxy))}});
+        children_->to_proxies({{"type", "states"}, {"states", ipc::pack_all(servers_.list(running_.cluster.services.services, &is_of_proxy))}});
         update_layer4();
         auto const ended = std::chrono::steady_clock::now();
         may_tell_states_at_ = ended + rest_of_telling * (ended - began);

@@ -64,7 +64,7 @@ void core::before_move(cluster::address_move m) {
     boost::asio::post(io_, [this, done, m] {
         tell_chain(done);
         if (m == move::given) { // their servers' gateway has gone with the addresses
-            children_->to_proxy({{"type", "reset_clients"}, {"transparent", true}});
+            children_->to_proxies({{"type", "reset_clients"}, {"transparent", true}});
         }
         chain_timer_.expires_after(running_.cluster.handover_grace);
         chain_timer_.async_wait([this](boost::system::error_code ec) {
@@ -80,7 +80,7 @@ void core::end_grace() {
     tell_chain(chain_.rest(running_.cluster.handover_grace));
     auto const state = node_->status().state;
     if (paired() && state != cluster::node_state::active && state != cluster::node_state::acquiring) {
-        children_->to_proxy({{"type", "reset_clients"}});
+        children_->to_proxies({{"type", "reset_clients"}});
     }
 }
 

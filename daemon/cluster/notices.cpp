@@ -52,6 +52,10 @@ void core::from_guardian(json::object const& m) {
         });
     } else if (type == "listen_result") {
         listen_result(m);
+    } else if (type == "proxies") {
+        take_roles(m);
+    } else if (type == "proxy_replaced") {
+        proxy_replaced(m);
     }
 }
 
@@ -122,38 +126,6 @@ bool core::note_agent(balance::server_key const& key, balance::agent_view const&
                                   (agent.said.empty() ? "no agent is asked any more" : agent.said));
     }
     return true;
-}
-
-void core::from_proxy(json::object const& m) {
-    auto const type = text_of(m, "type");
-    if (type == "status") {
-        take_status(m);
-    } else if (type == "errors") {
-        auto reports = list_of<ipc::error_report>(m, "reports", events_);
-        children_->to_checker({{"type", "errors"}, {"reports", ipc::pack_all(reports)}});
-    } else if (type == "persistence") {
-        auto const entries = list_of<balance::persistence_entry>(m, "entries", events_);
-        tables_.merge(entries, monotonic_ms());
-        if (replicator_) { // also what is no news to us: the peer's proxy may have begun a table anew, as ours has
-            replicator_->send("persistence", json::serialize(json::object{{"entries", ipc::pack_all(entries)}}));
-        }
-    }
-}
-
-/// Services that do nothing are not told again.
-void core::take_status(json::object const& m) {
-    auto services = list_of<balance::service_status>(m, "services", events_);
-    auto const* const whole = m.if_contains("whole");
-    if (whole == nullptr || *whole == true) {
-        layer7_status_ = std::move(services);
-        return;
-    }
-    for (auto& s : services) {
-        auto const known = std::ranges::find(layer7_status_, s.name, &balance::service_status::name);
-        if (known != layer7_status_.end()) {
-            *known = std::move(s);
-        }
-    }
 }
 
 void core::node_event(cluster::node_event const& e) {
@@ -262,7 +234,7 @@ void core::peer_stream(std::string_view channel, std::string_view bytes) {
     }
     auto const entries = list_of<balance::persistence_entry>(value.get_object(), "entries", events_);
     tables_.merge(entries, monotonic_ms());
-    children_->to_proxy({{"type", "merge"}, {"entries", ipc::pack_all(entries)}});
+    children_->to_proxies({{"type", "merge"}, {"entries", ipc::pack_all(entries)}});
 }
 
 void core::peer_connected(bool connected) {

@@ -183,6 +183,8 @@ public:
             core_.run_firewall_script(r.who.text(), layer4_worker::order::beside, [done](balance::result<> outcome) {
                 done(outcome ? response{200, {}} : refusal(outcome.error()));
             });
+        } else if (!get && r.path == "/v1/replace-proxy") {
+            replace_proxy(r, done);
         } else {
             done(api::refused(404, "the control API has no " + r.method + " " + r.path));
         }
@@ -299,6 +301,18 @@ private:
                 done({200, std::move(answer)});
             });
         };
+    }
+
+    void replace_proxy(api::request const& r, respond const& done) {
+        core_.replace_proxy(r.who.text(), [done](balance::result<core::replaced_proxy> outcome) {
+            done(outcome ? response{200,
+                                    {{"was", outcome->was},
+                                     {"pid", outcome->pid},
+                                     {"connections", outcome->connections},
+                                     {"finish_within_ms", outcome->finish_within.count()},
+                                     {"version", outcome->version}}}
+                         : refusal(outcome.error()));
+        });
     }
 
     void pair(api::request const& r, respond const& done) {

@@ -121,6 +121,10 @@ void core::survey(std::function<void(overview const&)> done) {
         auto const node = node_->status();
         auto const layer4_status = layer4 ? std::move(*layer4) : std::vector<balance::service_status>{};
         auto const replication = replicator_ ? replicator_->status() : cluster::replicator_status{};
+        auto const layer7 = proxy_totals_.sum();
+        for (auto& p : retiring_proxies_) {
+            p.connections = proxy_totals_.connections(p.pid);
+        }
         done(overview{.self = self_,
                       .role = !paired() ? self_.role : owns_configuration() ? cluster::node_id::primary : cluster::node_id::secondary,
                       .node = node,
@@ -128,10 +132,11 @@ void core::survey(std::function<void(overview const&)> done) {
                       .servers = servers_,
                       .peer_health = peer_health_,
                       .layer4 = layer4_status,
-                      .layer7 = layer7_status_,
+                      .layer7 = layer7,
                       .checks_late = checks_late_,
                       .not_listening = not_listening_,
                       .processes = children_->processes(),
+                      .retiring_proxies = retiring_proxies_,
                       .replication = replicator_ ? &replication : nullptr,
                       .relay = relay_.get(),
                       .relay_error = relay_error_,

@@ -254,6 +254,10 @@ json::object to_json(overview const& o) {
         processes.push_back(
             json::object{{"name", p.name}, {"pid", p.pid}, {"restarts", p.restarts}, {"up_ms", o.now_ms - p.since_ms}});
     }
+    json::array retiring;
+    for (auto const& p : o.retiring_proxies) {
+        retiring.push_back(json::object{{"pid", p.pid}, {"connections", p.connections}, {"since_ms", o.now_ms - p.since_ms}});
+    }
     json::array services;
     for (auto const& service : o.running.cluster.services.services) {
         services.push_back(service_json(service, o));
@@ -266,6 +270,7 @@ json::object to_json(overview const& o) {
             {"addresses", addresses_json(o)},
             {"config", config_json(o)},
             {"processes", std::move(processes)},
+            {"retiring_proxies", std::move(retiring)},
             {"connection_sync", connection_sync_json(o)},
             {"checks", json::object{{"late", ipc::pack(o.checks_late)}}},
             {"hints", hints_json(o)},

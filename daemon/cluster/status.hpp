@@ -31,6 +31,13 @@ struct process_info {
     std::string reason;        ///< how the one before it ended; empty for the first
 };
 
+/// A proxy process that was replaced and finishes what it has.
+struct retiring_proxy {
+    std::int64_t pid = 0;
+    std::int64_t since_ms = 0; ///< monotonic
+    std::uint64_t connections = 0;
+};
+
 /// All that `dyad status` shows, gathered. References live as long as the call.
 struct overview {
     config::node_config const& self;
@@ -44,6 +51,7 @@ struct overview {
     balance::percentiles checks_late{}; ///< by how much health checks began late, in the last 10 s
     std::map<std::string, std::string> const& not_listening; ///< "address port n" -> why
     std::vector<process_info> const& processes;
+    std::vector<retiring_proxy> const& retiring_proxies;
     cluster::replicator_status const* replication = nullptr; ///< null: a single node
     connection_relay const* relay = nullptr; ///< null: connections are not kept alike
     std::string relay_error;

@@ -77,7 +77,7 @@ balance::result<core::cleared> core::clear_persistence(std::string const& servic
     cleared out{entries.size(), replicator_ && replicator_->status().connected};
     for (std::size_t at = 0; at < entries.size(); at += entries_told_at_once) {
         auto const packed = ipc::pack_all(std::span(entries).subspan(at, std::min(entries_told_at_once, entries.size() - at)));
-        children_->to_proxy({{"type", "merge"}, {"entries", packed}});
+        children_->to_proxies({{"type", "merge"}, {"entries", packed}});
         out.peer_told = replicator_ && replicator_->send("persistence", boost::json::serialize(boost::json::object{{"entries", packed}})) &&
                         out.peer_told;
     }

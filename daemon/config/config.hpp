@@ -59,6 +59,7 @@ struct node_config {
         bool operator==(notifying const&) const = default;
     };
     notifying notify{};
+    std::chrono::milliseconds proxy_finish_within{std::chrono::hours(1)}; ///< connections of a proxy that was replaced
 
     bool operator==(node_config const&) const = default;
 };

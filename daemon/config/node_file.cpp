@@ -61,6 +61,15 @@ void read_notify(section const& root, node_config& out) {
     out.notify.timeout = notify->duration("timeout", std::chrono::seconds(1), std::chrono::minutes(10)).value_or(out.notify.timeout);
 }
 
+void read_proxy(section const& root, node_config& out) {
+    auto const proxy = root.table("proxy", tables::proxy);
+    if (!proxy) {
+        return;
+    }
+    out.proxy_finish_within =
+        proxy->duration("finish_within", std::chrono::seconds(1), std::chrono::hours(24 * 7)).value_or(out.proxy_finish_within);
+}
+
 void read_name(section const& root, node_config& out) {
     auto const name = root.text("name");
     if (!name) {
@@ -194,6 +203,7 @@ outcome<node_config> parse_node(std::string_view text, std::string const& file, 
     }
     read_firewall(root, out);
     read_notify(root, out);
+    read_proxy(root, out);
     out.real_time = root.flag("real_time").value_or(out.real_time);
     check_links(root, out, around);
     if (faults.any_fault()) {

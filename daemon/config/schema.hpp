@@ -18,12 +18,13 @@ namespace keys {
 using list = std::string_view const[];
 
 inline constexpr list node = {"format", "name", "role", "link", "network", "ports", "firewall", "real_time",
-                              "notify"};
+                              "notify", "proxy"};
 inline constexpr list pair = {"format", "role", "link"};
 inline constexpr list link = {"interface", "local", "peer"};
 inline constexpr list network = {"interface"};
 inline constexpr list firewall = {"script", "timeout", "auto_nat"};
 inline constexpr list notify = {"on_state", "on_address", "timeout"};
+inline constexpr list proxy = {"finish_within"};
 inline constexpr list ports = {"heartbeat", "replication", "fallback_page", "web"};
 
 inline constexpr list cluster = {"format",  "heartbeat",   "layer4", "layer7",
@@ -73,6 +74,7 @@ inline constexpr table_schema network{"node.toml", "[network.NAME]", keys::netwo
 inline constexpr table_schema ports{"node.toml", "[ports]", keys::ports};
 inline constexpr table_schema firewall{"node.toml", "[firewall]", keys::firewall};
 inline constexpr table_schema notify{"node.toml", "[notify]", keys::notify};
+inline constexpr table_schema proxy{"node.toml", "[proxy]", keys::proxy};
 inline constexpr table_schema cluster{"cluster.toml", "cluster.toml", keys::cluster};
 inline constexpr table_schema heartbeat{"cluster.toml", "[heartbeat]", keys::heartbeat};
 inline constexpr table_schema layer4{"cluster.toml", "[layer4]", keys::layer4};
@@ -101,7 +103,7 @@ inline constexpr table_schema server{"cluster.toml", "[service.NAME.server.NAME]
 /// Every table that the two files may have.
 inline constexpr std::array all_tables{
     tables::node,        tables::pair,  tables::link,  tables::network, tables::ports,   tables::firewall,    tables::cluster,
-    tables::notify,      tables::heartbeat,   tables::layer4, tables::layer7, tables::history, tables::floating_ip, tables::checks, tables::check, tables::expect,
+    tables::notify,      tables::proxy,       tables::heartbeat,   tables::layer4, tables::layer7, tables::history, tables::floating_ip, tables::checks, tables::check, tables::expect,
     tables::service,     tables::persistence, tables::http, tables::route, tables::timeouts, tables::tunnel, tables::tls,
     tables::tls_clients, tables::server, tables::agent, tables::proxy_protocol, tables::limits,
     tables::access_log, tables::observe};

@@ -2,6 +2,8 @@
 #include "guardian/child.hpp"
 
 #include "ipc/channel.hpp"
+#include "ipc/frame.hpp"
+#include "ipc/socket.hpp"
 #include "log/log.hpp"
 
 #include <spdlog/spdlog.h>
@@ -54,13 +56,32 @@ void close_all_but(std::vector<int> keep) {
     ::close_range(next, ~0u, 0);
 }
 
-int run(child_spec const& spec, int socket) {
+int run(std::string const& name, child_entry const& entry, child_context ctx) {
     try {
-        return spec.run({socket, spec.liveness});
+        return entry(ctx);
     } catch (std::exception const& e) {
-        spdlog::critical("{}: {}", spec.name, e.what());
+        spdlog::critical("{}: {}", name, e.what());
         return 1;
     }
+}
+
+void take_title(std::string const& name) {
+    auto const title = "dyadd: " + name;
+    ::prctl(PR_SET_NAME, title.c_str(), 0, 0, 0);
+}
+
+/// In the child. Tells the guardian why when that fails.
+int run_program(program const& wanted, int socket) {
+    ::fcntl(socket, F_SETFD, 0);
+    program mine{ipc::descriptor(wanted.file.get()), wanted.arguments};
+    mine.arguments.insert(mine.arguments.end(), {"--channel", std::to_string(socket)});
+    become(mine);
+    auto const why = failed(("cannot execute " + mine.arguments.front()).c_str()).detail;
+    spdlog::critical("{}", why);
+    if (auto const frame = ipc::encode_frame({{"type", not_a_program}, {"text", why}}, 0)) {
+        ipc::transmit(socket, *frame, {});
+    }
+    return 1;
 }
 
 /// Everything of the child. The parent's objects stay in memory untouched: their destructors would take the parent's
@@ -69,19 +90,27 @@ int run(child_spec const& spec, int socket) {
     reset_signals();
     auto keep = spec.keep;
     keep.push_back(socket);
+    if (spec.program) {
+        keep.push_back(spec.program->file.get());
+    }
     close_all_but(std::move(keep));
-    auto const title = "dyadd: " + spec.name;
-    ::prctl(PR_SET_NAME, title.c_str(), 0, 0, 0);
+    take_title(spec.name);
     for (auto const* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) {
         ::unsetenv(name);
     }
     log::set_process(spec.name);
-    auto const code = run(spec, socket);
+    auto const code = spec.program ? run_program(*spec.program, socket) : run(spec.name, spec.run, {socket, spec.liveness});
     std::fflush(nullptr);
     ::_exit(code);
 }
 
 } // namespace
+
+int live_in_program(std::string const& name, child_entry const& entry, int socket) {
+    take_title(name);
+    ::fcntl(socket, F_SETFD, FD_CLOEXEC);
+    return run(name, entry, {socket, nullptr});
+}
 
 balance::result<child> start_child(child_spec const& spec) {
     auto sockets = ipc::socket_pair();

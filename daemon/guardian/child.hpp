@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "guardian/program.hpp"
 #include "ipc/descriptor.hpp"
 
 #include <balance/error.hpp>
@@ -10,6 +11,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,9 @@ struct child_spec {
     child_entry run;
     std::vector<int> keep;                          ///< descriptors beside 0 to 2 that it inherits
     std::atomic<std::uint64_t>* liveness = nullptr; ///< passed on
+    /// Started in the place of `run`, with "--channel" and the number of the channel's descriptor behind its arguments; null:
+    /// the child goes on in this program.
+    std::shared_ptr<dyad::program const> program{};
 };
 
 /// A running child as its parent holds it.
@@ -38,10 +43,16 @@ struct child {
     ipc::descriptor socket; ///< for an ipc::channel
 };
 
-/// Forks a child that runs `spec.run` in this program. It starts with default signal handling (SIGINT, SIGHUP and
+/// What a child says on its channel before it ends because its program cannot be started, with the reason as "text".
+inline constexpr char const* not_a_program = "not_a_program";
+
+/// Forks a child that runs `spec.run` in this program, or another program. It starts with default signal handling (SIGINT, SIGHUP and
 /// SIGPIPE ignored: a terminal sends them to the whole group, and the guardian speaks for all), none of our descriptors
 /// but those kept, and without systemd's variables. The caller must have one thread. Errors: `io_error`.
 balance::result<child> start_child(child_spec const& spec);
+
+/// The life of a child in a program of its own, to which `start_child` gave the channel `socket`. Returns its exit code.
+int live_in_program(std::string const& name, child_entry const& run, int socket);
 
 /// How a child ended.
 struct child_end {

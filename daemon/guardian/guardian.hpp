@@ -4,7 +4,10 @@
 #include "guardian/child.hpp"
 #include "guardian/last_will.hpp"
 
+#include <chrono>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 namespace dyad {
 
@@ -14,6 +17,9 @@ struct guardian_settings {
     child_entry cluster;
     child_entry checker;
     child_entry proxy;
+    std::filesystem::path program; ///< that a proxy is made of which takes the place of another; as it lies there then
+    std::vector<std::string> proxy_arguments; ///< of that program, its own name first; `live_in_program` is for what follows
+    std::chrono::milliseconds proxy_patience{10'000}; ///< until such a proxy serves
     last_will::address_remover remove_addresses; ///< cluster::remove_addresses
     last_will::datagram_sender send_goodbyes;    ///< cluster::send_sealed
 };

@@ -3,52 +3,36 @@
 
 #include <spdlog/spdlog.h>
 
-#include <signal.h>
-
 #include <utility>
 
 namespace dyad {
 
-namespace {
-
-/// A child may close its channel and then need this long to leave in good order.
-constexpr std::chrono::seconds mute_limit{3};
-
-} // namespace
-
 supervised::supervised(boost::asio::io_context& io, child_spec spec, handlers h)
-    : io_(io), spec_(std::move(spec)), handlers_(std::move(h)), timer_(io), end_(io) {}
+    : io_(io), spec_(std::move(spec)), handlers_(std::move(h)), timer_(io) {}
 
 void supervised::start() {
     if (retired_ || running()) {
         return;
     }
-    auto started = start_child(spec_);
+    started_at_ = std::chrono::steady_clock::now();
+    auto started = running_child::start(io_, spec_, child_handlers());
     if (!started) {
         spdlog::error("{} process: {}", spec_.name, started.error().detail);
         last_end_ = started.error().detail;
-        started_at_ = std::chrono::steady_clock::now();
         return start_again();
     }
     child_ = std::move(*started);
-    started_at_ = std::chrono::steady_clock::now();
-    end_.assign(child_.pidfd.release());
-    end_.async_wait(end_.wait_read, [this](boost::system::error_code ec) {
-        if (!ec) {
-            on_end();
-        }
-    });
-    channel_ = ipc::channel(io_.get_executor(), std::move(child_.socket));
-    channel_.on_message(handlers_.message);
-    channel_.on_closed([this](std::string const& reason) { on_channel_closed(reason); });
-    channel_.start();
-    spdlog::info("{} process started, pid {}", spec_.name, child_.pid);
+    spdlog::info("{} process started, pid {}", spec_.name, child_->pid());
     handlers_.started();
+}
+
+running_child::handlers supervised::child_handlers() {
+    return {.ended = [this](running_child&, child_end how) { on_end(how); }, .message = handlers_.message};
 }
 
 void supervised::signal(int number) {
     if (running()) {
-        ::kill(child_.pid, number); // not reaped yet, so the pid is its own
+        child_->signal(number);
     }
 }
 
@@ -59,30 +43,32 @@ void supervised::retire() {
     }
 }
 
+std::unique_ptr<running_child> supervised::replace(std::unique_ptr<running_child> next, child_spec spec) {
+    timer_.cancel();
+    spec_ = std::move(spec);
+    next->hand_to(child_handlers());
+    started_at_ = next->started_at();
+    return std::exchange(child_, std::move(next));
+}
+
 boost::json::object supervised::describe() const {
     auto const up = std::chrono::steady_clock::now() - started_at_;
     return {{"type", "process"},
             {"name", spec_.name},
-            {"pid", child_.pid},
+            {"pid", pid()},
             {"restarts", restarts_},
             {"up_ms", std::chrono::duration_cast<std::chrono::milliseconds>(up).count()},
             {"quick_deaths", backoff_.quick_deaths()},
             {"reason", last_end_}};
 }
 
-void supervised::on_end() {
-    timer_.cancel();
-    channel_.receive_now();
-    channel_.close();
-    auto const how = reap(child_);
-    boost::system::error_code ignored;
-    end_.close(ignored);
-    auto const pid = std::exchange(child_.pid, -1);
+void supervised::on_end(child_end how) {
+    auto const ended = std::exchange(child_, nullptr); // it lives until its own callback is over
     last_end_ = how.text();
     if (retired_) {
-        spdlog::info("{} process (pid {}) {}", spec_.name, pid, last_end_);
+        spdlog::info("{} process (pid {}) {}", spec_.name, ended->pid(), last_end_);
     } else {
-        spdlog::warn("{} process (pid {}) {}", spec_.name, pid, last_end_);
+        spdlog::warn("{} process (pid {}) {}", spec_.name, ended->pid(), last_end_);
     }
     handlers_.ended(how);
     start_again();
@@ -96,22 +82,9 @@ void supervised::start_again() {
     auto const wait = backoff_.after_life_of(std::chrono::duration_cast<std::chrono::milliseconds>(lived));
     timer_.expires_after(wait);
     timer_.async_wait([this](boost::system::error_code ec) {
-        if (!ec) {
+        if (!ec && !running()) {
             ++restarts_;
             start();
-        }
-    });
-}
-
-void supervised::on_channel_closed(std::string const& reason) {
-    if (reason != "closed by the peer") {
-        spdlog::error("channel of the {} process: {}", spec_.name, reason);
-    }
-    timer_.expires_after(mute_limit);
-    timer_.async_wait([this](boost::system::error_code ec) {
-        if (!ec && running()) {
-            spdlog::error("{} process (pid {}) closed its channel but goes on: killed", spec_.name, child_.pid);
-            signal(SIGKILL);
         }
     });
 }

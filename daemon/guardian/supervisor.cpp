@@ -43,13 +43,15 @@ supervisor::supervisor(guardian_settings settings, std::vector<int> locks)
       stall_(io_, *liveness_.get(), [this] { on_stall(); }),
       cluster_(io_, {"cluster", std::move(settings.cluster), std::move(locks), liveness_.get()},
                {[this] { on_cluster_started(); }, [this](child_end how) { on_cluster_ended(how); },
-                [this](boost::json::object const& m, auto&&) { on_cluster_message(m); }}),
+                [this](running_child&, boost::json::object const& m) { on_cluster_message(m); }}),
       checker_(io_, {"checker", std::move(settings.checker), {}, nullptr},
-               {[this] { on_worker_started(checker_); }, [this](child_end) { on_worker_ended(); },
-                [](boost::json::object const&, auto&&) {}}),
-      proxy_(io_, {"proxy", std::move(settings.proxy), {}, nullptr},
-             {[this] { on_worker_started(proxy_); }, [this](child_end) { on_worker_ended(); },
-              [this](boost::json::object const& m, auto&&) { on_proxy_message(m); }}) {
+               {[this] { on_checker_started(); }, [this](child_end) { leave_when_alone(); },
+                [](running_child&, boost::json::object const&) {}}),
+      proxies_(io_, {"proxy", std::move(settings.proxy), {}, nullptr}, settings.proxy_patience,
+               {[this](running_child& proxy) { on_proxy_started(proxy); }, [this] { leave_when_alone(); },
+                [this] { on_proxies_changed(); },
+                [this](running_child& from, boost::json::object const& m) { on_proxy_message(from, m); }}),
+      program_path_(std::move(settings.program)), proxy_arguments_(std::move(settings.proxy_arguments)) {
     signals_.assign(open_signals());
 }
 
@@ -58,7 +60,7 @@ int supervisor::run() {
     pet_watchdog();
     cluster_.start();
     checker_.start();
-    proxy_.start();
+    proxies_.start();
     io_.run();
     return exit_code_;
 }
@@ -108,12 +110,16 @@ void supervisor::on_cluster_started() {
                    {"quick_deaths", 0},
                    {"reason", ""}});
     cluster_.send(cluster_.describe());
-    for (auto* worker : {&checker_, &proxy_}) {
-        if (worker->running()) {
-            cluster_.send(worker->describe());
-            connect(*worker);
-        }
+    if (checker_.running()) {
+        on_checker_started();
     }
+    if (proxies_.serving().running()) {
+        cluster_.send(proxies_.serving().describe());
+    }
+    for (auto* proxy : proxies_.all()) {
+        connect(*proxy, "proxy", proxies_.serving().restarts());
+    }
+    cluster_.send(proxies_.describe());
 }
 
 void supervisor::on_cluster_ended(child_end how) {
@@ -143,33 +149,42 @@ void supervisor::on_stall() {
     will_.take_addresses_off(); // again, and with the goodbye, when it is dead for certain
 }
 
-void supervisor::on_worker_started(supervised& worker) {
-    cluster_.send(worker.describe());
-    if (&worker == &proxy_) {
-        listener_change all;
-        for (auto const& [local, socket] : listeners_.held()) {
-            all.open.push_back(local);
-        }
-        if (!all.open.empty() || !listeners_.failed().empty()) {
-            pass_listeners(all); // before it is connected, so that it has its sockets when its configuration comes
-        }
-    }
-    connect(worker);
+void supervisor::on_checker_started() {
+    cluster_.send(checker_.describe());
+    connect(*checker_.child(), checker_.name(), checker_.restarts());
 }
 
-void supervisor::on_worker_ended() { leave_when_alone(); }
+void supervisor::on_proxy_started(running_child& proxy) {
+    if (&proxy == proxies_.serving().child()) {
+        on_proxies_changed();
+    }
+    listener_change all;
+    for (auto const& [local, socket] : listeners_.held()) {
+        all.open.push_back(local);
+    }
+    if (!all.open.empty() || !listeners_.failed().empty()) {
+        pass_listeners(all, proxy); // before it is connected, so that it has its sockets when its configuration comes
+    }
+    connect(proxy, "proxy", proxies_.serving().restarts());
+}
 
-void supervisor::connect(supervised& worker) {
-    if (!cluster_.running() || !worker.running()) {
+void supervisor::on_proxies_changed() {
+    if (proxies_.serving().running()) {
+        cluster_.send(proxies_.serving().describe());
+    }
+    cluster_.send(proxies_.describe());
+}
+
+void supervisor::connect(running_child& worker, std::string const& role, std::uint64_t restarts) {
+    if (!cluster_.running()) {
         return;
     }
     auto const sockets = ipc::socket_pair();
     if (!sockets) {
-        spdlog::error("cluster and {} process cannot be connected: {}", worker.name(), sockets.error().detail);
+        spdlog::error("cluster and {} process cannot be connected: {}", role, sockets.error().detail);
         return;
     }
-    boost::json::object const attach{
-        {"type", "attach"}, {"role", worker.name()}, {"pid", worker.pid()}, {"restarts", worker.restarts()}};
+    boost::json::object const attach{{"type", "attach"}, {"role", role}, {"pid", worker.pid()}, {"restarts", restarts}};
     std::array const first{sockets->first.get()};
     std::array const second{sockets->second.get()};
     cluster_.send(attach, first);
@@ -183,9 +198,9 @@ void supervisor::begin_stop() {
     spdlog::info("stopping: the cluster process hands over and leaves");
     notifier_.send("STOPPING=1");
     phase_ = phase::stopping_cluster;
-    for (auto* child : {&cluster_, &checker_, &proxy_}) {
-        child->retire();
-    }
+    cluster_.retire();
+    checker_.retire();
+    proxies_.retire();
     if (!cluster_.running()) {
         return end_rest();
     }
@@ -206,22 +221,22 @@ void supervisor::expect_cluster_end() {
 
 void supervisor::end_rest() {
     phase_ = phase::stopping_rest;
-    for (auto* worker : {&checker_, &proxy_}) {
-        worker->retire();
-        worker->signal(SIGTERM);
-    }
+    checker_.retire();
+    proxies_.retire();
+    checker_.signal(SIGTERM);
+    proxies_.signal(SIGTERM);
     stop_timer_.expires_after(worker_stop_limit);
     stop_timer_.async_wait([this](boost::system::error_code ec) {
         if (!ec) {
             checker_.signal(SIGKILL);
-            proxy_.signal(SIGKILL);
+            proxies_.signal(SIGKILL);
         }
     });
     leave_when_alone();
 }
 
 void supervisor::leave_when_alone() {
-    if (phase_ == phase::stopping_rest && !cluster_.running() && !checker_.running() && !proxy_.running()) {
+    if (phase_ == phase::stopping_rest && !cluster_.running() && !checker_.running() && !proxies_.any_running()) {
         io_.stop();
     }
 }

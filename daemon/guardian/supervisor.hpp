@@ -4,6 +4,7 @@
 #include "guardian/guardian.hpp"
 #include "guardian/last_will.hpp"
 #include "guardian/listeners.hpp"
+#include "guardian/proxy_processes.hpp"
 #include "guardian/shared_word.hpp"
 #include "guardian/stall_timer.hpp"
 #include "guardian/supervised.hpp"
@@ -21,7 +22,7 @@
 
 namespace dyad {
 
-/// The guardian at work: three children, what connects them, and what is done when one ends.
+/// The guardian at work: cluster process, checker and proxies, what connects them, and what is done when one ends.
 class supervisor {
 public:
     /// `locks` go on in the cluster process, which may outlive us for the moment it needs to hand over.
@@ -41,10 +42,12 @@ private:
     void on_cluster_started();
     void on_cluster_ended(child_end how);
     void on_stall();
-    void on_worker_started(supervised& worker);
-    void on_worker_ended();
+    void on_checker_started();
+    void on_proxy_started(running_child& proxy);
+    /// Another one serves, or one that was replaced is gone.
+    void on_proxies_changed();
     /// Gives the cluster process and a worker a connection of their own.
-    void connect(supervised& worker);
+    void connect(running_child& worker, std::string const& role, std::uint64_t restarts);
     void begin_stop();
     void expect_cluster_end();
     void end_rest();
@@ -58,11 +61,12 @@ private:
     void on_floating(boost::json::object const& message);
     void on_goodbye(boost::json::object const& message);
     void on_listen(boost::json::object const& message);
+    void on_replace_proxy(boost::json::object const& message);
     void retry_listeners_later();
-    void pass_listeners(listener_change const& change);
+    void pass_listeners(listener_change const& change, running_child& to);
     void report_listeners();
 
-    void on_proxy_message(boost::json::object const& message);
+    void on_proxy_message(running_child& from, boost::json::object const& message);
 
     boost::asio::io_context io_{1};
     boost::asio::posix::stream_descriptor signals_{io_};
@@ -76,7 +80,9 @@ private:
     listeners listeners_;
     supervised cluster_;
     supervised checker_;
-    supervised proxy_;
+    proxy_processes proxies_;
+    std::filesystem::path const program_path_;
+    std::vector<std::string> const proxy_arguments_;
     std::chrono::steady_clock::time_point const started_at_ = std::chrono::steady_clock::now();
     phase phase_ = phase::running;
     bool was_ready_ = false;

@@ -38,7 +38,7 @@ void supervisor::on_cluster_message(boost::json::object const& message) {
         {"ready", &supervisor::on_ready},       {"leaving", &supervisor::on_leaving},
         {"status", &supervisor::on_status},     {"deadtime", &supervisor::on_deadtime},
         {"floating", &supervisor::on_floating}, {"goodbye", &supervisor::on_goodbye},
-        {"listen", &supervisor::on_listen},
+        {"listen", &supervisor::on_listen},     {"replace_proxy", &supervisor::on_replace_proxy},
     };
     auto const type = ipc::fields(message).text("type");
     auto const found = handlers.find(type);
@@ -100,7 +100,9 @@ void supervisor::on_listen(boost::json::object const& message) {
     auto const failed_before = listeners_.failed();
     auto const change = listeners_.apply({sockets->begin(), sockets->end()});
     if (change != listener_change{} || listeners_.failed() != failed_before) {
-        pass_listeners(change);
+        for (auto* proxy : proxies_.accepting()) {
+            pass_listeners(change, *proxy);
+        }
     }
     report_listeners();
     retry_listeners_later();
@@ -118,7 +120,9 @@ void supervisor::retry_listeners_later() {
         }
         auto const change = listeners_.retry();
         if (!change.open.empty()) {
-            pass_listeners(change);
+            for (auto* proxy : proxies_.accepting()) {
+                pass_listeners(change, *proxy);
+            }
             report_listeners();
         }
         retry_listeners_later();
@@ -126,7 +130,7 @@ void supervisor::retry_listeners_later() {
 }
 
 /// The first message also says what to close; every one says what could not be opened.
-void supervisor::pass_listeners(listener_change const& change) {
+void supervisor::pass_listeners(listener_change const& change, running_child& to) {
     auto removed = ipc::pack_all(change.close);
     std::size_t at = 0;
     do {
@@ -136,11 +140,11 @@ void supervisor::pass_listeners(listener_change const& change) {
             added.push_back(ipc::pack(change.open[at]));
             sockets.push_back(listeners_.held().at(change.open[at]).get());
         }
-        proxy_.send({{"type", "listeners"},
-                     {"add", std::move(added)},
-                     {"remove", std::exchange(removed, {})},
-                     {"failed", pack(listeners_.failed())}},
-                    sockets);
+        to.send({{"type", "listeners"},
+                 {"add", std::move(added)},
+                 {"remove", std::exchange(removed, {})},
+                 {"failed", pack(listeners_.failed())}},
+                sockets);
     } while (at < change.open.size());
 }
 
@@ -148,8 +152,28 @@ void supervisor::report_listeners() {
     cluster_.send({{"type", "listen_result"}, {"failed", pack(listeners_.failed())}});
 }
 
-/// The proxy speaks with strangers: whatever it says, it gets a few sockets at most, and each time an answer.
-void supervisor::on_proxy_message(boost::json::object const& message) {
+void supervisor::on_replace_proxy(boost::json::object const& message) {
+    ipc::fields from(message);
+    auto const id = from.number<std::uint64_t>("id");
+    auto const finish_within = from.make(from.duration("finish_within_ms"));
+    if (!finish_within) {
+        return misunderstood("replace_proxy", finish_within.error());
+    }
+    auto const answer = [this, id](replacement const& r) {
+        cluster_.send({{"type", "proxy_replaced"},
+                       {"id", id},
+                       {"error", r.error},
+                       {"was", r.was},
+                       {"pid", r.pid},
+                       {"connections", r.connections},
+                       {"version", r.version}});
+    };
+    auto const opened = open_program(program_path_, proxy_arguments_);
+    opened ? proxies_.replace(*opened, *finish_within, answer) : answer({.error = opened.error().detail});
+}
+
+/// A proxy speaks with strangers: whatever it says, it gets a few sockets at most, and each time an answer.
+void supervisor::on_proxy_message(running_child& proxy, boost::json::object const& message) {
     ipc::fields from(message);
     auto const type = from.text("type");
     std::array const wanted{from.make(from.number<std::size_t>("ipv4")), from.make(from.number<std::size_t>("ipv6"))};
@@ -157,7 +181,7 @@ void supervisor::on_proxy_message(boost::json::object const& message) {
         spdlog::error("the proxy process sent a message that was not understood");
         return;
     }
-    if (proxy_.is_behind()) {
+    if (proxy.is_behind()) {
         return; // else one that only asks would have us hold sockets without end; it asks again
     }
     for (bool const ipv6 : {false, true}) {
@@ -167,7 +191,7 @@ void supervisor::on_proxy_message(boost::json::object const& message) {
             for (auto const& s : sockets) {
                 descriptors.push_back(s.get());
             }
-            proxy_.send({{"type", "sockets"}, {"ipv6", ipv6}}, descriptors);
+            proxy.send({{"type", "sockets"}, {"ipv6", ipv6}}, descriptors);
             missing = descriptors.empty() ? 0 : missing - descriptors.size();
         }
     }

@@ -32,6 +32,8 @@ public:
     bool to_cluster(boost::json::object const& message) { return cluster_.send(message); }
     bool to_guardian(boost::json::object const& message) { return guardian_.send(message); }
     [[nodiscard]] bool has_cluster() const noexcept { return cluster_.is_open(); }
+    /// Has the cluster process taken all that was sent?
+    [[nodiscard]] bool all_sent() const noexcept { return !cluster_.is_open() || cluster_.waiting() == 0; }
     /// Delivers what the guardian has sent already.
     void hear_guardian() { guardian_.receive_now(); }
 

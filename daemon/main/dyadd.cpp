@@ -10,6 +10,16 @@
 #include <filesystem>
 #include <string>
 
+namespace {
+
+/// As the guardian starts it in the place of another proxy.
+int run_proxy(std::string const& level, int channel) {
+    dyad::log::set_up(level, "proxy");
+    return dyad::live_in_program("proxy", dyad::run_proxy_process, channel);
+}
+
+} // namespace
+
 int main(int argc, char** argv) {
     CLI::App app{
         "Dyad, a two-node high-availability load balancer: the daemon of one node.\n"
@@ -28,11 +38,18 @@ int main(int argc, char** argv) {
     app.add_option("--log-level", level, "lines less important than this are not written to stderr")
         ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "critical"}))
         ->capture_default_str();
+    std::string worker;
+    int channel = -1;
+    auto* const to_guardian = app.add_option("--channel", channel)->check(CLI::Range(3, 1 << 20))->group("");
+    app.add_option("--worker", worker)->check(CLI::IsMember({"proxy"}))->needs(to_guardian)->group(""); // started by the guardian
     app.set_version_flag("--version", "dyadd " DYAD_VERSION);
     try {
         app.parse(argc, argv);
     } catch (CLI::ParseError const& e) {
         return app.exit(e) == 0 ? 0 : 2;
+    }
+    if (!worker.empty()) {
+        return run_proxy(level, channel);
     }
     dyad::log::set_up(level, "guardian");
     dyad::guardian_settings settings;
@@ -43,6 +60,9 @@ int main(int argc, char** argv) {
     };
     settings.checker = dyad::run_checker_process;
     settings.proxy = dyad::run_proxy_process;
+    settings.program = dyad::path_of_this_program();
+    settings.proxy_arguments.assign(argv, argv + argc);
+    settings.proxy_arguments.insert(settings.proxy_arguments.end(), {"--worker", "proxy"});
     settings.remove_addresses = cluster::remove_addresses;
     settings.send_goodbyes = cluster::send_sealed;
     return dyad::run_guardian(std::move(settings));

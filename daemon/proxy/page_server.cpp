@@ -96,7 +96,7 @@ page_server::~page_server() { serve({}, {}); }
 void page_server::serve(std::vector<balance::listener> const& fresh, std::set<balance::endpoint> const& wanted) {
     auto const close = [](std::shared_ptr<acceptor> const& a) {
         boost::system::error_code ignored;
-        a->close(ignored);
+        ::close(a->release(ignored)); // others have duplicates of it: by itself it would not leave the event queue
     };
     std::erase_if(acceptors_, [&](auto const& entry) {
         bool const gone = !wanted.contains(entry.first);

@@ -28,6 +28,8 @@ public:
     /// Answers on `wanted` from now on: takes the sockets of `fresh`, closes those that are not wanted any more.
     void serve(std::vector<balance::listener> const& fresh, std::set<balance::endpoint> const& wanted);
 
+    [[nodiscard]] std::size_t connections() const noexcept { return *connections_; }
+
 private:
     using acceptor = boost::asio::ip::tcp::acceptor;
 

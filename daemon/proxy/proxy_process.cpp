@@ -28,6 +28,8 @@ constexpr std::chrono::milliseconds settle_limit{1000};
 constexpr std::chrono::milliseconds flush_period{20}; ///< entries are on their way within 50 ms
 constexpr std::chrono::milliseconds status_period{1000};
 constexpr std::chrono::milliseconds errors_period{100};
+constexpr std::chrono::milliseconds retire_period{100};
+constexpr std::chrono::seconds last_words_limit{1}; ///< for the cluster process to take what a replaced process learnt last
 constexpr std::size_t entries_per_message = 10'000; ///< some 1.5 MB of JSON
 
 void misunderstood(std::string_view type, balance::error const& why) {
@@ -94,8 +96,15 @@ void proxy_process::take_sockets(boost::json::object const& message, std::vector
 }
 
 void proxy_process::on_guardian(boost::json::object const& message, std::vector<ipc::descriptor> descriptors) {
-    if (ipc::fields(message).text("type") == "sockets") {
+    auto const type = ipc::fields(message).text("type");
+    if (type == "sockets") {
         return take_sockets(message, std::move(descriptors));
+    }
+    if (type == "retire") {
+        return retire(message);
+    }
+    if (type == "accept_anew") {
+        return proxy_.look_for_clients();
     }
     if (auto const taken = listeners_.take(message, std::move(descriptors)); !taken) {
         return misunderstood("listeners", taken.error());
@@ -103,6 +112,44 @@ void proxy_process::on_guardian(boost::json::object const& message, std::vector<
     if (configured_) {
         apply_when_settled();
     }
+}
+
+void proxy_process::retire(boost::json::object const& message) {
+    ipc::fields from(message);
+    auto const limit = from.make(from.duration("finish_within_ms"));
+    if (!limit || std::exchange(retiring_, true)) {
+        return misunderstood("retire", limit ? balance::make_error(balance::errc::protocol_error, "it was said before") : limit.error());
+    }
+    retire_until_ = std::chrono::steady_clock::now() + *limit;
+    settle_timer_.cancel();
+    page_.serve({}, {});
+    listeners_ = {};
+    proxy_.drain();
+    proxy_.when_in_force([this] { boost::asio::post(io_, [this] { retired(); }); });
+}
+
+void proxy_process::retired() {
+    auto const left = connections();
+    spdlog::info("another process serves now; {} connections finish in this one", left);
+    links_.to_guardian({{"type", "retiring"}, {"connections", left}});
+    end_with_last_connection();
+}
+
+void proxy_process::end_with_last_connection() {
+    auto const now = std::chrono::steady_clock::now();
+    if (connections() == 0 || now >= retire_until_) {
+        send_entries(outbox_.take());
+        tell_status();
+        if (links_.all_sent() || now >= retire_until_ + last_words_limit) {
+            return io_.stop();
+        }
+    }
+    retire_timer_.expires_after(retire_period);
+    retire_timer_.async_wait([this](boost::system::error_code ec) {
+        if (!ec) {
+            end_with_last_connection();
+        }
+    });
 }
 
 void proxy_process::on_cluster(boost::json::object const& message) {
@@ -201,7 +248,7 @@ void proxy_process::tell_of_dropped_records() {
 void proxy_process::apply_when_settled() {
     auto wanted = config::endpoints_of(desired_);
     wanted.merge(config::page_endpoints(desired_));
-    if (listeners_.settled(wanted)) {
+    if (retiring_ || listeners_.settled(wanted)) {
         settle_timer_.cancel();
         settling_ = false;
         return apply();
@@ -220,16 +267,11 @@ void proxy_process::apply_when_settled() {
 
 void proxy_process::apply() {
     auto reachable =
-        config::restrict_to(desired_, [this](balance::endpoint const& e) { return listeners_.has(e); });
+        config::restrict_to(desired_, [this](balance::endpoint const& e) { return retiring_ || listeners_.has(e); });
     auto const of_page = config::page_endpoints(desired_);
-    auto wanted = config::endpoints_of(reachable);
-    wanted.insert(of_page.begin(), of_page.end());
-    auto fresh = listeners_.hand_over(wanted);
-    auto const first_of_page =
-        std::partition(fresh.begin(), fresh.end(), [&](auto const& l) { return !of_page.contains(l.local); });
-    page_.serve({first_of_page, fresh.end()}, of_page);
-    fresh.erase(first_of_page, fresh.end());
-    proxy_.use_listeners(std::move(fresh));
+    if (!retiring_) {
+        listen(config::endpoints_of(reachable), of_page);
+    }
     for (auto& s : reachable.services) {
         balance::endpoint const page{s.address.value_or(balance::address{}), desired_.page_port};
         if (s.mode == balance::mode::tcp && s.fallback.mode == balance::fallback::kind::local && of_page.contains(page)) {
@@ -238,10 +280,25 @@ void proxy_process::apply() {
     }
     proxy_.apply(balance::with_shares(std::move(reachable), states_), states_);
     error_watch_.configure(desired_.services, states_);
+    if (!std::exchange(serves_, true)) {
+        proxy_.when_in_force([this] {
+            boost::asio::post(io_, [this] { links_.to_guardian({{"type", "serving"}, {"version", DYAD_VERSION}}); });
+        });
+    }
     look_for_errors(); // a server's errors count from the moment that it is up
     if (!error_watch_.empty() && !std::exchange(watching_, true)) {
         watch_errors();
     }
+}
+
+void proxy_process::listen(std::set<balance::endpoint> wanted, std::set<balance::endpoint> const& of_page) {
+    wanted.insert(of_page.begin(), of_page.end());
+    auto fresh = listeners_.hand_over(wanted);
+    auto const first_of_page =
+        std::partition(fresh.begin(), fresh.end(), [&](auto const& l) { return !of_page.contains(l.local); });
+    page_.serve({first_of_page, fresh.end()}, of_page);
+    fresh.erase(first_of_page, fresh.end());
+    proxy_.use_listeners(std::move(fresh));
 }
 
 void proxy_process::watch_errors() {
@@ -289,13 +346,23 @@ void proxy_process::report_status() {
             return;
         }
         tell_of_dropped_records();
-        if (configured_ && links_.has_cluster()) {
-            if (auto const news = status_changes_.pick(status()); news.whole || !news.services.empty()) {
-                links_.to_cluster({{"type", "status"}, {"whole", news.whole}, {"services", ipc::pack_all(news.services)}});
-            }
-        }
+        tell_status();
         report_status();
     });
+}
+
+void proxy_process::tell_status() {
+    if (!configured_ || !links_.has_cluster()) {
+        return;
+    }
+    auto const news = status_changes_.pick(status());
+    auto const open = connections();
+    if (!news.whole && news.services.empty() && open == told_connections_) {
+        return;
+    }
+    told_connections_ = open;
+    links_.to_cluster(
+        {{"type", "status"}, {"whole", news.whole}, {"connections", open}, {"services", ipc::pack_all(news.services)}});
 }
 
 std::vector<balance::service_status> proxy_process::status() const {

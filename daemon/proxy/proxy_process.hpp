@@ -13,8 +13,10 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <chrono>
 #include <config/cluster_reader.hpp>
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,6 +35,12 @@ public:
 private:
     void on_guardian(boost::json::object const& message, std::vector<ipc::descriptor> descriptors);
     void take_sockets(boost::json::object const& message, std::vector<ipc::descriptor> descriptors);
+    /// Another process serves in our place: accepts nothing more, and ends with the last connection or when the time is over.
+    void retire(boost::json::object const& message);
+    /// Nothing is accepted any more.
+    void retired();
+    void end_with_last_connection();
+    [[nodiscard]] std::uint64_t connections() const noexcept { return proxy_.connections() + page_.connections(); }
     void on_cluster(boost::json::object const& message);
     void configure(boost::json::object const& message);
     bool parse(std::string text);
@@ -44,9 +52,11 @@ private:
     /// Applies what is wanted, as soon as the guardian has said of every socket whether there is one.
     void apply_when_settled();
     void apply();
+    void listen(std::set<balance::endpoint> wanted, std::set<balance::endpoint> const& of_page);
     void send_entries(std::span<balance::persistence_entry const> entries);
     void flush_later();
     void report_status();
+    void tell_status();
     /// Looks for errors at servers again and again, as long as a service wants that.
     void watch_errors();
     void look_for_errors();
@@ -61,6 +71,7 @@ private:
     boost::asio::steady_timer flush_timer_{io_};
     boost::asio::steady_timer status_timer_{io_};
     boost::asio::steady_timer errors_timer_{io_};
+    boost::asio::steady_timer retire_timer_{io_};
     listener_pool listeners_;
     page_server page_{io_};
     balance::configuration desired_;
@@ -69,6 +80,10 @@ private:
     std::vector<balance::server_state> states_;
     bool configured_ = false; ///< something is desired
     bool settling_ = false;   ///< the timer runs
+    bool serves_ = false;     ///< the guardian was told
+    bool retiring_ = false;
+    std::chrono::steady_clock::time_point retire_until_{};
+    std::uint64_t told_connections_ = 0;
     std::uint64_t told_dropped_ = 0; ///< records of the access log
     bool without_sockets_ = false; ///< the guardian has given none for transparent services, which was said
     bool watching_ = false;   ///< for errors

@@ -101,6 +101,9 @@ dyad::guardian_settings guardian_lab::settings() const {
     s.cluster = [this](dyad::child_context ctx) { return small_cluster(ctx, manners_, journal_); };
     s.checker = [this](dyad::child_context ctx) { return small_worker(ctx, "checker", journal_); };
     s.proxy = [this](dyad::child_context ctx) { return small_worker(ctx, "proxy", journal_); };
+    s.program = manners_.program;
+    s.proxy_arguments = {manners_.program, directory_.path() / "journal", manners_.program_manner};
+    s.proxy_patience = std::chrono::milliseconds(1000);
     s.remove_addresses = [this](auto const& addresses) -> balance::result<> {
         std::string line = "remove";
         for (auto const& a : addresses) {

@@ -47,6 +47,8 @@ struct cluster_manners {
     std::vector<boost::json::object> says; ///< sent to the guardian at the start
     bool ignores_stop = false;
     std::optional<int> ends_at_once; ///< exit code
+    std::filesystem::path program = DYAD_SMALL_PROXY; ///< that replaces the proxy on SIGHUP
+    std::string program_manner = "serves";            ///< as programs/small_proxy.cpp
 };
 
 /// A real guardian with three small real children: each writes to the journal what it sees, under its name.

@@ -63,6 +63,8 @@ int small_cluster(dyad::child_context ctx, cluster_manners const& manners, journ
             worker.on_message([&out, role](json::object, auto&&) { out.write("cluster linked to " + role); });
             worker.start();
             worker.send({{"type", "hello"}});
+        } else if (type_of(m) == "reload") {
+            guardian.send({{"type", "replace_proxy"}, {"id", 7}, {"finish_within_ms", 60'000}});
         } else if (type_of(m) == "stop" && !manners.ignores_stop) {
             guardian.send({{"type", "leaving"}});
             io.stop();
@@ -115,7 +117,7 @@ struct door : std::enable_shared_from_this<door> {
 
 } // namespace
 
-int small_worker(dyad::child_context ctx, std::string const& name, journal const& out) {
+int small_worker(dyad::child_context ctx, std::string const& name, journal const& out, bool serves) {
     out.write(name + " started " + std::to_string(::getpid()));
     asio::io_context io;
     channel guardian(io.get_executor(), descriptor(ctx.guardian_fd));
@@ -128,6 +130,20 @@ int small_worker(dyad::child_context ctx, std::string const& name, journal const
             cluster.on_message([&](json::object, auto&&) { out.write(name + " linked"); });
             cluster.start();
             cluster.send({{"type", "hello"}});
+            if (serves) {
+                guardian.send({{"type", "serving"}, {"version", "4.5.6"}});
+            }
+            return;
+        }
+        if (type_of(m) == "retire") {
+            for (auto const& [where, d] : doors) {
+                ::close(d->socket.release()); // others have it too
+            }
+            doors.clear();
+            guardian.send({{"type", "retiring"}, {"connections", 17}});
+            return;
+        }
+        if (type_of(m) == "accept_anew") {
             return;
         }
         for (auto const& old : dyad::ipc::unpack_all<balance::endpoint>(m, "remove").value()) {

@@ -110,8 +110,16 @@ public:
     /// is elsewhere too.
     void reset_clients(bool of_transparent_services_alone = false);
 
-    /// Stops accepting; established connections go on until they end or `stop`.
+    /// Stops accepting, for good; connections go on until they end or `stop`. Clients of mode http hear with their next answer
+    /// that their connection ends. `apply` goes on to tell of servers, certificates and services.
     void drain();
+    /// Calls back once all threads do what was asked for by the calls before; on one of them, and must not block.
+    void when_in_force(std::function<void()> then);
+    /// Looks at all listening sockets again. For one that shares them with another process: of a client who has come, the kernel
+    /// wakes only one, and that one may be gone.
+    void look_for_clients();
+    /// Clients' connections that are open.
+    [[nodiscard]] std::size_t connections() const noexcept;
     /// Resets all connections and ends the threads; nothing can be applied any more.
     void stop();
 

@@ -317,7 +317,8 @@ void http_session::take_answer(std::string_view head) {
     if (!good)
         return refuse(502);
     server_stays_ = server_stays_ && !r.close && r.minor == 1 && r.framing != http::framing::to_the_end;
-    client_stays_ = client_stays_ && r.framing != http::framing::to_the_end && !gave_up_;
+    bool const asks_on = !up_.unread().empty(); // whose next request is here already gets its answer here
+    client_stays_ = client_stays_ && r.framing != http::framing::to_the_end && !gave_up_ && (asks_on || !worker_.is_draining());
     http::writer out(down_.head_space());
     http::write(out, r,
                 {.client_minor = client_minor_,

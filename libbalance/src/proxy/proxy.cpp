@@ -22,7 +22,7 @@ using layer7::service;
 using clock = std::chrono::steady_clock;
 
 /// Entries kept for services that no configuration has named yet.
-constexpr std::size_t most_early_entries = 200'000;
+constexpr std::size_t most_early_entries = 1'000'000;
 
 /// Each port is a socket of its own.
 constexpr std::size_t most_ports = 4096;
@@ -98,6 +98,7 @@ struct proxy::impl {
     void serve(virtual_service const& s, bool with_tls, layer7::state_lookup const& states, places& where);
     certified to_clients(configuration const& c, virtual_service const& s);
     void drop_all_but(std::set<std::string> const& served);
+    void keep_early(persistence_entry const& e, clock::time_point now);
     void settle_early_entries(std::string const& name, service& s);
 
     mutable std::mutex mutex; ///< of all below; never taken by the workers
@@ -105,11 +106,11 @@ struct proxy::impl {
     layer7::listener_book listeners;
     std::map<std::string, std::shared_ptr<service>> services;
     std::vector<listed> list;
-    std::vector<early_entry> early;
+    std::map<std::string, std::vector<early_entry>> early; ///< by service
+    std::size_t early_entries = 0;
     std::map<std::string, certificate> certificates; ///< by service
     std::shared_ptr<layer7::tls_context const> to_servers = layer7::tls_context::for_servers().value();
     bool cut = false; ///< since the workers were last told
-    bool draining = false;
     bool stopped = false;
 };
 
@@ -198,15 +199,23 @@ void proxy::impl::drop_all_but(std::set<std::string> const& served) {
     });
 }
 
+void proxy::impl::keep_early(persistence_entry const& e, clock::time_point now) {
+    if (early_entries >= most_early_entries)
+        return;
+    early[e.service].push_back({e, now + std::min(e.remaining, core::persistence_table::forever)});
+    ++early_entries;
+}
+
 void proxy::impl::settle_early_entries(std::string const& name, service& s) {
     auto const now = clock::now();
-    std::erase_if(early, [&](early_entry& e) {
-        if (e.entry.service != name)
-            return e.expires <= now;
+    auto found = early.extract(name);
+    if (found.empty())
+        return;
+    early_entries -= found.mapped().size();
+    for (auto& e : found.mapped()) {
         e.entry.remaining = std::chrono::duration_cast<milliseconds>(e.expires - now);
         s.merge(e.entry, now);
-        return true;
-    });
+    }
 }
 
 std::string unavailable_answer(bool to_head) { return core::http::own_response(503, to_head); }
@@ -258,7 +267,7 @@ void proxy::apply(configuration const& desired, std::span<server_state const> st
         });
     };
     impl_->crew.sockets.expect(borrows(false), borrows(true));
-    if (!impl_->draining) {
+    if (!impl_->crew.draining) {
         auto const refused = impl_->listeners.want(where);
         for (auto& item : impl_->list)
             if (auto const it = refused.find(item.name); it != refused.end())
@@ -287,8 +296,8 @@ void proxy::merge(std::span<persistence_entry const> entries) {
     for (auto const& e : entries) {
         if (auto const it = impl_->services.find(e.service); it != impl_->services.end())
             it->second->merge(e, now);
-        else if (impl_->early.size() < most_early_entries)
-            impl_->early.push_back({e, now + std::min(e.remaining, core::persistence_table::forever)});
+        else
+            impl_->keep_early(e, now);
     }
 }
 
@@ -348,9 +357,24 @@ void proxy::reset_clients(bool of_transparent_services_alone) {
 
 void proxy::drain() {
     std::lock_guard const lock(impl_->mutex);
-    impl_->draining = true;
+    impl_->crew.draining = true;
     impl_->listeners.close_all();
 }
+
+void proxy::when_in_force(std::function<void()> then) {
+    std::shared_ptr<void> const last(nullptr, [then = std::move(then)](void*) { then(); });
+    std::lock_guard const lock(impl_->mutex);
+    for (auto const& w : impl_->crew.workers)
+        w->call([last] {});
+}
+
+void proxy::look_for_clients() {
+    std::lock_guard const lock(impl_->mutex);
+    for (auto const& w : impl_->crew.workers)
+        w->look_for_clients();
+}
+
+std::size_t proxy::connections() const noexcept { return impl_->crew.connections.load(std::memory_order_relaxed); }
 
 void proxy::stop() {
     std::lock_guard const lock(impl_->mutex);

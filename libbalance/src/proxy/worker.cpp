@@ -115,6 +115,18 @@ void worker::look_for_sockets() {
     loop_.post([this] { next_tick_ = {}; });
 }
 
+/// What is watched anew is looked at once.
+void worker::look_for_clients() {
+    loop_.post([this] {
+        for (auto const& a : acceptors_) {
+            if (paused_ || a->full)
+                continue;
+            loop_.unwatch(a->socket->descriptor());
+            static_cast<void>(listen(*a));
+        }
+    });
+}
+
 void worker::accept(acceptor& a) {
     for (int i = 0; i < accept_batch && a.socket; ++i) {
         admission place;

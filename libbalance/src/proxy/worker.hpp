@@ -49,6 +49,7 @@ struct crew {
     proxy::settings settings;
     std::vector<std::unique_ptr<worker>> workers;
     std::atomic<std::size_t> connections{0}; ///< of all threads
+    std::atomic<bool> draining{false};       ///< clients of mode http are to come back elsewhere
     std::unique_ptr<access_journal> journal; ///< from before the first worker starts
     socket_supply sockets;                   ///< for transparent services
     std::atomic<unsigned> full_workers{0};   ///< that have acceptors without room
@@ -77,6 +78,9 @@ public:
     void cut_the_dead(); ///< sessions whose server's life has ended
     void reset_clients(bool of_transparent_services_alone);
     void look_for_sockets(); ///< there are some again that sessions may wait for
+    void look_for_clients(); ///< as `proxy::look_for_clients`
+    /// After all that was asked for before.
+    void call(std::function<void()> task) { loop_.post(std::move(task)); }
     [[nodiscard]] std::size_t load() const noexcept { return load_.load(std::memory_order_relaxed); }
 
     // For sessions, on its own thread.
@@ -90,6 +94,8 @@ public:
     [[nodiscard]] socket_line& unsupplied() noexcept { return unsupplied_; }
     [[nodiscard]] link_pool& links() noexcept { return links_; }
     [[nodiscard]] proxy::settings const& limits() const noexcept { return crew_.settings; }
+    /// Is this client's next connection to be accepted by somebody else?
+    [[nodiscard]] bool is_draining() const noexcept { return crew_.draining.load(std::memory_order_relaxed); }
     [[nodiscard]] http_scratch& scratch() noexcept { return scratch_; }
     /// Counts sessions, from 1.
     [[nodiscard]] std::uint64_t next_number() noexcept { return ++number_; }

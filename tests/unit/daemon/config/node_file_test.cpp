@@ -31,6 +31,8 @@ auto_nat = "eth3"
 on_state = "/x/state.sh"
 on_address = "/x/address.sh"
 timeout = "2m"
+[proxy]
+finish_within = "30m"
 [ports]
 heartbeat = 16694
 replication = 17778
@@ -56,6 +58,7 @@ web = 19443
     want.firewall_timeout = std::chrono::seconds(90);
     want.auto_nat_interface = "eth3";
     want.notify = {"/x/state.sh", "/x/address.sh", std::chrono::minutes(2)};
+    want.proxy_finish_within = std::chrono::minutes(30);
     CHECK(*got.value == want);
 }
 
