@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the other processes, the node and the peer say.
 #include "cluster/core.hpp"
+#include "cluster/message_lists.hpp"
 #include "cluster/monotonic.hpp"
 #include "ipc/values.hpp"
 
@@ -20,17 +21,6 @@ namespace {
 
 /// By then the other node's kernel has told of connections that began before this one became active.
 constexpr auto hold_period = connections_told + std::chrono::milliseconds(300);
-
-/// The list `m[member]`, or nothing when one of our own processes talks nonsense: that is logged, never acted on.
-template <class T>
-std::vector<T> list_of(json::object const& m, std::string_view member, event_log& events) {
-    auto list = ipc::unpack_all<T>(m, member);
-    if (!list) {
-        events.add("error", "a message of another process was not understood: " + list.error().detail, {}, true);
-        return {};
-    }
-    return std::move(*list);
-}
 
 } // namespace
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The proxy processes: one that serves, one that is to take its place, those that were replaced and finish what they have.
 #include "cluster/core.hpp"
+#include "cluster/message_lists.hpp"
 #include "cluster/monotonic.hpp"
 #include "ipc/values.hpp"
 
@@ -16,20 +17,10 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::size_t entries_in_a_message = 10'000; ///< some 1.5 MB of JSON
+constexpr std::size_t entries_for_a_proxy = 10'000; ///< some 1.5 MB of JSON
 
 /// Longer than the guardian waits for a proxy that does not serve.
 constexpr std::chrono::seconds replacement_patience{20};
-
-template <class T>
-std::vector<T> list_of(json::object const& m, std::string_view member, event_log& events) {
-    auto list = ipc::unpack_all<T>(m, member);
-    if (!list) {
-        events.add("error", "a message of a proxy was not understood: " + list.error().detail, {}, true);
-        return {};
-    }
-    return std::move(*list);
-}
 
 } // namespace
 
@@ -44,8 +35,8 @@ void core::proxy_attached(std::int64_t pid) {
 
 void core::send_tables_to_proxy(std::int64_t pid) {
     auto const entries = tables_.all(monotonic_ms());
-    for (std::size_t at = 0; at < entries.size(); at += entries_in_a_message) {
-        auto const part = std::span(entries).subspan(at, std::min(entries.size() - at, entries_in_a_message));
+    for (std::size_t at = 0; at < entries.size(); at += entries_for_a_proxy) {
+        auto const part = std::span(entries).subspan(at, std::min(entries.size() - at, entries_for_a_proxy));
         bool const room = children_->waiting_for_proxy(pid) < ipc::max_queue / 2; // its configuration must find some too
         if (!room || !children_->to_proxy(pid, {{"type", "merge"}, {"entries", ipc::pack_all(part)}})) {
             events_.add("error", "the proxy did not take all of the persistence tables", {}, true);

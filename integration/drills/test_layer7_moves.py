@@ -160,6 +160,20 @@ def test_the_grace_ends(moving):
     lives(Echo(moving.client), time.monotonic())
 
 
+def test_a_replaced_proxy_moves_and_ends_as_the_other_does(moving):
+    """Its connections stay with their node within the grace, and are cut at its end."""
+    old = moving.pair.active
+    echo = Echo(moving.client)
+    lives(echo, time.monotonic())
+    old.dyad("replace-proxy")
+    hand_over(moving.pair)
+    lives(echo, time.monotonic())
+    assert len(old.status()["retiring_proxies"]) == 1
+    until(lambda: echo.failure, GRACE + 4, "the connection ends", describe=moving.pair.describe)
+    assert "ConnectionReset" in echo.failure, echo.failure
+    until(lambda: not old.status()["retiring_proxies"], 3, "the replaced proxy has ended", describe=moving.pair.describe)
+
+
 def test_a_bulk_upload_crosses_whole(moving):
     """Megabytes in flight: segments that are merged on the way cross to the other node, too."""
     with moving.client.inside():

@@ -259,3 +259,20 @@ def test_the_way_back_moves_with_the_addresses():
             pass
         site.pair.secondary.kill()
         until(site.serves, 10, "all services answer", every=0.05, describe=site.pair.describe)
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_proxy_that_was_replaced_gets_sockets_too(site, family):
+    """The next one gets more than it keeps; the replaced one answers on."""
+    with site.talk(family, 80) as kept:
+        assert site.says(kept) == site.own(family)
+        site.node.dyad("replace-proxy")
+        for _ in range(5):
+            fresh = [site.talk(family, 81, n % CLIENTS) for n in range(100)]
+            try:
+                assert [site.says(talk) for talk in fresh] == [site.own(family, n % CLIENTS) for n in range(100)]
+            finally:
+                for talk in fresh:
+                    talk.socket.close()
+        assert site.says(kept) == site.own(family)
+    until(lambda: not site.node.status()["retiring_proxies"], 10, "the replaced proxy has ended", describe=site.describe)

@@ -4,6 +4,7 @@
 #include "loopback.hpp"
 #include "proxy/process.hpp"
 #include "support/event_wait.hpp"
+#include "support/tcp_client.hpp"
 #include "support/temporary_directory.hpp"
 #include "worker_seat.hpp"
 
@@ -48,6 +49,17 @@ json::object relay_configuration(std::string const& services, json::array states
             {"page_port", 9081},
             {"states", std::move(states)}};
 }
+
+/// Takes connections and says nothing.
+class silent_server {
+public:
+    silent_server() : where_(free_endpoints(1)[0]), socket_(*dyad::open_listener(where_)) {}
+    [[nodiscard]] std::uint16_t port() const noexcept { return where_.port; }
+
+private:
+    balance::endpoint where_;
+    dyad::ipc::descriptor socket_;
+};
 
 /// Waits for a status in which the service is as described.
 bool reports(worker_seat& seat, std::string const& name,
@@ -285,4 +297,69 @@ TEST_CASE("a proxy process ends with its guardian and with SIGTERM") {
     auto const ended = second.after_signal(SIGTERM);
     REQUIRE(ended.has_value());
     CHECK(ended->clean());
+}
+
+TEST_CASE("a proxy process that is replaced finishes what it has, and ends") {
+    silent_server const server;
+    auto const where = free_endpoints(2);
+    auto const socket = *dyad::open_listener(where[0]);
+    auto const page = *dyad::open_listener(where[1]);
+    worker_seat seat(dyad::run_proxy_process);
+    seat.attach();
+    seat.give(where, {socket.get(), page.get()});
+    auto const sticky = "persistence = { mode = \"source_ip\" }\nfallback = \"local\"\n";
+    auto wanted = relay_configuration(service("a", where[0].port, server.port(), sticky), up({"a"}));
+    wanted["page_port"] = where[1].port;
+    seat.say_as_cluster(wanted);
+    auto const serving = seat.told_guardian("serving");
+    REQUIRE(serving);
+    CHECK(serving->at("version").as_string() == DYAD_VERSION);
+    test::tcp_client client(where[0].port, "127.0.0.1", "127.0.0.1");
+    REQUIRE(reports(seat, "a", [](auto const& s) { return s.servers.at(0).active_connections == 1; }));
+    seat.say_as_guardian({{"type", "retire"}, {"finish_within_ms", 60'000}});
+    auto const retiring = seat.told_guardian("retiring");
+    REQUIRE(retiring);
+    CHECK(retiring->at("connections") == 1);
+    seat.say_as_cluster(wanted); // it listens on nothing again
+    for (auto const& e : where) {
+        auto const left_waiting = test::tcp_client(e.port, "127.0.0.1", "127.0.0.1"); // in the queue of the guardian's socket
+        CHECK(left_waiting.error() == 0);
+    }
+
+    SECTION("when the last connection ends; the last counters are told") {
+        client.close();
+        CHECK(reports(seat, "a", [](auto const& s) { return s.servers.at(0).active_connections == 0 && s.counters.connections == 1; }));
+    }
+    SECTION("at its server's halt") {
+        auto halted = balance::server_state{{"a", "A"}, balance::health::up, balance::admin_state::halt};
+        seat.say_as_cluster({{"type", "states"}, {"states", json::array{dyad::ipc::pack(halted)}}});
+        CHECK(client.receive(1).empty());
+        CHECK(client.error() == ECONNRESET);
+    }
+    SECTION("at the reset of all clients") {
+        seat.say_as_cluster({{"type", "reset_clients"}});
+        CHECK(client.receive(1).empty());
+        CHECK(client.error() == ECONNRESET);
+    }
+    SECTION("with SIGTERM") { CHECK(seat.after_signal(SIGTERM)->clean()); return; }
+    auto const how = seat.end();
+    REQUIRE(how);
+    CHECK(how->clean());
+}
+
+TEST_CASE("a proxy process that is replaced cuts what does not end in time") {
+    silent_server const server;
+    auto const where = free_endpoints(1)[0];
+    auto const socket = *dyad::open_listener(where);
+    worker_seat seat(dyad::run_proxy_process);
+    seat.attach();
+    seat.give({where}, {socket.get()});
+    seat.say_as_cluster(relay_configuration(service("a", where.port, server.port()), up({"a"})));
+    REQUIRE(seat.told_guardian("serving"));
+    test::tcp_client client(where.port, "127.0.0.1", "127.0.0.1");
+    REQUIRE(reports(seat, "a", [](auto const& s) { return s.servers.at(0).active_connections == 1; }));
+    seat.say_as_guardian({{"type", "retire"}, {"finish_within_ms", 300}});
+    CHECK(client.receive(1).empty());
+    CHECK(client.error() == ECONNRESET);
+    CHECK(seat.end()->clean());
 }

@@ -22,6 +22,7 @@ using dyad::ipc::channel;
 worker_seat::worker_seat(dyad::child_entry const& entry)
     : child_(dyad::start_child({"worker", entry, {}, nullptr}).value()),
       guardian_(io_.get_executor(), std::move(child_.socket)) {
+    guardian_.on_message([this](json::object m, auto&&) { to_guardian_.push_back(std::move(m)); });
     guardian_.start();
 }
 
@@ -55,12 +56,20 @@ void worker_seat::give(std::vector<balance::endpoint> const& add, std::vector<in
 }
 
 std::optional<json::object> worker_seat::heard(std::function<bool(json::object const&)> const& wanted) {
+    return first_of(messages_, wanted);
+}
+
+std::optional<json::object> worker_seat::told_guardian(std::string const& type) {
+    return first_of(to_guardian_, [&](json::object const& m) { return m.at("type").as_string() == type; });
+}
+
+std::optional<json::object> worker_seat::first_of(messages& heard, std::function<bool(json::object const&)> const& wanted) {
     auto const limit = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     while (std::chrono::steady_clock::now() < limit) {
-        auto const found = std::ranges::find_if(messages_, wanted);
-        if (found != messages_.end()) {
+        auto const found = std::ranges::find_if(heard, wanted);
+        if (found != heard.end()) {
             auto message = std::move(*found);
-            messages_.erase(found);
+            heard.erase(found);
             return message;
         }
         io_.restart();

@@ -40,18 +40,25 @@ public:
     std::optional<boost::json::object> heard(std::function<bool(boost::json::object const&)> const& wanted);
     /// The same for a type.
     std::optional<boost::json::object> heard(std::string const& type);
+    /// The same of what it says to the guardian.
+    std::optional<boost::json::object> told_guardian(std::string const& type);
+    void say_as_guardian(boost::json::object const& message) { guardian_.send(message); }
+    /// How the worker ends by itself, or nothing within 5 s.
+    std::optional<dyad::child_end> end();
     /// Closes all channels: the guardian dies. How the worker ends, or nothing within 5 s.
     std::optional<dyad::child_end> after_guardian_is_gone();
     std::optional<dyad::child_end> after_signal(int number);
 
 private:
-    std::optional<dyad::child_end> end();
+    using messages = std::vector<boost::json::object>;
+    std::optional<boost::json::object> first_of(messages& heard, std::function<bool(boost::json::object const&)> const& wanted);
 
     boost::asio::io_context io_;
     dyad::child child_;
     dyad::ipc::channel guardian_;
     dyad::ipc::channel cluster_;
-    std::vector<boost::json::object> messages_;
+    messages messages_;
+    messages to_guardian_;
 };
 
 /// A TCP server on 127.0.0.1 that answers every client with its name and ends the connection.

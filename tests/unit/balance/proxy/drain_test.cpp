@@ -52,9 +52,9 @@ struct relay_pair {
     }
 };
 
-std::string const get = "GET / HTTP/1.1\r\nHost: web\r\n\r\n";
+std::string const one_request = "GET / HTTP/1.1\r\nHost: web\r\n\r\n";
 
-std::string receive_answer(tcp_client& client) {
+std::string next_answer(tcp_client& client) {
     std::string head;
     while (!head.ends_with("\r\n\r\n")) {
         auto const c = client.receive(1);
@@ -100,26 +100,26 @@ TEST_CASE("clients of a relay that drains are served once more, and hear that th
     recording_server two("next");
     relay_pair pair(balance::mode::http, one.port(), two.port());
     tcp_client client(pair.old.port);
-    client.send(get);
-    REQUIRE(receive_answer(client) == "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold");
+    client.send(one_request);
+    REQUIRE(next_answer(client) == "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold");
     pair.replace();
     SECTION("one request") {
-        client.send(get);
-        CHECK(receive_answer(client) == "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nold");
+        client.send(one_request);
+        CHECK(next_answer(client) == "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nold");
     }
     SECTION("all that had come") {
-        client.send(get + get + get);
+        client.send(one_request + one_request + one_request);
         for (int i = 0; i < 2; ++i)
-            CHECK(receive_answer(client) == "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold");
-        CHECK(receive_answer(client) == "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nold");
+            CHECK(next_answer(client) == "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold");
+        CHECK(next_answer(client) == "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nold");
     }
     CHECK(client.receive(1).empty());
     CHECK(client.error() == 0);
     client.close();
     CHECK(eventually([&] { return pair.old.subject.connections() == 0; }));
     tcp_client another(pair.next.port);
-    another.send(get);
-    CHECK(receive_answer(another) == "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext");
+    another.send(one_request);
+    CHECK(next_answer(another) == "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext");
 }
 
 TEST_CASE("entries that come before their service are its own", "[proxy]") {
