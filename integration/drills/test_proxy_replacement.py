@@ -113,6 +113,8 @@ def test_twenty_times_under_load_and_none_fails(site):
             assert counts >= counted, "the counters went backwards"
             counted, most = counts, max(most, len(status["retiring_proxies"]))
             until(lambda: len(site.retirees()) <= MOST_RETIREES, 20, "some replaced proxies have ended", describe=site.node.describe)
+        until(lambda: not {before["proxy"], *(s["was"] for s in said)} & set(site.retirees()), 20,
+              "all replaced proxies end while clients go on", describe=site.node.describe)
     finally:
         for load in kept + long + fresh:
             load.stop()
@@ -122,6 +124,7 @@ def test_twenty_times_under_load_and_none_fails(site):
     assert [s["was"] for s in said] == pids[:-1] and len(set(pids)) == TIMES + 1, said
     assert most >= 2, "long connections spanned a replacement at most"
     assert all(load.done >= 4 for load in long), [load.done for load in long]
+    assert kept[0].done >= 2 * TIMES, "kept connections hear with their next answer that they end"
     assert sum(load.requests for load in kept) > 1000 and all(len(of.results) > 200 for of in fresh)
     site.alone()
     after = site.node.pids()
