@@ -8,6 +8,16 @@ namespace dyad {
 
 namespace {
 
+/// The one of that name; processes mostly list the same in the same order. Null when there is none.
+template <class List>
+auto* named(List& list, std::string const& name, std::size_t likely_at) {
+    if (likely_at < list.size() && list[likely_at].name == name) {
+        return &list[likely_at];
+    }
+    auto const found = std::ranges::find_if(list, [&](auto const& item) { return item.name == name; });
+    return found == list.end() ? nullptr : &*found;
+}
+
 void add(balance::counters& to, balance::counters const& from) {
     to.connections += from.connections;
     to.in_packets += from.in_packets;
@@ -41,9 +51,10 @@ void add(balance::service_status& to, balance::service_status const& from) {
     to.waiting += from.waiting;
     add(to.counters, from.counters);
     add(to.exchanges, from.exchanges);
-    for (auto const& server : from.servers) {
-        auto const same = std::ranges::find(to.servers, server.name, &balance::server_status::name);
-        if (same == to.servers.end()) {
+    for (std::size_t i = 0; i < from.servers.size(); ++i) {
+        auto const& server = from.servers[i];
+        auto* const same = named(to.servers, server.name, i);
+        if (same == nullptr) {
             continue; // it is not in the configuration any more
         }
         same->active_connections += server.active_connections;
@@ -79,7 +90,7 @@ void proxy_totals::take(std::int64_t pid, bool whole, std::uint64_t connections,
         return;
     }
     for (auto& s : services) {
-        if (auto const known = std::ranges::find(p.services, s.name, &balance::service_status::name); known != p.services.end()) {
+        if (auto* const known = named(p.services, s.name, p.services.size())) {
             *known = std::move(s);
         }
     }
@@ -120,13 +131,13 @@ std::vector<balance::service_status> proxy_totals::sum() const {
         return {};
     }
     auto out = serving->second.services;
-    for (auto& s : out) {
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        auto& s = out[i];
         if (auto const past = past_.find(s.name); past != past_.end()) {
             add(s, past->second);
         }
         for (auto const& [pid, other] : living_) {
-            auto const same = std::ranges::find(other.services, s.name, &balance::service_status::name);
-            if (pid != serving_ && same != other.services.end()) {
+            if (auto const* const same = pid == serving_ ? nullptr : named(other.services, s.name, i)) {
                 add(s, *same);
             }
         }

@@ -59,7 +59,7 @@ TEST_CASE("dyad: help goes to stdout and is success") {
     CHECK(got.err.empty());
     for (auto const* word :
          {"init", "validate", "plan", "apply", "status", "drain", "halt", "online", "takeover", "handover",
-          "maintenance", "events", "keygen", "Exit codes: 0 done, 1 refused", "DYAD_RUN_DIR", "Examples:"}) {
+          "replace-proxy", "maintenance", "events", "keygen", "Exit codes: 0 done, 1 refused", "DYAD_RUN_DIR", "Examples:"}) {
         CAPTURE(word);
         CHECK(got.out.find(word) != std::string::npos);
     }
@@ -128,6 +128,24 @@ TEST_CASE("dyad: operating commands ask what they should and say what was done")
                                    R"(POST /v1/servers {"action":"halt","address":"2001:db8::1"})",
                                    R"(POST /v1/servers {"action":"online","service":"Web","server":"w1"})",
                                    R"(POST /v1/servers {"action":"online","service":"Web","server":"w1"})"});
+}
+
+TEST_CASE("dyad: a replaced proxy is told with what it still has") {
+    auto const said = [](std::string const& body, std::vector<std::string> arguments = {"replace-proxy"}) {
+        scripted_daemon const d({{"POST /v1/replace-proxy", {200, body}}});
+        return dyad_in(d.run_dir(), std::move(arguments)).out;
+    };
+    std::string const body = R"({"was":812,"pid":9173,"connections":17,"finish_within_ms":3600000,"version":"1.3.0"})";
+    CHECK(said(body) == "replaced: pid 812 -> 9173, dyadd 1.3.0; 17 connections finish in the old one, within 1h\n");
+    CHECK(said(body, {"--json", "replace-proxy"}) == body + "\n");
+    CHECK(said(R"({"was":812,"pid":9173,"connections":1,"finish_within_ms":90000,"version":"1.3.0"})") ==
+          "replaced: pid 812 -> 9173, dyadd 1.3.0; 1 connection finishes in the old one, within 90s\n");
+    CHECK(said(R"({"was":-1,"pid":9173,"connections":0,"finish_within_ms":90000,"version":"1.3.0"})") ==
+          "replaced: pid none -> 9173, dyadd 1.3.0\n");
+    scripted_daemon const refusing({{"POST /v1/replace-proxy", {409, R"({"error":"it ended; the one before goes on"})"}}});
+    auto const got = dyad_in(refusing.run_dir(), {"replace-proxy"});
+    CHECK(got.code == 1);
+    CHECK(got.err == "it ended; the one before goes on\n");
 }
 
 TEST_CASE("dyad: the environment names the run directory, an option overrides it") {
