@@ -70,6 +70,9 @@ bool has_one_reading(std::string_view target) noexcept {
         if (segment == "." || segment == "..")
             return false;
     }
+    for (auto at = path.find("/;"); at != path.npos; at = path.find("/;", at + 1))
+        if (path.find('/', at + 1) != path.npos)
+            return false; // a doubled slash to those who cut the parameters off
     return true;
 }
 

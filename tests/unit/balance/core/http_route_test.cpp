@@ -15,9 +15,11 @@ TEST_CASE("a host without its port") {
 }
 
 TEST_CASE("targets that servers could read in two ways") {
-    for (auto const* good : {"/", "/a", "/a/b/", "/a.b/.c/...", "/a?x=/../..//", "/%41/%c3%a4", "*", "/a/.b", "/a%2"})
+    for (auto const* good : {"/", "/a", "/a/b/", "/a.b/.c/...", "/a?x=/../..//", "/%41/%c3%a4", "*", "/a/.b", "/a%2", "/;x=1", "/a;x/b",
+                             "/a/;x"})
         CHECK(has_one_reading(good));
-    for (auto const* bad : {"//", "/a//b", "/a/..", "/a/../b", "/./a", "/a/.", "/%2e%2e/a", "/a%2Fb", "/a%5cb", "/a\\b", "/%2E", "/a/..;/b", "/.;x", "/a%3bx"})
+    for (auto const* bad : {"//", "/a//b", "/a/..", "/a/../b", "/./a", "/a/.", "/%2e%2e/a", "/a%2Fb", "/a%5cb", "/a\\b", "/%2E", "/a/..;/b", "/.;x", "/a%3bx",
+                            "/;x/admin", "/a/;/b"})
         CHECK_FALSE(has_one_reading(bad));
 }
 
