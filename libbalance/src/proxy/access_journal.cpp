@@ -92,7 +92,7 @@ void access_journal::run() {
         lock.unlock();
         auto const now = clock::now();
         earn(now);
-        auto const to = wanted ? wanted : std::exchange(before, nullptr); // the last lines before a log ended
+        auto to = wanted ? wanted : std::exchange(before, nullptr); // the last lines before a log ended
         before = wanted;
         if (to) {
             for (auto& r : rings_)
@@ -100,6 +100,7 @@ void access_journal::run() {
             confess(now, *to);
             flush(*to);
         }
+        to.reset(); // a log that has ended is closed before we wait for the next
         if (last)
             return;
         lock.lock();

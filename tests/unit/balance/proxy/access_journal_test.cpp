@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <new>
 #include <sstream>
@@ -80,6 +81,16 @@ struct logged_service : proxied_service {
     temporary_directory directory;
     std::string file = (directory.path() / "access.log").string();
 };
+
+/// Has this process the file open?
+bool is_open(std::string const& file) {
+    for (auto const& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+        std::error_code gone;
+        if (std::filesystem::read_symlink(entry.path(), gone) == file)
+            return true;
+    }
+    return false;
+}
 
 std::string const log_question = "GET /a HTTP/1.1\r\nHost: b\r\n\r\n";
 
@@ -193,6 +204,7 @@ TEST_CASE("a log that is off leaves nothing, and one that was moved goes on else
     p.subject.log_to({});
     CHECK(ask());
     CHECK(lines_in(p.text()) == 1);
+    CHECK(eventually([&] { return !is_open(p.file) && !is_open(old); }));
 }
 
 TEST_CASE("what is beyond the rate is dropped, counted and confessed", "[access]") {
