@@ -9,7 +9,7 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 option(DYAD_WERROR "Treat warnings as errors" OFF)
 option(DYAD_HARDEN "Fortify, stack protector, relro" OFF)
-set(DYAD_SANITIZE "" CACHE STRING "address, thread, coverage or nothing")
+set(DYAD_SANITIZE "" CACHE STRING "address, thread, fuzzer, coverage or nothing")
 
 find_program(DYAD_CCACHE ccache)
 if(DYAD_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
@@ -45,6 +45,11 @@ if(DYAD_SANITIZE STREQUAL "address")
 elseif(DYAD_SANITIZE STREQUAL "thread")
   target_compile_options(dyad_options INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
   target_link_options(dyad_options INTERFACE -fsanitize=thread)
+elseif(DYAD_SANITIZE STREQUAL "fuzzer")
+  # Everything tells a libFuzzer program (tests/fuzz) which way it went; clang only.
+  target_compile_options(dyad_options INTERFACE -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=vptr,function
+                                                -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(dyad_options INTERFACE -fsanitize=address,undefined)
 elseif(DYAD_SANITIZE STREQUAL "coverage")
   target_compile_options(dyad_options INTERFACE --coverage)
   target_link_options(dyad_options INTERFACE --coverage)

@@ -4,9 +4,9 @@
 # Names in the unnamed namespaces of one folder must differ.
 option(DYAD_UNITY "Compile a folder's sources a few at a time" OFF)
 if(DYAD_UNITY)
-  # Meant for headers, which these are not, and for names of one file.
-  target_compile_options(dyad_options INTERFACE -Wno-subobject-linkage -Wno-shadow)
+  target_compile_options(dyad_options INTERFACE -Wno-shadow) # meant for names of one file
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(dyad_options INTERFACE -Wno-subobject-linkage) # meant for headers, which these are not
     # The compiler tidies up its memory when it has used half a gigabyte, not a few megabytes.
     target_compile_options(dyad_options INTERFACE --param=ggc-min-expand=1000 --param=ggc-min-heapsize=500000)
   endif()

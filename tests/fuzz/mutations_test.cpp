@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a fuzz target over its corpus and over mutations of it, without a fuzzing engine: FUZZ_CORPUS names the folder.
+// Runs a fuzz target over its corpus and over mutations of it, without a fuzzing engine: FUZZ_CORPUS names the folder, and
+// FUZZ_SECONDS says for how long others are tried than the last time.
 #include <catch2/catch.hpp>
 
+#include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <random>
 #include <vector>
@@ -49,6 +53,20 @@ void mutate(input& in, std::mt19937& random) {
     }
 }
 
+/// The beginning of one and the end of another.
+input spliced(input const& front, input const& back, std::mt19937& random) {
+    auto const some = [&](input const& in) { return static_cast<std::ptrdiff_t>(in.empty() ? 0 : random() % in.size()); };
+    input out(front.begin(), front.begin() + some(front));
+    out.insert(out.end(), back.begin() + some(back), back.end());
+    return out;
+}
+
+/// FUZZ_SEED in the environment runs again what a failure has printed.
+unsigned chosen_seed() {
+    auto const* const given = std::getenv("FUZZ_SEED");
+    return given != nullptr ? static_cast<unsigned>(std::strtoul(given, nullptr, 10)) : std::random_device{}();
+}
+
 } // namespace
 
 TEST_CASE("the corpus and its mutations are survived") {
@@ -60,6 +78,24 @@ TEST_CASE("the corpus and its mutations are survived") {
     std::mt19937 random{20}; // the same mutations every time
     for (int i = 0; i < 20'000; ++i) {
         auto in = corpus[random() % corpus.size()];
+        mutate(in, random);
+        LLVMFuzzerTestOneInput(in.data(), in.size());
+    }
+    SUCCEED("no abort");
+}
+
+TEST_CASE("mutations that were never tried are survived, too") {
+    using clock = std::chrono::steady_clock;
+    auto const corpus = read_corpus();
+    auto const seed = chosen_seed();
+    std::cout << "FUZZ_SEED=" << seed << std::endl; // an abort leaves this behind and nothing else
+    std::mt19937 random{seed};
+    auto const end = clock::now() + std::chrono::seconds{FUZZ_SECONDS};
+    while (clock::now() < end) {
+        auto const& other = corpus[random() % corpus.size()];
+        auto in = corpus[random() % corpus.size()];
+        if (random() % 4 == 0)
+            in = spliced(in, other, random);
         mutate(in, random);
         LLVMFuzzerTestOneInput(in.data(), in.size());
     }

@@ -60,10 +60,10 @@ void check_client_side(configuration const& c, std::vector<fault>& out) {
         }
     }
     for (auto& [where, all] : taken) {
-        sweep(all, [&](claim const& earlier, claim const& later, std::uint16_t port) {
+        sweep(all, [&, &at = where](claim const& earlier, claim const& later, std::uint16_t port) {
             auto const& first = c.services[earlier.service];
             auto const& second = c.services[later.service];
-            auto const what = to_string(endpoint{where.first, port}) + "/" + std::string(to_string(where.second));
+            auto const what = to_string(endpoint{at.first, port}) + "/" + std::string(to_string(at.second));
             std::vector<std::string> path{"service", second.name};
             if (later.tls) {
                 path.emplace_back("tls");
