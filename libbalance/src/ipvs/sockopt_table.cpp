@@ -12,9 +12,17 @@
 namespace balance::ipvs {
 namespace {
 
+/// All zero. Braces would do, but clang does not like them for what ends with an array of no size.
+template <class T>
+T zeroed() {
+    T out;
+    std::memset(&out, 0, sizeof out);
+    return out;
+}
+
 template <class T>
 T read(byte_span from, std::size_t at) {
-    T out{};
+    auto out = zeroed<T>();
     std::memcpy(&out, from.data() + at, sizeof out);
     return out;
 }
@@ -36,7 +44,7 @@ bool ask(int socket, int option, bytes& answer) {
 
 bytes services_request(std::uint32_t count) {
     bytes out(sizeof(ip_vs_get_services) + count * sizeof(ip_vs_service_entry));
-    ip_vs_get_services head{};
+    auto head = zeroed<ip_vs_get_services>();
     head.num_services = count;
     write(out, head);
     return out;
@@ -69,7 +77,7 @@ std::optional<std::vector<counted_service>> decode_services(byte_span answer) {
 bytes destinations_request(counted_service const& s) {
     auto const room = s.destinations + 1; // the kernel leaves out without a word what there is no room for
     bytes out(sizeof(ip_vs_get_dests) + room * sizeof(ip_vs_dest_entry));
-    ip_vs_get_dests head{};
+    auto head = zeroed<ip_vs_get_dests>();
     head.fwmark = s.key.mark;
     head.num_dests = room;
     if (s.key.mark == 0) {

@@ -325,7 +325,8 @@ TEST_CASE("validate: headers, authentication, statuses and JSON of http checks")
           }).empty());
     for (auto const& [name, value] : {std::pair{"a b", "x"}, std::pair{"", "x"}, std::pair{"a", "x\r\nb: c"},
                                       std::pair{"HOST", "x"}, std::pair{"Content-Length", "0"}})
-        CHECK(with([&](auto& c) { c.headers = {{name, value}}; }) == paths{"service.Web.check.headers"});
+        CHECK(with([field = std::pair(name, value)](auto& c) { c.headers = {{field.first, field.second}}; }) ==
+              paths{"service.Web.check.headers"});
     CHECK(with([](auto& c) {
               c.headers = {{"authorization", "Bearer x"}};
               c.user = "a";

@@ -64,7 +64,7 @@ TEST_CASE("services of the older interface: by address, by mark, with the number
 TEST_CASE("destinations of the older interface say what netlink says of them") {
     counted_service const s{{.protocol = tcp_protocol, .local = at("10.64.0.7", 80)}, 2};
     auto answer = destinations_request(s);
-    ip_vs_get_dests head{};
+    ip_vs_get_dests head;
     std::memcpy(&head, answer.data(), sizeof head);
     CHECK(head.protocol == IPPROTO_TCP);
     CHECK(head.addr == inet_addr("10.64.0.7"));
