@@ -45,7 +45,7 @@ void announcer::set(std::vector<held_address> const& addresses, time_point now) 
             begin(s, now);
         }
         s.position = std::min(s.position, s.addresses.size() - 1);
-        std::erase_if(s.contested, [&](auto const& c) { return find(s, c.first) == nullptr; });
+        std::erase_if(s.contested, [&, &kept = s](auto const& c) { return find(kept, c.first) == nullptr; });
     }
 }
 

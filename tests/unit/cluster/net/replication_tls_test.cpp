@@ -18,7 +18,7 @@ key key_of(std::uint8_t fill) {
 }
 
 std::unique_ptr<tls_context> context(std::uint8_t fill, std::string const& identity) {
-    return std::move(tls_context::make(key_of(fill), identity).value());
+    return tls_context::make(key_of(fill), identity).value();
 }
 
 /// Moves what one has to say to the other; the error of the other, if it takes offence.
