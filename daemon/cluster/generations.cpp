@@ -214,7 +214,7 @@ void core::write_configuration_files(cluster::generation const& before) {
         return; // what lay in the directory was nobody's generation
     }
     for (auto const& [name, bytes] : before.files) {
-        bool const stays = std::any_of(files.begin(), files.end(), [&](auto const& f) { return f.first == name; });
+        bool const stays = std::any_of(files.begin(), files.end(), [&wanted = name](auto const& f) { return f.first == wanted; });
         std::error_code failed;
         if (is_operators(name) && !stays && !fs::remove(ctx_.config_dir / name, failed) && failed) {
             events_.add("error",
