@@ -122,7 +122,8 @@ void core::survey(std::function<void(overview const&)> done) {
         auto const layer4_status = layer4 ? std::move(*layer4) : std::vector<balance::service_status>{};
         auto const replication = replicator_ ? replicator_->status() : cluster::replicator_status{};
         auto const layer7 = proxy_totals_.sum();
-        for (auto& p : retiring_proxies_) {
+        auto retiring = retiring_proxies_;
+        for (auto& p : retiring) {
             p.connections = proxy_totals_.connections(p.pid);
         }
         done(overview{.self = self_,
@@ -136,7 +137,7 @@ void core::survey(std::function<void(overview const&)> done) {
                       .checks_late = checks_late_,
                       .not_listening = not_listening_,
                       .processes = children_->processes(),
-                      .retiring_proxies = retiring_proxies_,
+                      .retiring_proxies = std::move(retiring),
                       .replication = replicator_ ? &replication : nullptr,
                       .relay = relay_.get(),
                       .relay_error = relay_error_,

@@ -51,7 +51,7 @@ struct overview {
     balance::percentiles checks_late{}; ///< by how much health checks began late, in the last 10 s
     std::map<std::string, std::string> const& not_listening; ///< "address port n" -> why
     std::vector<process_info> const& processes;
-    std::vector<retiring_proxy> const& retiring_proxies;
+    std::vector<retiring_proxy> retiring_proxies{};
     cluster::replicator_status const* replication = nullptr; ///< null: a single node
     connection_relay const* relay = nullptr; ///< null: connections are not kept alike
     std::string relay_error;

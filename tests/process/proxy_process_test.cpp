@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -50,11 +51,17 @@ json::object relay_configuration(std::string const& services, json::array states
             {"states", std::move(states)}};
 }
 
-/// Takes connections and says nothing.
+/// Says nothing to those who connect.
 class silent_server {
 public:
     silent_server() : where_(free_endpoints(1)[0]), socket_(*dyad::open_listener(where_)) {}
     [[nodiscard]] std::uint16_t port() const noexcept { return where_.port; }
+    /// Ends all connections.
+    void hang_up() {
+        for (int client = 0; (client = ::accept(socket_.get(), nullptr, nullptr)) >= 0;) {
+            ::close(client);
+        }
+    }
 
 private:
     balance::endpoint where_;
@@ -300,7 +307,7 @@ TEST_CASE("a proxy process ends with its guardian and with SIGTERM") {
 }
 
 TEST_CASE("a proxy process that is replaced finishes what it has, and ends") {
-    silent_server const server;
+    silent_server server;
     auto const where = free_endpoints(2);
     auto const socket = *dyad::open_listener(where[0]);
     auto const page = *dyad::open_listener(where[1]);
@@ -327,6 +334,9 @@ TEST_CASE("a proxy process that is replaced finishes what it has, and ends") {
     }
 
     SECTION("when the last connection ends; the last counters are told") {
+        server.hang_up();
+        CHECK(client.receive(1).empty());
+        CHECK(client.error() == 0);
         client.close();
         CHECK(reports(seat, "a", [](auto const& s) { return s.servers.at(0).active_connections == 0 && s.counters.connections == 1; }));
     }

@@ -54,12 +54,12 @@ int small_cluster(dyad::child_context ctx, cluster_manners const& manners, journ
     }
     asio::io_context io;
     channel guardian(io.get_executor(), descriptor(ctx.guardian_fd));
-    std::map<std::string, channel> workers;
+    std::map<std::int64_t, channel> workers; ///< by pid
     guardian.on_message([&](json::object m, std::vector<descriptor> descriptors) {
         out.write("cluster got " + type_of(m) + " " + details(m));
         if (type_of(m) == "attach") {
             auto const role = std::string(m.at("role").as_string());
-            auto& worker = workers[role] = channel(io.get_executor(), std::move(descriptors.at(0)));
+            auto& worker = workers[m.at("pid").as_int64()] = channel(io.get_executor(), std::move(descriptors.at(0)));
             worker.on_message([&out, role](json::object, auto&&) { out.write("cluster linked to " + role); });
             worker.start();
             worker.send({{"type", "hello"}});
