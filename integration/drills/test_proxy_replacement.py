@@ -212,10 +212,9 @@ def test_persistence_is_kept_and_what_a_replaced_proxy_learns_counts(site):
         site.replace()
         assert {site.who() for _ in range(6)} == {first}
     for _ in range(4):
+        site.node.dyad("persistence", "clear", "sticky")
         with site.talk(STICKY) as talk:
-            talk.send(GET).answer()
-            site.replace()
-            site.node.dyad("persistence", "clear", "sticky")
+            assert site.replace()["connections"] == 1
             chosen = talk.send(GET).answer().body.decode()   # the replaced one finds a server, and remembers it
         until(lambda: chosen in site.node.dyad("persistence", "show", "sticky").stdout, 3, "the cluster process has heard of it",
               describe=site.node.describe)

@@ -58,8 +58,8 @@ TEST_CASE("status: what matters is said aloud") {
     CHECK(shown().find("replaced proxy") == std::string::npos);
     d["retiring_proxies"] = json::array{json::object{{"pid", 812}, {"connections", 17}, {"since_ms", 61'000}},
                                         json::object{{"pid", 900}, {"connections", 1}, {"since_ms", 1'000}}};
-    CHECK(shown().find("replaced proxy 812 finishes 17 connections, since 1m") != std::string::npos);
-    CHECK(shown().find("replaced proxy 900 finishes 1 connection, since 1") != std::string::npos);
+    CHECK(shown().find("replaced proxy 812 finishes 17 connections, since 1 min 1 s\n") != std::string::npos);
+    CHECK(shown().find("replaced proxy 900 finishes 1 connection, since 1 s\n") != std::string::npos);
     CHECK(shown().find("UNSTEADY") == std::string::npos);
     d.at("node").as_object()["unsteady"] = true;
     CHECK(shown().find("no failback and no move for ping nodes until the peer says") != std::string::npos);
