@@ -259,6 +259,7 @@ void core::leave(std::string why) {
     bool const tells_peer = relay_ && serves && replicator_->status().connected;
     node_->leave();
     tick_.cancel();
+    memory_timer_.cancel();
     observer_.stop();
     // The kernel keeps for a while what it has to tell the peer of our connections.
     hold_timer_.expires_after(tells_peer ? connections_told : std::chrono::milliseconds(0));

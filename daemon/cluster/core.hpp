@@ -364,6 +364,8 @@ private:
     bool holding_ = false;             ///< packets of connections that nobody told us of
     bool layer4_follows_ = false;      ///< the layer-4 services of the newest configuration are not programmed yet
     bool listeners_follow_ = false;    ///< its listening sockets are not open yet
+    bool memory_to_give_back_ = false; ///< once both are done
+    boost::asio::steady_timer memory_timer_{io_};
     std::vector<std::shared_ptr<boost::asio::steady_timer>> served_timers_; ///< cancelled when neither is the case
     std::string secrets_fault_;        ///< why checks lack their secrets
     std::string watch_error_;          ///< why changes by others are not told of

@@ -32,6 +32,7 @@ constexpr std::int64_t relay_retry_period_ms = 60'000;
 
 /// So long an operator who applied something is kept waiting for it.
 constexpr std::chrono::seconds serve_patience{10};
+constexpr std::chrono::milliseconds after_the_answer{100}; ///< memory is given back; nobody waits for it
 
 /// Times that telling the states of all servers took.
 constexpr int rest_of_telling = 4;
@@ -83,7 +84,7 @@ void core::enforce() {
     running_.cluster.services.auto_nat_interface = self_.auto_nat_interface;
     layer4_part_ = layer4_part_of(running_.cluster.services);
     servers_.set_services(running_.cluster.services.services, monotonic_ms());
-    layer4_follows_ = listeners_follow_ = true;
+    layer4_follows_ = listeners_follow_ = memory_to_give_back_ = true;
     // Addresses that go, go at once; those that come wait until something serves them.
     auto staying = place(running_.cluster, self_);
     std::erase_if(staying, [were = std::set(floating_.begin(), floating_.end())](auto const& a) { return !were.contains(a); });
@@ -196,6 +197,14 @@ void core::set_floating_when_served() {
     if (auto wanted = place(running_.cluster, self_); wanted != floating_) {
         node_->set_floating(floating_ = std::move(wanted));
         tell_guardian();
+    }
+    if (std::exchange(memory_to_give_back_, false)) {
+        memory_timer_.expires_after(after_the_answer);
+        memory_timer_.async_wait([this](boost::system::error_code stopped) {
+            if (!stopped) {
+                node_->give_back_memory();
+            }
+        });
     }
 }
 

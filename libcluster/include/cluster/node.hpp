@@ -173,6 +173,10 @@ public:
     /// Replaces the set of floating IPs; an active node puts on and takes off the difference only.
     void set_floating(std::vector<floating_address> addresses);
 
+    /// Gives the memory that the process has freed back to the kernel, which keeps what is locked. A node with real-time
+    /// threads unlocks the process's memory for as long as that takes, some milliseconds. For after large work.
+    void give_back_memory();
+
     /// Goodbyes for a parent to send should this process die; valid for the life of this node object.
     [[nodiscard]] std::vector<sealed_datagram> sealed_goodbyes() const;
 

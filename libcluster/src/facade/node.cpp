@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "facade/node_settings_check.hpp"
 #include "net/driver.hpp"
+#include "net/real_time.hpp"
 
 #include <cluster/node.hpp>
 
@@ -93,6 +94,8 @@ void node::set_local_health(local_fitness f) {
         impl_->driver->set_local_health(f);
     }
 }
+
+void node::give_back_memory() { net::give_back_memory(); }
 
 void node::set_config(config_version v, sha256 const& hash) {
     if (impl_->driver) {

@@ -4,12 +4,14 @@
 #include "net/capabilities.hpp"
 
 #include <linux/capability.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -19,6 +21,9 @@ namespace cluster::net {
 namespace {
 
 constexpr std::size_t prefaulted_stack = 128 * 1024;
+constexpr int as_it_comes_into_use = MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT;
+
+std::atomic<bool> memory_is_locked{false}; ///< the process's, as mlockall's work is
 
 [[gnu::noinline]] void touch_stack() {
     std::array<char, prefaulted_stack> pages;
@@ -51,11 +56,23 @@ std::string lock_memory() {
         return "memory is not locked: a machine that swaps may look dead to its peer; give the process CAP_IPC_LOCK or "
                "LimitMEMLOCK=infinity";
     }
-    if (::mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) {
+    if (::mlockall(as_it_comes_into_use) != 0) {
         return "memory is not locked (" + std::generic_category().message(errno) +
                "): a machine that swaps may look dead to its peer";
     }
+    memory_is_locked = true;
     return {};
+}
+
+void give_back_memory() {
+    bool const locked = memory_is_locked;
+    if (locked) {
+        ::munlockall(); // malloc asks with MADV_DONTNEED, which locked memory refuses
+    }
+    ::malloc_trim(0);
+    if (locked) {
+        memory_is_locked = ::mlockall(as_it_comes_into_use) == 0;
+    }
 }
 
 } // namespace cluster::net

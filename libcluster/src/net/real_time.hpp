@@ -13,4 +13,7 @@ namespace cluster::net {
 /// fail instead.
 [[nodiscard]] std::string lock_memory();
 
+/// See `node::give_back_memory`.
+void give_back_memory();
+
 } // namespace cluster::net
