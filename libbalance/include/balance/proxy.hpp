@@ -62,6 +62,9 @@ public:
         std::size_t max_connections = 40000;        ///< of all services together; above it new ones wait in the listen queue
         milliseconds server_keep_alive{30'000};     ///< mode http: a server's connection that nobody uses
         std::size_t table_size = 10240;             ///< entries of each service's persistence table
+        /// How long a thread that gets more than 30 events in a millisecond lets them gather, when it finds few at a time: it
+        /// is woken less often and does more. 0: never.
+        std::chrono::microseconds gathering{100};
     };
 
     proxy();

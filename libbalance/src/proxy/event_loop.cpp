@@ -3,12 +3,15 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace balance::layer7 {
@@ -68,21 +71,35 @@ void event_loop::wake() const noexcept {
     [[maybe_unused]] auto const written = ::write(wakeup_, &one, sizeof one);
 }
 
-void event_loop::run(std::function<std::chrono::milliseconds()> const& after_batch) {
+void event_loop::run(std::function<std::chrono::milliseconds()> const& after_batch, std::chrono::microseconds gathering) {
+    if (gathering.count() > 0)
+        ::prctl(PR_SET_TIMERSLACK, 1000UL); // ns; 50 us by default, which is as long as we mean to rest
     std::array<epoll_event, 256> events;
+    coalescing load;
+    bool rest = false;
     while (!stopping_) {
         auto const sleep = after_batch();
+        if (rest && sleep.count() != 0)
+            std::this_thread::sleep_for(gathering);
         int const count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()),
                                        sleep.count() < 0 ? -1 : static_cast<int>(sleep.count()));
         read_clock();
-        for (int i = 0; i < count; ++i) {
-            auto const& event = events[static_cast<std::size_t>(i)];
+        auto const told = static_cast<std::size_t>(std::max(count, 0));
+        rest = gathering.count() > 0 && load.rest_after(told, now_);
+        looks_ += told < events.size() ? 1 : 0;
+        for (coming_ = std::span(events).first(told); !coming_.empty();) {
+            auto const event = coming_.front();
+            coming_ = coming_.subspan(1);
             if (event.data.ptr == nullptr)
                 run_tasks();
             else
                 static_cast<watcher*>(event.data.ptr)->ready(event.events);
         }
     }
+}
+
+bool event_loop::is_next(watcher const& w) const noexcept {
+    return std::any_of(coming_.begin(), coming_.end(), [&w](epoll_event const& e) { return e.data.ptr == &w; });
 }
 
 void event_loop::run_tasks() {

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "proxy/coalescing.hpp"
+
+#include <sys/epoll.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <vector>
 
 namespace balance::layer7 {
@@ -42,8 +47,8 @@ public:
     void post(std::function<void()> task);
 
     /// Runs until `stop`. `after_batch` is called after each round of events and returns for how long the loop may
-    /// sleep; a negative duration: until something happens.
-    void run(std::function<std::chrono::milliseconds()> const& after_batch);
+    /// sleep; a negative duration: until something happens. Under load events gather for `gathering` at a time; 0: never.
+    void run(std::function<std::chrono::milliseconds()> const& after_batch, std::chrono::microseconds gathering);
     /// From any thread.
     void stop();
     /// Lets go of tasks that came too late. When `run` has returned.
@@ -51,6 +56,10 @@ public:
 
     /// The time of the running batch, a few milliseconds late at most.
     [[nodiscard]] clock::time_point now() const noexcept { return now_; }
+    /// How often the kernel has told of all descriptors that had anything new.
+    [[nodiscard]] std::uint64_t looks() const noexcept { return looks_; }
+    /// Is there news of `w` in the running batch whose turn is still to come?
+    [[nodiscard]] bool is_next(watcher const& w) const noexcept;
 
 private:
     void wake() const noexcept;
@@ -60,6 +69,8 @@ private:
     int epoll_;
     int wakeup_; ///< an eventfd
     clock::time_point now_{};
+    std::uint64_t looks_ = 0;
+    std::span<epoll_event const> coming_{}; ///< of the running batch, those whose turn is still to come
     std::atomic<bool> stopping_{false};
     std::mutex mutex_; ///< of `tasks_`
     std::vector<std::function<void()>> tasks_;

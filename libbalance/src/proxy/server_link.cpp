@@ -32,10 +32,9 @@ std::unique_ptr<server_link> link_pool::take(backend const& server, wish const& 
     if (fits == list.rend())
         return nullptr;
     auto out = std::move(*fits);
-    list.erase(std::next(fits).base());
-    if (list.empty())
-        idle_.erase(found);
-    out->end.readable = true; // what came a moment ago may not have been told of yet
+    list.erase(std::next(fits).base()); // an empty list stays for the next, until it is swept
+    if (out->kept_at_ == loop_.looks() || loop_.is_next(*out))
+        out->end.readable = true; // perhaps; the kernel was not asked yet, or its word has not arrived
     if (is_silent(out->end))
         return out;
     close(std::move(out));
@@ -46,6 +45,7 @@ void link_pool::keep(std::unique_ptr<server_link> link) {
     link->user = nullptr;
     link->used_before = true;
     link->idle_since_ = loop_.now();
+    link->kept_at_ = loop_.looks();
     auto& list = idle_[link->server.get()];
     if (list.size() == most_idle) {
         closed_.push_back(std::move(list.front()));
@@ -71,20 +71,22 @@ void link_pool::broken(server_link& link) {
         return;
     close(std::move(*at));
     list.erase(at);
-    if (list.empty())
-        idle_.erase(found);
 }
 
 void link_pool::sweep(std::chrono::milliseconds longest) {
     for (auto it = idle_.begin(); it != idle_.end();) {
         auto& list = it->second;
+        if (list.empty()) { // perhaps of a server that is no more
+            it = idle_.erase(it);
+            continue;
+        }
         auto const life = it->first->life.load(std::memory_order_relaxed);
         auto const old = std::stable_partition(list.begin(), list.end(), [&](auto const& l) {
             return l->life == life && loop_.now() - l->idle_since_ < longest;
         });
         std::for_each(old, list.end(), [this](auto& l) { close(std::move(l)); });
         list.erase(old, list.end());
-        it = list.empty() ? idle_.erase(it) : std::next(it);
+        ++it;
     }
 }
 

@@ -14,9 +14,10 @@ namespace {
 
 constexpr std::size_t largest_record = 16'384;
 
-bool is_refusal(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
+/// Bytes that are copied into a row sooner than the kernel collects them from two places.
+constexpr std::size_t cheap_copy = 2048;
 
-ssize_t send_one(int fd, iovec const& piece) noexcept { return ::send(fd, piece.iov_base, piece.iov_len, MSG_NOSIGNAL); }
+bool is_refusal(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
 
 ssize_t send_both(int fd, std::array<iovec, 2> pieces) noexcept {
     msghdr message{};
@@ -50,21 +51,26 @@ transferred receive_tls(relay_end& from, char* into, std::size_t size) noexcept 
     return returned == 1 ? transferred{transfer::done, got} : tls_outcome(from, returned);
 }
 
-transferred send_tls(relay_end& to, std::array<iovec, 2> const& pieces) noexcept {
-    std::array<char, largest_record> together;
+/// As many bytes of both pieces in a row as `room` holds, or those of the only one that there is, uncopied.
+std::span<char const> in_a_row(std::array<iovec, 2> const& pieces, std::span<char> room) noexcept {
     auto const& [head, body] = pieces;
-    void const* bytes = head.iov_len > 0 ? head.iov_base : body.iov_base;
-    std::size_t size = head.iov_len > 0 ? head.iov_len : body.iov_len;
-    if (head.iov_len > 0 && body.iov_len > 0 && head.iov_len < together.size()) { // one record, one system call
-        auto const of_body = std::min(body.iov_len, together.size() - head.iov_len);
-        auto const at = std::copy_n(static_cast<char const*>(head.iov_base), head.iov_len, together.begin());
-        std::copy_n(static_cast<char const*>(body.iov_base), of_body, at);
-        bytes = together.data();
-        size = head.iov_len + of_body;
+    if (head.iov_len == 0 || body.iov_len == 0 || head.iov_len >= room.size()) {
+        auto const& first = head.iov_len > 0 ? head : body;
+        return {static_cast<char const*>(first.iov_base), first.iov_len};
     }
+    auto const of_body = std::min(body.iov_len, room.size() - head.iov_len);
+    auto const at = std::copy_n(static_cast<char const*>(head.iov_base), head.iov_len, room.begin());
+    std::copy_n(static_cast<char const*>(body.iov_base), of_body, at);
+    return room.first(head.iov_len + of_body);
+}
+
+/// One record, one system call.
+transferred send_tls(relay_end& to, std::array<iovec, 2> const& pieces) noexcept {
+    std::array<char, largest_record> room;
+    auto const bytes = in_a_row(pieces, room);
     ERR_clear_error();
     std::size_t sent = 0;
-    int const returned = SSL_write_ex(to.tls, bytes, size, &sent);
+    int const returned = SSL_write_ex(to.tls, bytes.data(), bytes.size(), &sent);
     return returned == 1 ? transferred{transfer::done, sent} : tls_outcome(to, returned);
 }
 
@@ -130,16 +136,19 @@ transferred send(relay_end& to, std::array<iovec, 2> const& pieces) noexcept {
         return {};
     if (to.tls != nullptr)
         return send_tls(to, pieces);
-    auto const& [head, body] = pieces;
+    auto const size = pieces[0].iov_len + pieces[1].iov_len;
+    std::array<char, cheap_copy> room;
+    bool const as_one = size <= room.size() || pieces[0].iov_len == 0 || pieces[1].iov_len == 0;
+    auto const bytes = as_one ? in_a_row(pieces, room) : std::span<char const>();
     ssize_t sent = -1;
     do
-        sent = head.iov_len > 0 && body.iov_len > 0 ? send_both(to.fd, pieces) : send_one(to.fd, head.iov_len > 0 ? head : body);
+        sent = as_one ? ::send(to.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) : send_both(to.fd, pieces);
     while (sent < 0 && errno == EINTR);
     if (sent < 0 && !is_refusal(errno))
         return {transfer::failed, 0};
     auto const n = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
     // A short write has filled the socket as a refused one has (epoll(7), "Questions and answers", 9).
-    if (n < head.iov_len + body.iov_len)
+    if (n < size)
         to.writable = false;
     return {n > 0 ? transfer::done : transfer::blocked, n};
 }

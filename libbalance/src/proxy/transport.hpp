@@ -40,7 +40,7 @@ struct transferred {
 /// Reads once, up to `size` bytes.
 [[nodiscard]] transferred receive(relay_end& from, char* into, std::size_t size) noexcept;
 
-/// Writes once, as much as is taken of two pieces, of which either may be empty. In TLS short pieces go together.
+/// Writes once, as much as is taken of two pieces, of which either may be empty. In TLS both are one record if they fit.
 [[nodiscard]] transferred send(relay_end& to, std::array<iovec, 2> const& pieces) noexcept;
 
 /// Is nothing there to be read, neither in the socket nor within TLS? What is left over of one exchange must not be taken

@@ -42,7 +42,7 @@ void worker::start() {
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
     thread_ = std::thread([this] {
         ::pthread_setname_np(::pthread_self(), ("proxy-" + std::to_string(index_)).c_str());
-        loop_.run([this] { return after_batch(); });
+        loop_.run([this] { return after_batch(); }, crew_.settings.gathering);
     });
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }

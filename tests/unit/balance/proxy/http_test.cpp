@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <set>
 #include <thread>
 
@@ -236,6 +237,33 @@ TEST_CASE("an answer that says too much is cut, and its connection not used agai
         CHECK(receive_answer(client) == "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     }
     CHECK(server.connections() == 3);
+}
+
+TEST_CASE("an answer that nobody asked for is nobody's, and its connection not used again", "[http]") {
+    std::atomic<int> connections{0};
+    threaded_server server([&](tcp::socket& s) -> boost::asio::awaitable<void> {
+        ++connections;
+        std::string bytes;
+        while (!std::get<0>(co_await boost::asio::async_read_until(s, boost::asio::dynamic_buffer(bytes), "\r\n\r\n", no_throw))) {
+            bytes.clear();
+            co_await boost::asio::async_write(s, boost::asio::buffer(http_answer("ok")), no_throw);
+            boost::asio::steady_timer later(s.get_executor(), 20ms);
+            co_await later.async_wait(no_throw);
+            co_await boost::asio::async_write(s, boost::asio::buffer(http_answer("evil")), no_throw);
+        }
+    });
+    proxied_service p;
+    p.service().mode = mode::http;
+    p.service().ports = {{server.port(), server.port()}};
+    p.add_server("one", server.port());
+    p.apply();
+    tcp_client client(server.port());
+    for (int i = 1; i <= 3; ++i) {
+        client.send(get("/"));
+        CHECK(receive_answer(client).ends_with("ok"));
+        CHECK(connections == i);
+        std::this_thread::sleep_for(60ms);
+    }
 }
 
 TEST_CASE("a kept connection that the server has closed costs nobody a request", "[http]") {
