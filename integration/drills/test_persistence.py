@@ -88,3 +88,36 @@ def test_what_was_cleared_does_not_come_back_with_the_peer(scene):
     assert passive in pair.nodes
     pair.make_active(pair.secondary)
     agree(scene, {})
+
+
+def test_last_successful_is_the_same_server_on_the_node_that_takes_over():
+    """Traffic moves when its server fails, not back when it is well, and not with the addresses: planned, unplanned, after a restart."""
+    with Scene() as scene:
+        text = scene.text.replace('address = "10.77.0.100"', 'address = "10.77.0.100"\npersistence = { mode = "last_successful" }')
+        assert text.count("persistence") == 1, text
+        for node in scene.pair.nodes:
+            node.write("cluster.toml", text)
+        scene.start()
+        pair = scene.pair
+        first = fetch(scene.client, WEB)
+        failing = next(server for server in scene.servers if server.name == first)
+        failing.health = "down"
+        until(lambda: fetch(scene.client, WEB) == other(first), 5, "the other server takes over", describe=pair.describe)
+        failing.health = "allServicesOperative"
+        pair.up("web")
+
+        def stays(when):
+            assert {fetch(scene.client, WEB) for _ in range(6)} == {other(first)}, f"{when}\n{pair.describe()}"
+        stays("the first server is well again")
+        pair.make_active(pair.passive)
+        stays("handed over")
+        lost = pair.active
+        lost.kill()
+        until(lambda: pair.other(lost).state == "active", 5, "the other node takes over", describe=pair.describe)
+        stays("the active node was lost")
+        lost.wait_gone(30)
+        lost.start()
+        pair.settle(30)
+        pair.up("web")
+        pair.make_active(lost)
+        stays("the node that was lost has taken over again")

@@ -11,7 +11,7 @@ from lab import HttpProbe, Lab, Node, RealServer, conf
 from lab.wait import until
 
 HTTP, TCP = "10.77.0.100", "10.77.0.101"
-EVERY, LONG = 2.0, 20.0   # seconds
+EVERY, LONG = 2.0, 60.0   # seconds
 SLOW = 0.3                # seconds that a slow request takes: one is always under way
 LATE = 30_000_000         # ns until a client has noticed that its connection is gone
 GONE = 2.0                # seconds within which the kernel ends a process that was killed
