@@ -9,8 +9,9 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <fstream>
 #include <mutex>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,6 +21,7 @@ namespace {
 struct options {
     std::uint64_t first = 1;
     std::uint64_t last = 1000;
+    std::vector<std::uint64_t> kept{}; ///< instead of a range
     int seconds = 60;
     std::uint64_t least = 0; ///< how often each cell and fault has to happen
     unsigned threads = std::thread::hardware_concurrency();
@@ -31,7 +33,18 @@ struct options {
 
 constexpr char const* usage =
     "dyad_sim [--seeds A..B] [--seconds 60] [--threads N] [--least N] [--no-table] [--until-failure]\n"
+    "         --fresh N      so many seeds that nobody has tried; they are told first\n"
+    "         --corpus FILE  those of a file: one in each line, and after it what it is kept for\n"
     "dyad_sim --seed N [--datagrams]   one seed, with its trace\n";
+
+std::vector<std::uint64_t> seeds_in(std::string const& path) {
+    std::vector<std::uint64_t> out;
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);)
+        if (!line.empty() && line[0] != '#')
+            out.push_back(std::strtoull(line.c_str(), nullptr, 10));
+    return out;
+}
 
 options parse(std::vector<std::string> const& arguments) {
     options o;
@@ -57,6 +70,14 @@ options parse(std::vector<std::string> const& arguments) {
                 bad("--seeds takes A..B");
             o.first = std::strtoull(range.c_str(), nullptr, 10);
             o.last = std::strtoull(range.c_str() + dots + 2, nullptr, 10);
+        } else if (a == "--fresh") {
+            o.first = std::random_device{}() * 1'000'000ULL;
+            o.last = o.first + std::strtoull(value().c_str(), nullptr, 10) - 1;
+            std::printf("seeds %llu..%llu\n", static_cast<unsigned long long>(o.first), static_cast<unsigned long long>(o.last));
+        } else if (a == "--corpus") {
+            o.kept = seeds_in(value());
+            if (o.kept.empty())
+                bad("no seeds in " + arguments[i]);
         } else if (a == "--seconds") {
             o.seconds = std::atoi(value().c_str());
         } else if (a == "--threads") {
@@ -76,7 +97,7 @@ options parse(std::vector<std::string> const& arguments) {
     }
     if (o.last < o.first || o.seconds < 1)
         bad("an empty range");
-    if (!least_given && o.last - o.first + 1 >= 1000 && o.seconds >= 60)
+    if (!least_given && o.kept.empty() && o.last - o.first + 1 >= 1000 && o.seconds >= 60)
         o.least = 100;
     o.threads = std::max(1U, o.threads);
     return o;
@@ -124,15 +145,16 @@ int run_one(options const& o) {
 }
 
 int run_many(options const& o) {
-    std::atomic<std::uint64_t> next{o.first};
+    std::uint64_t const seeds = o.kept.empty() ? o.last - o.first + 1 : o.kept.size();
+    std::atomic<std::uint64_t> next{0};
     std::atomic<std::uint64_t> failed{0};
     std::mutex mutex;
     sim::coverage total;
     auto const begin = std::chrono::steady_clock::now();
     auto const work = [&] {
         sim::coverage mine;
-        for (std::uint64_t seed = next++; seed <= o.last && !(o.until_failure && failed > 0); seed = next++) {
-            current_seed = seed;
+        for (std::uint64_t i = next++; i < seeds && !(o.until_failure && failed > 0); i = next++) {
+            std::uint64_t const seed = current_seed = o.kept.empty() ? o.first + i : o.kept[i];
             sim::outcome const result = sim::run(seed, o.seconds, nullptr, sim::world::detail::nothing);
             mine.add(result.covered);
             if (!result.found)
@@ -153,7 +175,6 @@ int run_many(options const& o) {
     if (!o.quiet)
         std::printf("%s", total.table(o.least).c_str());
     std::size_t const rare = total.rare(o.least);
-    std::uint64_t const seeds = o.last - o.first + 1;
     std::printf("%llu steps in %.1f s of this machine, %.0f s of the pairs'\n",
                 static_cast<unsigned long long>(total.steps), took, static_cast<double>(seeds) * o.seconds);
     if (rare > 0)
