@@ -3,6 +3,7 @@
 
 #include "replicate/generation_rules.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace cluster::replicate {
@@ -19,7 +20,7 @@ void exchange::step(time_point now, event const& e, std::vector<action>& out) {
 std::optional<time_point> exchange::deadline() const noexcept {
     if (outgoing_ && outgoing_->with_peer && outgoing_->at != phase::committing)
         return outgoing_->deadline;
-    return std::nullopt;
+    return outgoing_ ? std::nullopt : offer_at_;
 }
 
 bool exchange::is_outgoing(generation_id const& id, phase at) const noexcept {
@@ -37,6 +38,8 @@ void exchange::on(time_point now, peer_greeted const& e, actions& out) {
 
 void exchange::on(time_point, peer_lost const& e, actions& out) {
     connected_ = false;
+    offer_at_.reset();
+    offer_pause_ = {};
     if (incoming_) {
         incoming_.reset();
         out.push_back(drop_staged{});
@@ -71,8 +74,14 @@ void exchange::compare(actions& out) {
 void exchange::push_if_newer(time_point now, actions& out) {
     if (!connected_ || outgoing_ || own_.version <= peer_.version)
         return;
+    offer_at_.reset();
     outgoing_ = transfer{.id = own_, .is_push = true, .with_peer = true, .deadline = now + settings_.timeout};
     out.push_back(say{verb::prepare, own_, {}});
+}
+
+void exchange::offer_again_later(time_point now) {
+    offer_pause_ = offer_pause_.count() == 0 ? settings_.first_offer : std::min(2 * offer_pause_, settings_.longest_offer);
+    offer_at_ = now + offer_pause_;
 }
 
 // ---- the operator ----
@@ -245,6 +254,7 @@ void exchange::heard_refused(time_point now, heard const& e, actions& out) {
         out.push_back(answer_apply{std::nullopt, false, text});
     out.push_back(alarm{text});
     outgoing_.reset();
+    offer_again_later(now);
 }
 
 void exchange::heard_commit(generation_id const& id, actions& out) {
@@ -258,6 +268,7 @@ void exchange::heard_committed(generation_id const& id, actions& out) {
     if (!is_outgoing(id, phase::concluding))
         return;
     peer_ = id;
+    offer_pause_ = {};
     if (!outgoing_->is_push)
         out.push_back(answer_apply{std::nullopt, true, {}});
     outgoing_.reset();
@@ -270,6 +281,10 @@ void exchange::on(time_point now, timer_expired const&, actions& out) {
     auto const due = deadline();
     if (!due || now < *due)
         return;
+    if (!outgoing_) {
+        offer_at_.reset();
+        return push_if_newer(now, out);
+    }
     auto const text = "the peer did not answer within " + std::to_string(settings_.timeout.count()) + " ms";
     if (outgoing_->at == phase::preparing && !outgoing_->is_push) {
         fail_apply(balance::make_error(balance::errc::timed_out, text + "; nothing was applied"), out);

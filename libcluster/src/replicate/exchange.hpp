@@ -88,6 +88,10 @@ struct exchange_settings {
     node_id self = node_id::primary;
     milliseconds timeout{5000}; ///< for the peer's part in each phase
     generation_id holds;        ///< the current generation at the start
+    /// What a peer refused to store is offered again after so long, then after twice that, up to the most: its disk may have
+    /// been full.
+    milliseconds first_offer{2000};
+    milliseconds longest_offer{60'000};
 };
 
 /// Decides how a generation comes onto both nodes. Pure: time and events go in, actions come out; docs/PROTOCOL.md is its text.
@@ -149,6 +153,7 @@ private:
     void peers_commit_done(commit_done const& e, actions& out);
 
     void push_if_newer(time_point now, actions& out);
+    void offer_again_later(time_point now);
     void commit_when_both_prepared(actions& out);
     void fail_apply(error why, actions& out);
     void compare(actions& out);
@@ -160,6 +165,8 @@ private:
     bool connected_ = false;
     std::optional<transfer> outgoing_;
     std::optional<arrival> incoming_;
+    std::optional<time_point> offer_at_; ///< once more, to a connected peer that refused
+    milliseconds offer_pause_{0};        ///< the last one; 0: the peer has refused nothing
 };
 
 } // namespace cluster::replicate

@@ -294,12 +294,54 @@ TEST_CASE("a push that is refused is an alarm until something else is applied") 
     pair.connect();
     pair.settle();
     CHECK(pair.a().alarm.find("not here") != std::string::npos);
-    CHECK_FALSE(pair.a().machine.deadline());
     pair.b().refuses = false;
     pair.apply(0, id_of(3));
     pair.settle();
     CHECK(pair.a().alarm.empty());
     CHECK(pair.b().current == id_of(3));
+}
+
+TEST_CASE("what a peer refused to store is offered again, ever more rarely, until it has it") {
+    exchange_pair pair(id_of(2), id_of(1));
+    pair.b().disk_full = true;
+    pair.connect();
+    pair.settle();
+    for (int pause : {2, 4, 8, 16, 32, 60, 60}) {
+        pair.advance(milliseconds{pause * 1000 - 1});
+        CHECK(pair.a().outbox.empty());
+        pair.advance(milliseconds{1});
+        REQUIRE(pair.a().outbox.size() == 1);
+        pair.settle();
+        CHECK_FALSE(pair.a().alarm.empty());
+    }
+    pair.b().disk_full = false;
+    pair.advance(milliseconds{60'000});
+    pair.settle();
+    CHECK(pair.b().current == id_of(2));
+    CHECK(pair.a().alarm.empty());
+    CHECK_FALSE(pair.a().machine.deadline());
+
+    pair.b().commit_fails = true;
+    pair.apply(0, id_of(3));
+    pair.settle();
+    CHECK(pair.b().current == id_of(2));
+    pair.b().commit_fails = false;
+    pair.advance(milliseconds{2000}); // soon again: it had taken the last one
+    pair.settle();
+    CHECK(pair.a().machine.in_sync());
+}
+
+TEST_CASE("nothing is offered to a peer that is gone, and to one that is back at once") {
+    exchange_pair pair(id_of(2), id_of(1));
+    pair.b().disk_full = true;
+    pair.connect();
+    pair.settle();
+    pair.lose();
+    CHECK_FALSE(pair.a().machine.deadline());
+    pair.b().disk_full = false;
+    pair.connect();
+    pair.settle();
+    CHECK(pair.b().current == id_of(2));
 }
 
 TEST_CASE("while the peer sends a generation no other is applied") {
