@@ -151,7 +151,8 @@ constexpr char const* after_restart = "; in force once dyadd was restarted, on o
 std::string describe_timing(cluster::timing const& t) {
     return "keepalive " + duration(t.keepalive) + ", warntime " + duration(t.warntime) + ", deadtime " +
            duration(t.deadtime) + ", initdead " + duration(t.initdead) + ", auto_failback " + word(t.auto_failback) +
-           ", flap_limit " + std::to_string(t.flap_limit) + ", flap_window " + duration(t.flap_window);
+           ", flap_limit " + std::to_string(t.flap_limit) + ", flap_window " + duration(t.flap_window) +
+           ", no_takeover_without_ping " + word(t.no_takeover_without_ping);
 }
 
 } // namespace

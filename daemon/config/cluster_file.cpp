@@ -84,7 +84,11 @@ void read_heartbeat(section const& root, cluster_config& out) {
                      "address_lifetime is " + format_duration(*life) + ", but must be whole seconds");
         }
     }
+    t.no_takeover_without_ping = s->flag("no_takeover_without_ping").value_or(t.no_takeover_without_ping);
     out.ping_nodes = s->address_list("ping_nodes");
+    if (t.no_takeover_without_ping && out.ping_nodes.empty()) {
+        s->wrong("no_takeover_without_ping", "no_takeover_without_ping has no ping_nodes to ask; name some, or leave it out");
+    }
     if (out.ping_nodes.size() > 255) {
         s->wrong("ping_nodes",
                  "ping_nodes holds " + std::to_string(out.ping_nodes.size()) + " addresses; 255 are the most");

@@ -31,7 +31,7 @@ inline constexpr list cluster = {"format",  "heartbeat",   "layer4", "layer7",
                                  "history", "floating_ip", "check",  "checks", "service"};
 inline constexpr list heartbeat = {"keepalive",     "warntime",      "deadtime",         "initdead",
                                    "auto_failback", "failback_hold", "flap_limit",       "flap_window",
-                                   "address_lifetime", "ping_nodes"};
+                                   "address_lifetime", "ping_nodes",   "no_takeover_without_ping"};
 inline constexpr list layer4 = {"check_interval", "check_timeout", "rise", "fall"};
 inline constexpr list layer7 = {"check_interval", "check_timeout", "rise", "fall", "slow_start", "timeouts",
                                 "handover_grace", "access_log"};

@@ -63,6 +63,7 @@ inline conditions conditions_of(random& dice) {
     c.timing.flap_limit = aside.chance(500'000) ? static_cast<unsigned>(aside.between(1, 4)) : 0u;
     // With failback it must come in time to be seen; else the last take-over finds nodes that were unsteady all along.
     c.timing.flap_window = milliseconds(c.timing.auto_failback ? aside.between(500, 6000) : 3'600'000);
+    c.timing.no_takeover_without_ping = c.pings > 0 && aside.chance(500'000);
     return c;
 }
 

@@ -75,6 +75,8 @@ MUTANTS = [
            "if (!unsteady_ || !past(damper_.steady_at()))", "if (true)"),
     Mutant("damps_take_overs", "machine_rules.cpp",
            "if (!alive_) {\n        bool const isolated", "if (!alive_) {\n        if (unsteady_)\n            return false;\n        bool const isolated"),
+    Mutant("takes_without_ping_nodes", "machine_rules.cpp",
+           "if (isolated && settings_.timing.no_takeover_without_ping)", "if (false)"),
     Mutant("holds_without_service", "machine_rules.cpp",
            "if (!health_.service_ok) {\n", "if (false) {\n"),
     Mutant("effects_twice", "machine.cpp",

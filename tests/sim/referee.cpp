@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "referee.hpp"
 
+#include "failover/ownership.hpp"
 #include "failover/transition_table.hpp"
 
 #include <algorithm>
@@ -136,6 +137,9 @@ void referee::on_acquire(std::size_t n, instant now, epoch e, std::array<host, 2
     host const& peer = hosts[1 - n];
     check_claim(n, now, "the addresses are taken");
     check_cause(n, now);
+    bool const alone = now - o.last_heard >= conditions_.deadtime() && !o.left && asked_at_ < now - 8000 * ms;
+    if (conditions_.timing.no_takeover_without_ping && alone && cut_off(hosts[n].machine->report()))
+        fail("S3 no change without cause", now, "taken from a silent peer although no ping node answers");
     if (o.maintenance)
         fail("S2 maintenance", now, "a node in maintenance takes the addresses");
     if (e.owner != id_of(n) || e <= o.greatest)
@@ -200,6 +204,8 @@ void referee::acted(std::size_t n, instant now, action const& a, std::array<host
         check_claim(n, now, "the addresses are announced");
         o.announced = true;
         o.owes_announcement = false;
+        if (std::holds_alternative<peer_restarted>(*event_))
+            o.conflict = false; // a new process takes the addresses off before it says a word
         if (o.state != node_state::active || !hosts[n].addresses.on)
             fail("S9 only the owner has them", now, "addresses are announced that are not on");
     } else if (auto const* kept = std::get_if<persist>(&a)) {

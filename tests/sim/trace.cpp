@@ -52,6 +52,8 @@ static std::string text(notify const& n) {
         return "unsteady: " + reason;
     case kind::steady:
         return "steady: " + reason;
+    case kind::held_back:
+        return "held back: " + reason;
     }
     return "?";
 }

@@ -63,6 +63,8 @@ struct timing {
     /// 0: they never wait. A take-over from a dead peer never does.
     unsigned flap_limit = 3;
     milliseconds flap_window{3'600'000};
+    /// A silent peer is not replaced by a node that none of its ping nodes answers. An operator's take-over is.
+    bool no_takeover_without_ping = false;
 
     bool operator==(timing const&) const = default;
 };

@@ -126,7 +126,8 @@ struct notify {
         was_asleep,  ///< this node did not run for longer than deadtime
         maintenance,
         unsteady, ///< the addresses moved unplanned too often: failback waits
-        steady    ///< it waits no longer
+        steady,   ///< it waits no longer
+        held_back ///< the peer is silent, but this node may be the one that is cut off: it takes nothing
     };
     kind what = kind::state_changed;
     node_state from = node_state::listening;

@@ -156,6 +156,7 @@ private:
     doubt doubt_ = doubt::none;
     flap_damper damper_;
     bool unsteady_ = false; ///< it was told
+    bool held_back_ = false; ///< it was told: no ping node answers
 
     // The peer.
     node_report peer_;

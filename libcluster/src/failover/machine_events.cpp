@@ -51,7 +51,7 @@ void machine::on(heartbeat_received const& h) {
         return;
     if (!alive_) {
         alive_ = known_ = true;
-        gone_ = false;
+        gone_ = held_back_ = false;
         tell(notify::kind::peer_alive, "the peer is heard");
     }
     newest_ = std::max(newest_, h.sequence);
@@ -122,8 +122,10 @@ void machine::on(link_changed const& l) {
 }
 
 void machine::on(local_health const& h) {
-    if (h.service_ok && !health_.service_ok && was_reachable_ && has_peer())
+    bool const back = (h.service_ok && !health_.service_ok && was_reachable_) || (held_back_ && h.pings_answering > 0);
+    if (back && has_peer())
         settle_until_ = now_ + limits_.settle; // the peer may have claimed while nothing reached this node
+    held_back_ = held_back_ && h.pings_answering == 0;
     was_reachable_ = was_reachable_ || h.service_ok;
     health_ = h;
     was_able_ = was_able_ || able_now();

@@ -113,8 +113,13 @@ bool machine::rule_claim() {
     if (!past(backoff_until_) || !past(settle_until_))
         return false;
     if (!alive_) {
-        bool const isolated = known_ && !gone_ && cut_off(report());
-        if (isolated && !due(monitor_.silent_since() + 2 * settings_.timing.deadtime))
+        bool const isolated = !gone_ && has_peer() && cut_off(report());
+        if (isolated && settings_.timing.no_takeover_without_ping) {
+            if (!std::exchange(held_back_, true))
+                tell(notify::kind::held_back, "no_takeover_without_ping is set");
+            return false;
+        }
+        if (isolated && known_ && !due(monitor_.silent_since() + 2 * settings_.timing.deadtime))
             return false; // the better connected node goes first
         if (owned_)
             moved_unplanned();

@@ -29,6 +29,8 @@ std::string kind_of(kind k) {
     case kind::unsteady:
     case kind::steady:
         return "flapping";
+    case kind::held_back:
+        return "isolation";
     }
     return "error";
 }
@@ -129,6 +131,9 @@ void driver::carry_out(failover::notify const& a) {
         break;
     case kind::steady:
         text = "the addresses have kept still" + because(a.reason);
+        break;
+    case kind::held_back:
+        text = "the peer is silent, but no ping node answers this node either, so it does not take over" + because(a.reason);
         break;
     }
     changed_ = true;

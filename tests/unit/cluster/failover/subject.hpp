@@ -54,6 +54,8 @@ inline std::string text(notify const& n) {
         return "unsteady";
     case notify::kind::steady:
         return "steady";
+    case notify::kind::held_back:
+        return "held back";
     }
     return "?";
 }

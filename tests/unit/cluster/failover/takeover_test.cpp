@@ -6,6 +6,18 @@
 
 using namespace bench;
 
+namespace {
+
+machine_settings obedient_to_pings(node_id self) {
+    machine_settings s;
+    s.self = self;
+    s.links = 1;
+    s.timing.no_takeover_without_ping = true;
+    return s;
+}
+
+} // namespace
+
 TEST_CASE("a peer is late after warntime, dead after deadtime, and replaced at once") {
     subject x(node_id::secondary);
     x.beside_active();
@@ -119,6 +131,49 @@ TEST_CASE("with every ping node silent the other node goes first") {
         CHECK(x.at(700, cut).at(2) == "acquire 6/secondary");
     }
     SECTION("unless an operator says so") { CHECK(x.asks(700, request::takeover).at(2) == "acquire 6/secondary"); }
+}
+
+TEST_CASE("a node that no ping node answers takes nothing where that was asked for") {
+    subject x(obedient_to_pings(node_id::secondary));
+    x.beside_active();
+    local_health cut = fit;
+    cut.pings_configured = 2;
+    x.at(0, cut);
+    CHECK(x.news(600) == lines{"peer late", "link 0 down", "peer dead", "held back"});
+    CHECK(x.news(60'000).empty());
+    SECTION("until one answers and the peer had time to be heard") {
+        cut.pings_answering = 1;
+        CHECK(x.at(60'000, cut).empty());
+        CHECK(x.news(60'199.9).empty());
+        CHECK(x.news(60'200).back() == "acquire 6/secondary");
+    }
+    SECTION("nor when the peer is heard in that time") {
+        cut.pings_answering = 1;
+        x.at(60'000, cut);
+        x.hears(60'100, says(node_state::active, {5, node_id::primary}));
+        CHECK(x.news(60'300).empty());
+        CHECK(x.state() == node_state::passive);
+    }
+    SECTION("unless an operator says so") { CHECK(x.asks(60'000, request::takeover).at(2) == "acquire 6/secondary"); }
+    SECTION("unless the peer has left in order") {
+        x.hears(60'000, says(node_state::active, {5, node_id::primary}));
+        x.at(60'001, goodbye_received{});
+        CHECK(x.state() == node_state::acquiring);
+    }
+    SECTION("and it says so again when the peer was heard meanwhile") {
+        x.hears(60'000, says(node_state::active, {5, node_id::primary}));
+        CHECK(x.news(60'600).back() == "held back");
+    }
+}
+
+TEST_CASE("a node that starts cut off from all does not take either") {
+    subject x(obedient_to_pings(node_id::primary));
+    local_health cut = fit;
+    cut.pings_configured = 1;
+    x.timer(0);
+    x.at(0, cut);
+    CHECK(x.news(60'000).back() == "held back");
+    CHECK(x.state() == node_state::passive);
 }
 
 TEST_CASE("of two passive nodes the primary takes") {
