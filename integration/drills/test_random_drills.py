@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random drills: one to three disturbances at a time, then all is made good, and the pair has to be as if nothing had been.
+
+A seed is a drill. A few with fresh seeds by default; `DYAD_DRILLS=500` makes it 500, `DYAD_DRILLS=1 DYAD_DRILL_SEED=4711` runs one again.
+A pair lives through all of them as long as none fails.
+"""
+
+import os
+import random
+import threading
+import time
+
+import pytest
+from disturbances import Disturber, SmallDisk, plan
+from lab import conf
+from lab.wait import until
+from pair_audits import Audits, ask_from
+from scene import ADDRESSES, PLAIN6, WEB, Scene
+
+DRILLS = int(os.environ.get("DYAD_DRILLS", "5"))
+FIRST = int(os.environ.get("DYAD_DRILL_SEED") or random.randrange(1, 1_000_000))
+GRACE = 1               # seconds
+ANOTHER = "10.77.0.100", 8080
+CLIENTS = [f"10.77.0.{n}" for n in range(200, 240)]
+PAUSE = 0.03            # seconds between two requests of clients
+
+
+class Clients:
+    """Requests from one address after the other while the drill lasts; most are served, and all leave their trace."""
+
+    def __init__(self, host):
+        self._host = host
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="clients", daemon=True)
+        self._thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._stopped.set()
+        self._thread.join(5)
+
+    def _run(self):
+        while not self._stopped.wait(PAUSE):
+            try:
+                ask_from(self._host, random.choice(CLIENTS), WEB, timeout=0.3)
+            except OSError:
+                pass
+
+
+class Stage:
+    """A pair whose state is on small disks, with persistence, and what its rules are after a move."""
+
+    def __init__(self):
+        self.scene = Scene()
+        self.well = True
+        try:
+            self._make()
+        except BaseException:
+            self.close()
+            raise
+
+    def _make(self):
+        self.pair, self.client = self.scene.pair, self.scene.client
+        self.client.ip_batch([f"addr add {address}/24 dev eth0" for address in CLIENTS])
+        for node in self.pair.nodes:
+            SmallDisk(node)
+            node.host.run(["sysctl", "-qw", "net.ipv4.ip_forward=1"])
+            node.write("cluster.toml", self.text(False, 100))
+        self.scene.start()
+        self.audits = Audits(self.pair, [self.client], self.scene.observer, (*ADDRESSES, PLAIN6))
+        for another in (True, False):
+            self.pair.primary.apply(self.text(another, 100))
+            for node in (self.pair.secondary, self.pair.primary):
+                self.pair.make_active(node)
+                until(lambda: all("dormant" in node.host.run(["nft", "list", "table", "ip", name]).stdout for node in self.pair.nodes
+                                  for name in ("dyad_taken", "dyad_given")), GRACE + 4, "the rules sleep", every=0.05,
+                      describe=self.pair.describe)
+                self.audits.note_rules()
+
+    def text(self, another, weight):
+        """With a service more or less, and another weight of a server."""
+        web = {s.name: {"address": s.address, "weight": weight if s.name == "rs1" else 100} for s in self.scene.servers}
+        more = [conf.service("another", *ANOTHER, {s.name: {"address": s.address, "port": 80} for s in self.scene.servers})] if another else []
+        text = self.scene.cluster_text(*more, web_servers=web)
+        return text.replace(f'address = "{WEB}"\nports = [80]', f'address = "{WEB}"\nports = [80]\npersistence = {{ mode = "source_ip", '
+                            'timeout = "10m" }').replace("[layer7]\n", f'[layer7]\nhandover_grace = "{GRACE}s"\n')
+
+    def close(self):
+        self.scene.lab.close()
+
+
+@pytest.fixture(scope="module")
+def stages():
+    """The stage that is in use, if any: a pair that failed a drill is no good for the next one."""
+    in_use = []
+    yield in_use
+    for stage in in_use:
+        stage.close()
+
+
+@pytest.fixture
+def stage(stages):
+    if not stages:
+        stages.append(Stage())
+    yield stages[0]
+    if not stages[0].well:
+        stages.pop().close()
+
+
+@pytest.fixture
+def scene(stage):
+    """For the report of a failure."""
+    return stage.scene
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + DRILLS))
+def test_random_drill(stage, scene, seed):
+    stage.well = False
+    disturbances = plan(seed)
+    disturber = Disturber(stage.pair, stage.text)
+    stage.audits.begin()
+    start = time.monotonic()
+    try:
+        with Clients(stage.client):
+            disturber.run(disturbances)
+        good = time.monotonic() - start
+        faults = stage.audits.faults(disturber)
+        said = f"all made good after {good:.1f} s, audits ended after {time.monotonic() - start:.1f} s"
+    except AssertionError as problem:
+        faults, said = [str(problem)], "not made good"
+    story = [f"seed {seed}, drill {seed - FIRST + 1} of {DRILLS}; again: DYAD_DRILLS=1 DYAD_DRILL_SEED={seed}", "planned:",
+             *map(str, disturbances), "done:", *disturber.done, said]
+    print("\n".join(story))
+    assert not faults, "\n".join([*story, "found:", *faults])
+    stage.well = True
+
+
+def test_plans_are_as_their_seeds():
+    plans = [plan(seed) for seed in range(200)]
+    assert plans == [plan(seed) for seed in range(200)]
+    assert len({str(p) for p in plans}) > 190
+    assert {d.what for p in plans for d in p} == {name for name in ("kill", "freeze", "cut", "cut_off", "restart", "fill_disk", "apply", "move")}
