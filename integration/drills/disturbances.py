@@ -14,6 +14,7 @@ from lab.wait import until
 
 NODES = ("active", "passive")       # as they are when the drill begins
 LINKS = ("hb1", "hb2")
+CUTS = ("both ways", "sends", "hears", "no carrier")
 PROCESSES = ("cluster", "proxy", "checker", "guardian")
 DISK = 4            # MB of a node's state directory
 GONE = 10.0         # seconds within which a node has ended that was told to
@@ -23,12 +24,12 @@ GONE = 10.0         # seconds within which a node has ended that was told to
 class Disturbance:
     what: str           # a method of Disturber
     node: str
-    detail: object
+    detail: str
     begins: float       # seconds after the drill's begin
     ends: float         # when it is made good; kills are when the node is started again, should it have ended
 
     def __str__(self):
-        return f"{self.begins:5.2f} s to {self.ends:5.2f} s: {self.what} {self.detail} on the {self.node} node"
+        return f"{self.begins:6.2f} s to {self.ends:5.2f} s: {self.what} ({self.detail}) on the {self.node} node"
 
 
 def plan(seed):
@@ -37,12 +38,12 @@ def plan(seed):
     kinds = {
         "kill": lambda: rng.choice(PROCESSES + ("everything",) * 2),
         "freeze": lambda: rng.choice(("everything", "everything", "cluster", "proxy")),
-        "cut": lambda: (rng.choice((LINKS[:1], LINKS[1:], LINKS)), rng.choice(("both ways", "sends", "hears", "no carrier"))),
+        "cut": lambda: f"{rng.choice((*LINKS, ' '.join(LINKS)))}: {rng.choice(CUTS)}",
         "cut_off": lambda: rng.choice(("both ways", "no carrier")),
-        "restart": lambda: "with SIGTERM",
-        "fill_disk": lambda: "of the state",
-        "apply": lambda: (rng.choice((False, True)), rng.randint(1, 255)),
-        "move": lambda: rng.choice(("handover", "takeover")),
+        "restart": lambda: "SIGTERM",
+        "fill_disk": lambda: "its state",
+        "apply": lambda: f"{rng.choice(('another service', 'no other service'))}: weight {rng.randint(1, 255)}",
+        "move": lambda: "planned",
     }
     weights = dict.fromkeys(kinds, 3) | {"cut": 5, "cut_off": 1}
     drawn, at = [], 0.0
@@ -66,6 +67,7 @@ class Disturber:
         self.done = []
         self.texts = [pair.secondary.read("cluster.toml")]     # the primary's is its operator's, who may have edited it
         self.ended, self.stopped = set(), set()
+        self._start = time.monotonic()
         self._leaving = set()   # of which nothing will be left until they are started again
         self._nodes = {"active": pair.active, "passive": pair.passive}
         self._text_of = text_of
@@ -75,19 +77,17 @@ class Disturber:
     def run(self, disturbances):
         steps = sorted([(d.begins, n, 0, d) for n, d in enumerate(disturbances)] + [(d.ends, n, 1, d) for n, d in enumerate(disturbances)],
                        key=lambda step: step[:3])
-        start = time.monotonic()
+        self._start = time.monotonic()
         for at, _, over, d in steps:
-            time.sleep(max(0.0, start + at - time.monotonic()))
+            time.sleep(max(0.0, self._start + at - time.monotonic()))
             step = getattr(self, ("end_" if over else "") + d.what, None)
             if step:
-                moment = time.monotonic() - start
-                said = step(self._nodes[d.node], d.detail)
-                self._note(moment, f"{'end of ' if over else ''}{d.what} {d.detail} on {self._nodes[d.node].name}", said)
-        self._start = start
+                self._note(f"{'end of ' if over else ''}{d.what} ({d.detail}) on {self._nodes[d.node].name}")
+                step(self._nodes[d.node], d.detail)
         self.make_good()
 
-    def _note(self, moment, what, said=None):
-        self.done.append(f"{moment:6.3f} s: {what}{f': {said}' if said else ''}")
+    def _note(self, what):
+        self.done.append(f"{time.monotonic() - self._start:6.2f} s: {what}")
 
     def make_good(self):
         """All cables, disks and processes are as they were, and all requests answered."""
@@ -104,7 +104,7 @@ class Disturber:
         for thread in self._requests:
             thread.join(40)
             assert not thread.is_alive(), "a request is not answered"
-        self._note(time.monotonic() - self._start, "all is made good")
+        self._note("all is made good")
 
     # ---- processes ----
 
@@ -148,12 +148,12 @@ class Disturber:
     # ---- cables ----
 
     def cut(self, node, detail):
-        names, how = detail
-        for name in names:
+        names, how = detail.split(": ")
+        for name in names.split():
             _cut(node.host.ports[name], how)
 
     def end_cut(self, node, detail):
-        for name in detail[0]:
+        for name in detail.split(": ")[0].split():
             node.host.ports[name].heal()
             node.host.ports[name].plug()
 
@@ -186,8 +186,9 @@ class Disturber:
 
     def apply(self, node, detail):
         """On the primary, whatever the plan says: the secondary refuses."""
-        text = self._text_of(*detail)
-        self._request(f"apply {detail}", lambda: self._apply(text))
+        another, weight = detail.split(": weight ")
+        text = self._text_of(another == "another service", int(weight))
+        self._request(f"apply ({detail}) on {self.pair.primary.name}", lambda: self._apply(text))
 
     def _apply(self, text):
         with self._applying:
@@ -199,19 +200,18 @@ class Disturber:
                 self.texts.remove(text)
                 raise
 
-    def move(self, node, how):
+    def move(self, node, _):
+        how = "handover" if node is self._nodes["active"] else "takeover"
         self._request(f"{how} on {node.name}", lambda: node.call("POST", f"/v1/{how}", timeout=10.0))
 
     def _request(self, what, request):
-        begun = time.monotonic()
-
         def run():
             try:
                 request()
                 said = "done"
             except (OSError, Refused) as problem:
                 said = str(problem)
-            self._note(time.monotonic() - begun, f"after it was asked for: {what}", said)
+            self._note(f"answer to {what}: {said}")
         self._requests.append(threading.Thread(target=run, name=what, daemon=True))
         self._requests[-1].start()
 

@@ -80,9 +80,9 @@ class Audits:
 
     # ---- after a drill ----
 
-    def faults(self, disturber):
-        """All that is wrong `SETTLED` after this call, or nothing as soon as nothing is; and then once more."""
-        end = time.monotonic() + SETTLED
+    def faults(self, disturber, within=SETTLED):
+        """All that is wrong after so many seconds, or nothing as soon as nothing is; and then once more."""
+        end = time.monotonic() + within
         while True:
             found = self._quick(disturber)
             if not found or time.monotonic() > end:

@@ -7,6 +7,8 @@ A pair lives through all of them as long as none fails.
 
 import os
 import random
+import re
+import signal
 import threading
 import time
 
@@ -15,7 +17,7 @@ from disturbances import Disturber, SmallDisk, plan
 from lab import conf
 from lab.wait import until
 from pair_audits import Audits, ask_from
-from scene import ADDRESSES, PLAIN6, WEB, Scene
+from scene import ADDRESSES, PLAIN, PLAIN6, WEB, Scene
 
 DRILLS = int(os.environ.get("DYAD_DRILLS", "5"))
 FIRST = int(os.environ.get("DYAD_DRILL_SEED") or random.randrange(1, 1_000_000))
@@ -141,4 +143,76 @@ def test_plans_are_as_their_seeds():
     plans = [plan(seed) for seed in range(200)]
     assert plans == [plan(seed) for seed in range(200)]
     assert len({str(p) for p in plans}) > 190
-    assert {d.what for p in plans for d in p} == {name for name in ("kill", "freeze", "cut", "cut_off", "restart", "fill_disk", "apply", "move")}
+    assert {d.what for p in plans for d in p} == {"kill", "freeze", "cut", "cut_off", "restart", "fill_disk", "apply", "move"}
+
+
+# ---- the audits themselves ----
+
+def leave_an_address(stage):
+    stage.pair.passive.host.ip("addr", "add", f"{PLAIN}/32", "dev", "lo")
+    return lambda: stage.pair.passive.host.ip("addr", "del", f"{PLAIN}/32", "dev", "lo")
+
+
+def leave_a_rule(stage):
+    stage.pair.active.host.ip("rule", "add", "fwmark", "7", "lookup", "main")
+    return lambda: stage.pair.active.host.ip("rule", "del", "fwmark", "7", "lookup", "main")
+
+
+def leave_a_table(stage):
+    stage.pair.passive.host.run(["nft", "add", "table", "ip", "left"])
+    return lambda: stage.pair.passive.host.run(["nft", "delete", "table", "ip", "left"])
+
+
+def answer_arp(stage):
+    other = stage.scene.lab.real_servers[0]
+    other.ip("addr", "add", f"{PLAIN}/32", "dev", "eth0")
+    return lambda: other.ip("addr", "del", f"{PLAIN}/32", "dev", "eth0")
+
+
+def mislead_a_neighbour(stage):
+    stage.client.ip("neigh", "replace", WEB, "lladdr", stage.pair.passive.host.mac, "dev", "eth0", "nud", "permanent")
+    return lambda: stage.client.ip("neigh", "del", WEB, "dev", "eth0")
+
+
+def change_a_file(stage):
+    text = stage.pair.secondary.read("cluster.toml")
+    stage.pair.secondary.write("cluster.toml", text + "# another\n")
+    return lambda: stage.pair.secondary.write("cluster.toml", text)
+
+
+def replicate_nothing(stage):
+    """Heartbeats are heard; what the active node learns of clients is not."""
+    ports = [port for node in stage.pair.nodes for port in node.host.ports.values() if port.name.startswith("hb")]
+    for port in ports:
+        stage.scene.lab.switch.run(["nft", "-f", "-"], input=f"table netdev tcp_{port.switch_name} {{\nchain ingress {{\ntype filter hook "
+                                   f"ingress device {port.switch_name} priority 0\nip protocol tcp drop\n}}\n}}\n")
+    ask_from(stage.client, stage.client.address(), WEB)
+
+    def undo():
+        for port in ports:
+            stage.scene.lab.switch.run(["nft", "delete", "table", "netdev", f"tcp_{port.switch_name}"])
+    return undo
+
+
+def kill_the_checker(stage):
+    stage.pair.active.signal(signal.SIGSEGV, "checker")
+    return lambda: None
+
+
+@pytest.mark.parametrize("wrong, words", [
+    (leave_an_address, f"is passive and has .'{PLAIN}'"), (leave_a_rule, "fwmark 0x7"), (leave_a_table, "table ip left"),
+    (answer_arp, f"{PLAIN} is answered for by .*, .*, its owner"), (mislead_a_neighbour, f"client1 believes {WEB} at"),
+    (change_a_file, "what is in force cannot be so"), (kill_the_checker, "checker process .* was killed by signal 11"),
+    (replicate_nothing, r"persistence of 10\.77\.0\.21: ")])
+def test_the_audits_find(stage, scene, wrong, words):
+    stage.well = False
+    disturber = Disturber(stage.pair, stage.text)
+    stage.audits.begin()
+    undo = wrong(stage)
+    found = "\n".join(stage.audits.faults(disturber, within=0.5))
+    undo()
+    assert re.search(words, found), found or "nothing found"
+    stage.audits.begin()
+    faults = stage.audits.faults(disturber)
+    assert not faults, "\n".join(faults)
+    stage.well = True

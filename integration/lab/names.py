@@ -80,4 +80,12 @@ def sweep():
         delete(left)
     for name in os.listdir(tempfile.gettempdir()):
         if (m := _pattern.match(name)) and not _alive(int(m.group(1))):
-            shutil.rmtree(os.path.join(tempfile.gettempdir(), name), ignore_errors=True)
+            path = os.path.join(tempfile.gettempdir(), name)
+            for mounted in _mounted_below(path):
+                subprocess.run(["umount", "-l", mounted], check=False)
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _mounted_below(path):
+    with open("/proc/self/mounts") as mounts:
+        return [point for point in (line.split()[1] for line in mounts) if point.startswith(path + "/")]
