@@ -192,6 +192,8 @@ def test_handover_and_takeover(scene):
     old.dyad("takeover")
     scene.looks_well(event, old, served_within=300)
     assert not scene.web.errors(), "a planned move costs no request"
+    meddled = [e["text"] for node in scene.pair.nodes for e in node.events() if "by someone else" in e["text"]]
+    assert not meddled, "nobody but the nodes moved an address"
 
 
 def test_an_address_taken_off_by_someone_else_is_put_back(scene):

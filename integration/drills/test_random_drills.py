@@ -130,8 +130,8 @@ def test_random_drill(stage, scene, seed):
         good = time.monotonic() - start
         faults = stage.audits.faults(disturber)
         said = f"all made good after {good:.1f} s, audits ended after {time.monotonic() - start:.1f} s"
-    except AssertionError as problem:
-        faults, said = [str(problem)], "not made good"
+    except Exception as problem:    # whatever it is, the story belongs to it
+        faults, said = [repr(problem) if not isinstance(problem, AssertionError) else str(problem)], "not made good"
     story = [f"seed {seed}, drill {seed - FIRST + 1} of {DRILLS}; again: DYAD_DRILLS=1 DYAD_DRILL_SEED={seed}", "planned:",
              *map(str, disturbances), "done:", *disturber.done, said]
     print("\n".join(story))

@@ -119,6 +119,7 @@ void address_keeper::acquire_now(order const& o) {
     authorised_ = o.given;
     std::vector<entry*> all;
     for (auto& e : entries_) {
+        e.seen = false;
         all.push_back(&e);
     }
     auto const done = put(all);
@@ -205,6 +206,7 @@ void address_keeper::observe() {
 void address_keeper::reconcile() {
     for (auto& e : entries_) {
         resolve(e);
+        e.seen = e.seen || (e.place && monitor_->view().has(*e.place));
     }
     auto const now = clock::now();
     if (holding_) {
@@ -212,9 +214,10 @@ void address_keeper::reconcile() {
         if (absent.empty() || now - authorised_ > settings_.authority || !put_backs_.take(now)) {
             return;
         }
-        if (put(absent) > 0) {
-            tell(kept::notice{"address", text_of(absent.front()->floating) + " was taken off by someone else; put back",
-                              true});
+        // The kernel tells of an IPv6 address a moment after it has it: one that was never seen was not taken off.
+        auto const taken = std::find_if(absent.begin(), absent.end(), [](entry const* e) { return e->seen; });
+        if (put(absent) > 0 && taken != absent.end()) {
+            tell(kept::notice{"address", text_of((*taken)->floating) + " was taken off by someone else; put back", true});
         }
     } else if (auto const left = present(); !left.empty() && put_backs_.take(now)) {
         take_off(left);

@@ -109,6 +109,7 @@ private:
         std::optional<placed_address> place; ///< absent while its interface isn't known
         bool faulty = false;                 ///< its fault was reported
         bool placed_once = false;            ///< its interface has been known
+        bool seen = false;                   ///< the kernel has told that it is on, since the node took the addresses
     };
 
     void run();

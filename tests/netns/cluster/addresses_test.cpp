@@ -172,6 +172,7 @@ TEST_CASE("an address that somebody removes is put back and told; others' addres
     REQUIRE(k.wait<kept::acquired>()->ok);
     m.sh("ip addr del 10.9.0.100/32 dev data");
     CHECK(k.has_noticed("10.9.0.100 was taken off by someone else; put back"));
+    CHECK(k.notices.find("fd09::100") == std::string::npos); // of which the kernel told only after it was put on
     CHECK(has_address(m, "10.9.0.100"));
     m.sh("ip addr del fd09::100/128 dev data");
     CHECK(k.has_noticed("fd09::100 on data was taken off by someone else; put back"));
