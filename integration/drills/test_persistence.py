@@ -102,7 +102,8 @@ def test_last_successful_is_the_same_server_on_the_node_that_takes_over():
         first = fetch(scene.client, WEB)
         failing = next(server for server in scene.servers if server.name == first)
         failing.health = "down"
-        until(lambda: fetch(scene.client, WEB) == other(first), 5, "the other server takes over", describe=pair.describe)
+        until(lambda: pair.active.server("web", first)["health"] == "down", 5, "the server is down", describe=pair.describe)
+        assert fetch(scene.client, WEB) == other(first)   # not before: whoever is with a server that goes down is cut
         failing.health = "allServicesOperative"
         pair.up("web")
 
