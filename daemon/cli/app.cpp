@@ -30,6 +30,7 @@ constexpr auto footer = R"(Examples:
   dyad doctor                                   what usually goes wrong, looked for, with remedies
   dyad takeover                                 make this node the active one
   dyad drill --rounds 5                         fail over on purpose, there and back, and see what clients see
+  dyad drill --kind freeze --client 'ssh viewer1 dyad' --report DIR   hurt the active node, and show an auditor
   dyad probe 192.0.2.100:80 --for 1m            from any machine: connect again and again, tell of gaps
 
 Exit codes: 0 done, 1 refused or failed (the reason is on stderr), 2 wrong usage, 3 no daemon answers.
@@ -55,9 +56,8 @@ struct arguments {
     bool force = false;
     bool audit = false;
     probe_options probe;
-    std::vector<std::string> targets;
-    int rounds = 1;
-    bool yes = false;
+    drill_options drill;
+    bool stdio = false;
 
     [[nodiscard]] cli::directory dir() const {
         return directory.empty() ? cli::directory{} : cli::directory{directory};
@@ -84,7 +84,8 @@ public:
         add_certificates();
         add_pairing();
         add_parting();
-        add_probing();
+        add_probe();
+        add_drill();
     }
 
     exit_code run(std::vector<std::string> words) {
@@ -251,7 +252,8 @@ private:
         names_.emplace_back("persistence");
         auto* show = all->add_subcommand("show", "The entries by service and client, a page at a time. Layer 4's are the kernel's: `ipvsadm -Lnc`");
         show->add_option("SERVICE", a_.page.service, "Only this service; all when left out");
-        show->add_option("--limit", a_.page.limit, "Entries of a page")->check(CLI::Range(1, 1000))->capture_default_str();
+        show->add_option("CLIENT", a_.page.client, "Only where this client goes; with a granularity, its network");
+        show->add_option("--limit", a_.page.limit, "Entries of a page")->check(CLI::Range(1, 10000))->capture_default_str();
         show->add_option("--after", a_.page.after, "SERVICE/CLIENT: begin behind this entry, with which the page before ended");
         auto* clear = all->add_subcommand("clear", "Forget where the clients of a service go, on both nodes: their next connections, or requests, are balanced "
                                                    "anew. Connections that are open go on");
@@ -330,6 +332,10 @@ private:
             ->add_flag("--force", a_.force,
                        "Also when the peer cannot be told: this node goes on. The peer still believes in the pair, so it must "
                        "not come back");
+        command("rotate-key",
+                "Replace the pair's key on both nodes, while they go on: at every moment each accepts what the other sends. Ends "
+                "when the key before opens nothing any more. Whatever breaks meanwhile, the nodes end it by themselves",
+                [this] { return rotate_key(env_); });
         command("promote",
                 "Make this node the primary, whose configuration counts, in a new term. The primary becomes the secondary, now "
                 "or when it is back; the floating addresses stay where they are",
@@ -339,29 +345,67 @@ private:
     }
 
     void add_probe_options(CLI::App* c) {
-        c->add_option("--http", a_.probe.path, "Ask for this path, too, with HTTP GET; a status of 500 or more is a failure");
-        c->add_option("--every", a_.probe.every, "From the start of one attempt to the next, 1ms to 1m")->capture_default_str();
+        c->add_option("--http", a_.probe.path, "Ask ADDRESS:PORT for this path, too, with HTTP GET; a status of 500 or more is a failure");
+        c->add_option("--every", a_.probe.every,
+                      "From the start of one attempt to the next, 1ms to 1m; connections more often than every 4ms are reset, or ports would not last")
+            ->capture_default_str();
         c->add_option("--timeout", a_.probe.timeout, "For an attempt, 1ms to 1m")->capture_default_str();
     }
 
-    void add_probing() {
+    void add_probe() {
         auto* p = command("probe",
-                          "Sit where a client sits: a new connection again and again, at fixed times. Tells how many failed and "
-                          "why, how long they took, and the longest time in which nobody was served. Needs no daemon. Exit code "
+                          "Sit where a client sits: a new connection, HTTP request or ping again and again, at fixed times. Tells how many "
+                          "failed and why, how long they took, and the longest time in which nobody was served. Needs no daemon. Exit code "
                           "1 when an attempt failed",
-                          [this] { return probe(env_, a_.probe); });
-        p->add_option("ADDRESS:PORT", a_.probe.target, "Where to; [ADDRESS]:PORT with IPv6")->required();
+                          [this] { return a_.stdio ? probe_stdio(env_) : probe(env_, a_.probe); });
+        auto* target = p->add_option("TARGET", a_.probe.target,
+                                     "Where to: ADDRESS:PORT, or [ADDRESS]:PORT with IPv6; http://ADDRESS:PORT/PATH; ping:ADDRESS");
         p->add_option("--for", a_.probe.length, "How long, up to 24h; 0s: until it is interrupted")->capture_default_str();
+        p->add_flag("--watch-owner", a_.probe.watch_owner,
+                    "Also ask the target's network who owns the address, with ARP or neighbour discovery, every 20 ms; as root, on a "
+                    "machine of that network. Tells for how long two stations answered");
+        p->add_flag("--stdio", a_.stdio, "Take orders on standard input and tell what is seen on standard output: what `dyad drill --client` starts")
+            ->excludes(target);
         add_probe_options(p);
+    }
+
+    void add_drill() {
         auto* d = command("drill",
-                          "Fail over on purpose, there and back, and report what clients on this machine saw. The addresses end "
-                          "where they were. Exit code 1 when an attempt failed",
+                          "Fail over on purpose, there and back, and report what clients saw, with a verdict against limits. Asks first; ends "
+                          "where the pair is not ready for it. The addresses end where they were. Exit code 1 when a limit was not kept",
                           [this] {
-                              return drill(env_, {a_.targets, a_.probe, a_.rounds, a_.yes});
+                              a_.drill.probing = a_.probe;
+                              return drill(env_, a_.drill);
                           });
-        d->add_option("ADDRESS:PORT", a_.targets, "What to probe; a port of each TCP service that serves when left out, 16 at most");
-        d->add_option("--rounds", a_.rounds, "How often there and back")->check(CLI::Range(1, 1000))->capture_default_str();
-        d->add_flag("--yes", a_.yes, "Do not ask first");
+        auto& o = a_.drill;
+        d->add_option("TARGET", o.targets,
+                      "What to probe: ADDRESS:PORT, http://ADDRESS:PORT/PATH or ping:ADDRESS; a port of each TCP service that serves when left "
+                      "out, 16 at most");
+        d->add_option("--kind", o.kinds,
+                      "What happens to the active node, several times or with commas: planned, process (its cluster process is killed), link (its "
+                      "interfaces of addresses and heartbeats are cut), freeze (dyadd stands still). All but planned: as root, on the active "
+                      "node, with --client [planned]")
+            ->delimiter(',')
+            ->allow_extra_args(false);
+        d->add_option("--rounds", o.rounds, "How often there and back, of each kind")->check(CLI::Range(1, 1000))->capture_default_str();
+        d->add_option("--at", o.at, "When: 02:30, or 2026-11-24T02:30, in this machine's time zone; waits for it");
+        d->add_option("--outage", o.outage, "How long link and freeze last, up to 8s")->capture_default_str();
+        d->add_option("--client", o.clients,
+                      "Probe from another machine, reached with a command to which the words `probe --stdio` are added: 'ssh viewer1 dyad'. "
+                      "Several times for several machines; without, from this one")
+            ->allow_extra_args(false);
+        d->add_option("--witness", o.witnesses,
+                      "The same, for a machine in the network of the addresses that asks who owns them; as root there. Better not a client's: "
+                      "it learns of a new owner by its own questions")
+            ->allow_extra_args(false);
+        d->add_option("--max-gap", o.max_gap, "Limit: the longest time in which a target serves nobody, 1ms to 1m")->capture_default_str();
+        d->add_option("--max-errors", o.max_errors,
+                      "Limit: failed attempts of a target in one move. When left out, no failed connection in planned moves, and any number "
+                      "in others; lost echoes of a ping are judged by their gap")
+            ->check(CLI::Range(0, 1'000'000));
+        d->add_option("--max-two-owners", o.max_two_owners, "Limit: how long two nodes may answer for an address; needs --witness");
+        d->add_option("--report", o.report, "Write report.txt, report.json and report.svg into this directory, which must be new or empty");
+        d->add_flag("--yes", o.yes, "Do not ask first");
         add_probe_options(d);
     }
 

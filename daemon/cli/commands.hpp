@@ -68,6 +68,8 @@ exit_code pair(environment& env, std::string const& address);
 exit_code unpair(environment& env, bool force);
 /// Makes this node the primary; `force`: also when the one it was cannot be told.
 exit_code promote(environment& env, bool force);
+/// Replaces the pair's key on both nodes, which go on meanwhile; shows the steps as they are reached.
+exit_code rotate_key(environment& env);
 exit_code run_firewall_script(environment& env);
 /// Starts the program that is installed now as the proxy, in the place of the one that runs.
 exit_code replace_proxy(environment& env);
@@ -75,6 +77,7 @@ exit_code replace_proxy(environment& env);
 // Where layer 7's clients go.
 struct persistence_page {
     std::string service;     ///< empty: all
+    std::string client;      ///< empty: all
     std::string after;       ///< SERVICE/CLIENT that the page before ended with; empty: the first
     unsigned limit = 100;
 };
@@ -85,23 +88,35 @@ exit_code clear_persistence(environment& env, std::string const& service, std::s
 // What a client sees.
 /// As given on the command line; times like "20ms".
 struct probe_options {
-    std::string target; ///< ADDRESS:PORT
+    std::string target; ///< as `parse_target` reads it
     std::string path;   ///< of an HTTP request; empty: connections alone
     std::string every = "20ms";
     std::string timeout = "3s";
     std::string length = "10s"; ///< "0s": until it is interrupted
+    bool watch_owner = false;
 };
 /// Understood, or nothing and a sentence on stderr.
 std::optional<prober::settings> probe_settings(environment& env, probe_options const& o);
 /// Connects again and again and tells how that went; `refused` when an attempt failed.
 exit_code probe(environment& env, probe_options const& o);
+/// Does what a drill orders on `env.in`, and tells it what is seen; ends with its words.
+exit_code probe_stdio(environment& env);
 struct drill_options {
     std::vector<std::string> targets; ///< none: a port of each TCP service
     probe_options probing;
     int rounds = 1;
     bool yes = false; ///< nobody is asked
+    std::vector<std::string> kinds; ///< none: planned
+    std::vector<std::string> clients;   ///< commands to which " probe --stdio" is added; none: this machine is the client
+    std::vector<std::string> witnesses; ///< the same, for who owns the addresses
+    std::string at;                 ///< empty: now
+    std::string outage = "4s";
+    std::string max_gap = "2s";
+    std::int64_t max_errors = -1;   ///< -1: none in planned moves, any in others
+    std::string max_two_owners;     ///< empty: not judged
+    std::string report;             ///< directory; empty: none
 };
-/// Moves the addresses there and back while probes sit on the services; `refused` when an attempt failed.
+/// Fails over, there and back, while probes sit on the services; `refused` when a limit was not kept.
 exit_code drill(environment& env, drill_options const& o);
 
 } // namespace dyad::cli

@@ -6,15 +6,21 @@
 #include <cli/client.hpp>
 #include <cli/commands.hpp>
 #include <cli/document.hpp>
-#include <cli/first_files.hpp>
-#include <cli/prober.hpp>
-#include <cli/table.hpp>
+#include <cli/drill_plan.hpp>
+#include <cli/drill_ready.hpp>
+#include <cli/drill_report.hpp>
+#include <cli/drill_time.hpp>
+#include <config/words.hpp>
+
+#include <unistd.h>
 
 #include <algorithm>
-#include <bit>
-#include <deque>
+#include <atomic>
+#include <csignal>
+#include <ctime>
 #include <istream>
 #include <ostream>
+#include <pwd.h>
 #include <thread>
 
 namespace dyad::cli {
@@ -25,106 +31,23 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t most_targets = 16;
-constexpr auto lead = 500ms;    ///< of the probes, before a move
-constexpr auto settling = 2s;   ///< after a move, before its report
-constexpr auto turn_limit = 10s; ///< for the peer to be able to take them back
+std::atomic<bool> drill_interrupted{false}; // of this process, by who sits before it
 
-/// What was seen of one move.
-struct seen_move {
-    std::string what;
-    std::int64_t took_ms = 0;
-    std::vector<probe_report> reports; ///< of each target
+/// Ends the drill after the round that runs; as long as it lives.
+class interruption {
+public:
+    interruption() : before_(std::signal(SIGINT, [](int) { drill_interrupted = true; })) { drill_interrupted = false; }
+    ~interruption() { std::signal(SIGINT, before_); }
+    interruption(interruption const&) = delete;
+    interruption& operator=(interruption const&) = delete;
+
+private:
+    void (*before_)(int);
 };
 
-/// One TCP port of each service that serves.
-std::vector<balance::endpoint> targets_of(json::object const& status) {
-    std::vector<balance::endpoint> out;
-    for (auto const& value : array(status, "services")) {
-        auto const& service = item(value);
-        auto const address = balance::parse_address(text(service, "address"));
-        auto const& servers = array(service, "servers");
-        bool const up = std::any_of(servers.begin(), servers.end(),
-                                    [](auto const& s) { return text(item(s), "health") == "up"; });
-        auto const port = std::strtoul(text(service, "ports").c_str(), nullptr, 10); // the first of a list or range
-        if (address && up && port != 0 && port < 65536 && text(service, "not_served").empty() &&
-            text(service, "protocol").starts_with("tcp")) {
-            out.push_back({*address, static_cast<std::uint16_t>(port)});
-        }
-    }
-    out.resize(std::min(out.size(), most_targets));
-    return out;
-}
+balance::error no_drill(std::string const& why) { return balance::make_error(balance::errc::refused, "no drill: " + why); }
 
-/// Bits that two addresses of one family begin with alike.
-template <class Bytes>
-std::size_t alike(Bytes const& a, Bytes const& b) {
-    auto const at = static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin()).first - a.begin());
-    auto const more = at == a.size() ? 0 : std::countl_zero(static_cast<unsigned char>(a[at] ^ b[at]));
-    return 8 * at + static_cast<std::size_t>(more);
-}
-
-std::size_t alike(balance::address const& a, balance::address const& b) {
-    return a.is_v6() ? alike(a.to_v6().to_bytes(), b.to_v6().to_bytes()) : alike(a.to_v4().to_bytes(), b.to_v4().to_bytes());
-}
-
-/// The address of this machine nearest to the target that does not move: a probe from a floating address would move with it.
-std::optional<balance::address> own_address(json::object const& status, balance::address const& like) {
-    std::optional<balance::address> nearest;
-    for (auto const& own : this_machine().addresses) {
-        auto const& floating = array(status, "addresses");
-        bool const moves = std::any_of(floating.begin(), floating.end(), [&own](auto const& f) {
-            return text(item(f), "address") == own.address.to_string();
-        });
-        if (!moves && own.address.is_v6() == like.is_v6() && (!nearest || alike(own.address, like) > alike(*nearest, like))) {
-            nearest = own.address;
-        }
-    }
-    return nearest;
-}
-
-/// Why no drill now, or empty.
-std::string hindrance(json::object const& status) {
-    auto const& peer = object(status, "peer");
-    if (peer.empty()) {
-        return "this node has no peer";
-    }
-    if (!flag(peer, "alive")) {
-        return "the peer is silent";
-    }
-    if (!flag(peer, "ready")) {
-        return "the peer is not ready to serve";
-    }
-    auto const own = text(object(status, "node"), "state");
-    auto const other = text(peer, "state");
-    if (!((own == "active" && other == "passive") || (own == "passive" && other == "active"))) {
-        return "the pair is changing: this node is " + own + ", the peer is " + other;
-    }
-    if (flag(object(status, "node"), "maintenance") || flag(peer, "maintenance")) {
-        return "a node is in maintenance";
-    }
-    return {};
-}
-
-balance::result<json::object> settled_status(client const& daemon) {
-    auto const end = std::chrono::steady_clock::now() + turn_limit;
-    while (true) {
-        auto status = daemon.get("/v1/status");
-        if (!status) {
-            return status;
-        }
-        auto const why = hindrance(*status);
-        if (why.empty()) {
-            return status;
-        }
-        if (std::chrono::steady_clock::now() > end) {
-            return balance::make_error(balance::errc::refused, "no drill: " + why);
-        }
-        std::this_thread::sleep_for(50ms);
-    }
-}
-
-bool agreed(environment& env, bool yes, json::object const& status, int rounds) {
+bool agreed(environment& env, bool yes, std::string const& what) {
     if (yes) {
         return true;
     }
@@ -132,144 +55,177 @@ bool agreed(environment& env, bool yes, json::object const& status, int rounds) 
         env.err << "a drill moves the addresses for real; say so with --yes\n";
         return false;
     }
-    env.err << "This moves the floating addresses of " << text(object(status, "node"), "name") << " and "
-            << text(object(status, "peer"), "name") << " there and back, " << rounds
-            << (rounds == 1 ? " time" : " times") << ". Type yes to begin: " << std::flush;
+    env.err << what << "Go on? [y/N] " << std::flush;
     std::string line;
     std::getline(*env.in, line);
-    return line == "yes";
+    return line == "y" || line == "yes";
 }
 
-/// What probes saw, a row for each move and target.
-void print(environment& env, std::vector<seen_move> const& moves, std::vector<prober::settings> const& targets) {
-    table out({{"move", 24}, {"took", 12, true}, {"target", 48}, {"attempts", 10, true}, {"failed", 8, true}, {"slowest", 10, true},
-               {"longest gap", 12, true}});
-    for (auto const& move : moves) {
-        for (std::size_t i = 0; i < targets.size(); ++i) {
-            auto const& r = move.reports[i];
-            bool const first = i == 0;
-            out.row({{first ? move.what : ""},
-                     {first ? std::to_string(move.took_ms) + " ms" : ""},
-                     {balance::to_string(targets[i].target)},
-                     {std::to_string(r.attempts)},
-                     {std::to_string(r.failed), r.failed == 0 ? colour::green : colour::red},
-                     {short_time(r.slowest)},
-                     {short_time(r.longest_gap)}});
+/// False: interrupted.
+bool wait_until(environment& env, std::time_t when) {
+    for (auto left = when - std::time(nullptr); left > 0 && !drill_interrupted; left = when - std::time(nullptr)) {
+        if (env.asks) {
+            env.err << "\rthe drill begins in " << left_text(left) << "   " << std::flush;
         }
+        std::this_thread::sleep_for(200ms);
     }
-    env.out << out.text(env.colour);
-    for (auto const& move : moves) {
-        for (std::size_t i = 0; i < targets.size(); ++i) {
-            for (auto const& [reason, times] : move.reports[i].failures) {
-                env.out << move.what << ", " << balance::to_string(targets[i].target) << ": " << times << " times " << reason << '\n';
+    env.err << (env.asks ? "\r\x1b[K" : "") << std::flush;
+    return !drill_interrupted;
+}
+
+std::string operator_name() {
+    auto const* user = ::getpwuid(::getuid());
+    auto const* behind = std::getenv("SUDO_USER");
+    auto const own = user != nullptr ? std::string(user->pw_name) : "uid " + std::to_string(::getuid());
+    return behind != nullptr ? own + ", sudo by " + printable(behind) : own;
+}
+
+drill_record record_of(json::object const& status, drill_plan const& plan) {
+    drill_record out;
+    auto const& node = object(status, "node");
+    auto const& config = object(status, "config");
+    out.begun = wall_time();
+    out.node = text(node, "name");
+    out.peer = text(object(status, "peer"), "name");
+    out.release = text(node, "version");
+    out.operated_by = operator_name();
+    out.configuration = text(config, "term") + "." + text(config, "generation");
+    out.rounds = plan.rounds;
+    out.limits = plan.limits;
+    if (std::find(plan.kinds.begin(), plan.kinds.end(), drill_kind::freeze) != plan.kinds.end() &&
+        std::any_of(plan.targets.begin(), plan.targets.end(), [](auto const& t) { return t.path.empty(); })) {
+        out.notes.emplace_back("the kernel of a node whose processes stand still goes on accepting connections and answering pings; only "
+                               "http:// targets show that nobody is behind them");
+    }
+    return out;
+}
+
+/// The machines from which the drill is seen. Errors: the first that does not begin.
+balance::result<std::vector<std::unique_ptr<seat>>> take_seats(drill_plan const& plan, json::object const& status, drill_record& record) {
+    std::vector<std::unique_ptr<seat>> out;
+    if (plan.clients.empty()) {
+        out.push_back(seat_here(record.node, {local_targets(plan, status), {}}));
+        record.seats.push_back(record.node + ", this node");
+    }
+    for (auto const& command : plan.clients) {
+        auto taken = seat_behind(command, {plan.targets, {}});
+        if (!taken) {
+            return taken.error();
+        }
+        record.seats.push_back((*taken)->name() + ", a client, with: " + command);
+        out.push_back(std::move(*taken));
+    }
+    for (auto const& command : plan.witnesses) {
+        auto taken = seat_behind(command, {{}, floating_of(status)});
+        if (!taken) {
+            return taken.error();
+        }
+        record.seats.push_back((*taken)->name() + ", a witness of who owns the addresses, with: " + command);
+        out.push_back(std::move(*taken));
+    }
+    return out;
+}
+
+/// All rounds; why it ended early stands in the record.
+void run_rounds(environment& env, client const& daemon, drill_plan const& plan, std::vector<std::unique_ptr<seat>> const& seats,
+                drill_record& record) {
+    drill_runner runner(daemon, seats, record, plan.harm, [&](drill_move const& m) {
+        if (!env.json) {
+            env.err << "round " << m.round << " of " << plan.rounds << ", " << to_string(m.kind) << ", to " << m.to << ": after " << m.took_ms
+                    << " ms" << (m.faults.empty() ? "" : ", limits not kept") << '\n';
+        }
+    });
+    for (int round = 1; round <= plan.rounds; ++round) {
+        for (auto const kind : plan.kinds) {
+            if (drill_interrupted) {
+                record.aborted = "interrupted by its operator";
+                return;
+            }
+            if (auto const done = runner.round(round, kind); !done) {
+                record.aborted = done.error().detail;
+                return;
             }
         }
     }
 }
 
-json::object document_of(std::vector<seen_move> const& moves, std::vector<prober::settings> const& targets) {
-    json::array list;
-    for (auto const& move : moves) {
-        json::array seen;
-        for (std::size_t i = 0; i < targets.size(); ++i) {
-            auto of = to_json(move.reports[i]);
-            of["target"] = balance::to_string(targets[i].target);
-            seen.push_back(std::move(of));
-        }
-        list.push_back(json::object{{"move", move.what}, {"took_ms", move.took_ms}, {"seen", std::move(seen)}});
+exit_code report(environment& env, drill_plan const& plan, drill_record& record) {
+    record.ended = wall_time();
+    if (env.json) {
+        env.out << json::serialize(to_json(record)) << '\n';
+    } else {
+        env.out << drill_text(record, env.colour);
     }
-    return {{"moves", std::move(list)}};
+    if (!record.aborted.empty()) {
+        env.err << record.aborted << '\n';
+    }
+    if (!plan.report.empty()) {
+        if (auto const written = write_report(plan.report, record); !written) {
+            return fail(env, written.error());
+        }
+        env.err << "written: " << (plan.report / "report.txt").string() << ", report.json, report.svg\n";
+    }
+    return record.passed() ? exit_code::done : exit_code::refused;
 }
 
-/// Gives the addresses to the other node, whoever has them.
-balance::result<seen_move> move_once(client const& daemon, std::deque<prober>& probes) {
-    auto const status = settled_status(daemon);
+/// After the question, before anybody is hurt; and once more when the time has come.
+balance::result<json::object> may_begin(client const& daemon, drill_plan const& plan) {
+    auto status = daemon.get("/v1/status");
     if (!status) {
-        return status.error();
+        return status;
     }
-    bool const here = text(object(*status, "node"), "state") == "active";
-    std::vector<std::int64_t> from;
-    for (auto const& p : probes) {
-        from.push_back(p.now());
+    if (auto const why = hindrance(*status); !why.empty()) {
+        return no_drill(why);
     }
-    std::this_thread::sleep_for(lead);
-    auto const moved = daemon.post(here ? "/v1/handover" : "/v1/takeover", {});
-    if (!moved) {
-        return moved.error();
+    if (auto const why = plan_hindrance(plan, *status); !why.empty()) {
+        return no_drill(why);
     }
-    std::this_thread::sleep_for(settling);
-    auto const& taker = text(object(*status, here ? "peer" : "node"), "name");
-    seen_move out{"to " + taker, number(*moved, "took_ms"), {}};
-    for (std::size_t i = 0; i < probes.size(); ++i) {
-        out.reports.push_back(report_of(probes[i].attempts(), from[i], probes[i].now()));
-    }
-    return out;
+    return status;
 }
 
 } // namespace
 
 exit_code drill(environment& env, drill_options const& o) {
-    std::vector<prober::settings> targets;
-    for (auto const& target : o.targets) {
-        auto of_one = o.probing;
-        of_one.target = target;
-        auto const how = probe_settings(env, of_one);
-        if (!how) {
-            return exit_code::wrong_usage;
-        }
-        targets.push_back(*how);
+    auto plan = read_plan(env, o);
+    if (!plan) {
+        return exit_code::wrong_usage;
     }
     client const daemon(env.run_dir);
-    auto const status = daemon.get("/v1/status");
+    auto status = may_begin(daemon, *plan);
     if (!status) {
         return fail(env, status.error());
     }
-    if (auto const why = hindrance(*status); !why.empty()) {
-        return fail(env, balance::make_error(balance::errc::refused, "no drill: " + why));
+    if (auto const filled = fill_in(*plan, *status); !filled) {
+        return fail(env, filled.error());
     }
-    for (auto const& target : targets.empty() ? targets_of(*status) : std::vector<balance::endpoint>{}) {
-        auto of_one = o.probing;
-        of_one.target = balance::to_string(target);
-        auto const how = probe_settings(env, of_one);
-        if (!how) {
-            return exit_code::wrong_usage;
-        }
-        targets.push_back(*how);
-    }
-    if (targets.empty()) {
-        return fail(env, balance::make_error(balance::errc::refused,
-                                             "no drill: no TCP service has a server that is up; name a target as ADDRESS:PORT"));
-    }
-    if (!agreed(env, o.yes, *status, o.rounds)) {
+    if (!agreed(env, o.yes, question_of(*plan, *status))) {
         return exit_code::refused;
     }
-    std::deque<prober> probes;
-    for (auto& how : targets) {
-        how.source = own_address(*status, how.target.address);
-        probes.emplace_back(how);
-    }
-    std::vector<seen_move> moves;
-    for (int move = 0; move < 2 * o.rounds; ++move) {
-        auto seen = move_once(daemon, probes);
-        if (!seen) {
-            print(env, moves, targets);
-            return fail(env, seen.error());
+    interruption const ctrl_c;
+    if (plan->at) {
+        env.err << "the drill begins at " << o.at << ", in " << left_text(*plan->at - std::time(nullptr)) << '\n';
+        if (!wait_until(env, *plan->at)) {
+            env.err << "interrupted before it began\n";
+            return exit_code::refused;
         }
-        if (!env.json) {
-            env.err << "move " << move + 1 << " of " << 2 * o.rounds << ", " << seen->what << ": after " << seen->took_ms << " ms\n";
+        if (status = may_begin(daemon, *plan); !status) {
+            return fail(env, status.error());
         }
-        moves.push_back(std::move(*seen));
     }
-    probes.clear();
-    if (env.json) {
-        env.out << json::serialize(document_of(moves, targets)) << '\n';
-    } else {
-        print(env, moves, targets);
+    if (!plan->report.empty()) {
+        if (auto const prepared = prepare_report(plan->report); !prepared) {
+            return fail(env, prepared.error());
+        }
     }
-    bool const well = std::all_of(moves.begin(), moves.end(), [](seen_move const& m) {
-        return std::all_of(m.reports.begin(), m.reports.end(), [](auto const& r) { return r.failed == 0 && r.attempts > 0; });
-    });
-    return well ? exit_code::done : exit_code::refused;
+    auto record = record_of(*status, *plan);
+    {
+        auto seats = take_seats(*plan, *status, record);
+        if (!seats) {
+            return fail(env, seats.error());
+        }
+        run_rounds(env, daemon, *plan, *seats, record);
+    }
+    return report(env, *plan, record);
 }
 
 } // namespace dyad::cli

@@ -21,7 +21,8 @@ namespace {
 /// Where the page after this one begins.
 std::string behind(json::object const& entry) { return text(entry, "service") + '/' + text(entry, "client"); }
 
-void print_page(environment& env, json::object const& document, std::string const& service) {
+void print_page(environment& env, json::object const& document, persistence_page const& page) {
+    auto const& service = page.service;
     table t({{"SERVICE", 40}, {"CLIENT", 45}, {"SERVER", 40}, {"EXPIRES IN", 40, true}});
     auto const& entries = array(document, "entries");
     constexpr std::int64_t century_ms = 100LL * 365 * 24 * 3600 * 1000;
@@ -30,7 +31,7 @@ void print_page(environment& env, json::object const& document, std::string cons
         auto const left = number(e, "remaining_ms");
         t.row({{text(e, "service")}, {text(e, "client")}, {text(e, "server")}, {left > century_ms ? "never" : age_text(left)}});
     }
-    env.out << (t.empty() ? "no client is remembered\n" : t.text(env.colour));
+    env.out << (t.empty() ? (page.client.empty() ? "no client is remembered\n" : "this client is not remembered: it goes wherever it is balanced to\n") : t.text(env.colour));
     if (flag(document, "more") && !entries.empty()) {
         env.out << "there are more: `dyad persistence show" << (service.empty() ? "" : " " + balance::in_quotes(service))
                 << " --after " << balance::in_quotes(behind(item(entries.back()))) << "` goes on\n";
@@ -64,6 +65,13 @@ exit_code show_persistence(environment& env, persistence_page const& page) {
         }
         query += "&after_service=" + escaped(page.after.substr(0, slash)) + "&after_client=" + escaped(page.after.substr(slash + 1));
     }
+    if (!page.client.empty()) {
+        if (auto const parsed = balance::parse_address(page.client); !parsed) {
+            env.err << parsed.error().detail << '\n';
+            return exit_code::wrong_usage;
+        }
+        query += "&client=" + escaped(page.client);
+    }
     auto const document = client(env.run_dir).get("/v1/persistence" + query);
     if (!document) {
         return fail(env, document.error());
@@ -71,7 +79,7 @@ exit_code show_persistence(environment& env, persistence_page const& page) {
     if (env.json) {
         env.out << json::serialize(*document) << '\n';
     } else {
-        print_page(env, *document, page.service);
+        print_page(env, *document, page);
     }
     return exit_code::done;
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <balance/text.hpp>
 
+#include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <cli/commands.hpp>
+#include <cli/owner_watch.hpp>
 #include <cli/prober.hpp>
 #include <cli/words.hpp>
 
@@ -33,16 +35,38 @@ std::optional<std::chrono::milliseconds> time_of(environment& env, char const* o
     return *d;
 }
 
+boost::json::object owners_json(owner_report const& r) {
+    boost::json::array spans;
+    for (auto const& s : r.spans) {
+        spans.push_back(boost::json::object{
+            {"from_us", s.from}, {"to_us", s.to}, {"owners", boost::json::array(s.macs.begin(), s.macs.end())}});
+    }
+    return {{"questions", r.questions}, {"unanswered", r.unanswered}, {"two_owners_us", r.two_owners}, {"spans", std::move(spans)}};
+}
+
+std::string owners_text(owner_report const& r) {
+    std::string out = "  owners       " + std::to_string(r.questions) + " questions, " + std::to_string(r.unanswered) +
+                      " unanswered; two stations answered for " + short_time(r.two_owners) + "\n";
+    for (auto const& s : r.spans) {
+        std::string who;
+        for (auto const& mac : s.macs) {
+            who += (who.empty() ? "" : " and ") + mac;
+        }
+        out += "    " + short_time(s.from) + " to " + short_time(s.to) + ": " + (who.empty() ? "nobody" : who) + "\n";
+    }
+    return out;
+}
+
 } // namespace
 
 std::optional<prober::settings> probe_settings(environment& env, probe_options const& o) {
-    auto const target = balance::parse_endpoint(o.target);
-    if (!target || target->port == 0) {
-        env.err << balance::in_quotes(o.target) << " is no target; write ADDRESS:PORT, or [ADDRESS]:PORT with IPv6\n";
-        return std::nullopt;
-    }
     if (!o.path.empty() && (!o.path.starts_with('/') || o.path.find_first_of(" \r\n") != std::string::npos)) {
         env.err << "--http is " << balance::in_quotes(o.path) << ", but must be a path such as /health\n";
+        return std::nullopt;
+    }
+    auto how = parse_target(o.target, o.path);
+    if (!how) {
+        env.err << how.error().detail << '\n';
         return std::nullopt;
     }
     auto const every = time_of(env, "--every", o.every, 1ms, 1min);
@@ -50,7 +74,9 @@ std::optional<prober::settings> probe_settings(environment& env, probe_options c
     if (!every || !patience) {
         return std::nullopt;
     }
-    return prober::settings{*target, {}, o.path, *every, *patience};
+    how->every = *every;
+    how->patience = *patience;
+    return *how;
 }
 
 exit_code probe(environment& env, probe_options const& o) {
@@ -59,9 +85,18 @@ exit_code probe(environment& env, probe_options const& o) {
     if (!how || !length) {
         return exit_code::wrong_usage;
     }
+    auto const epoch = prober::clock::now();
+    std::unique_ptr<owner_watch> watch;
+    if (o.watch_owner) {
+        auto started = owner_watch::start({how->target.address}, epoch);
+        if (!started) {
+            return fail(env, started.error());
+        }
+        watch = std::move(*started);
+    }
     interrupted = false;
     auto const before = std::signal(SIGINT, interrupt);
-    prober client(*how);
+    prober client(*how, epoch);
     std::int64_t const end = std::chrono::microseconds(*length).count();
     std::int64_t told = 0;
     while (!interrupted && (end == 0 || client.now() < end)) {
@@ -85,15 +120,19 @@ exit_code probe(environment& env, probe_options const& o) {
         a.ended = std::min(a.ended, ended);
     }
     auto const r = report_of(attempts, 0, ended);
+    auto const owners = watch ? owners_of(watch->samples(0), 0, ended) : owner_report{};
     if (env.json) {
         auto document = to_json(r);
-        document["target"] = balance::to_string(how->target);
+        if (watch) {
+            document["owners"] = owners_json(owners);
+        }
+        document["target"] = name_of(*how);
         document["seconds"] = static_cast<double>(ended) / 1e6;
         env.out << boost::json::serialize(document) << '\n';
     } else {
-        env.out << balance::to_string(how->target) << ": " << r.attempts << " attempts in " << short_time(ended)
+        env.out << name_of(*how) << ": " << r.attempts << " attempts in " << short_time(ended)
                 << ", one every " << config::format_duration(how->every) << '\n'
-                << to_text(r);
+                << to_text(r) << (watch ? owners_text(owners) : "");
     }
     return r.failed == 0 && r.attempts > 0 ? exit_code::done : exit_code::refused;
 }

@@ -7,8 +7,10 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <cli/pinger.hpp>
 #include <cli/prober.hpp>
 
+#include <algorithm>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -18,12 +20,14 @@ namespace dyad::cli {
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using tcp = asio::ip::tcp;
-using clock = std::chrono::steady_clock;
 
 namespace {
 
 constexpr std::size_t most_waiting = 500; ///< attempts; each has a file descriptor
 constexpr std::size_t most_answer = 1 << 20; ///< bytes of an HTTP answer that are waited for
+/// Connections closed in good order keep their port for a minute (RFC 9293 §3.3.2); ones begun more often than this are
+/// reset, or the 28,000 ports of a client would not last.
+constexpr std::chrono::milliseconds port_lasts{4};
 
 } // namespace
 
@@ -49,8 +53,16 @@ struct prober::impl {
                 }
             });
             socket.async_connect(to, [self = shared_from_this()](boost::system::error_code e) {
-                e || self->owner.how.path.empty() ? self->end(e ? e.message() : "") : self->ask();
+                e || self->owner.how.path.empty() ? self->connected(e) : self->ask();
             });
+        }
+
+        void connected(boost::system::error_code e) {
+            if (!e && owner.how.every < port_lasts) {
+                boost::system::error_code ignored;
+                socket.set_option(tcp::socket::linger(true, 0), ignored);
+            }
+            end(e ? e.message() : "");
         }
 
         void ask() {
@@ -93,10 +105,14 @@ struct prober::impl {
         bool ended = false;
     };
 
-    explicit impl(settings s) : how(std::move(s)), next(io) {}
+    impl(settings s, clock::time_point e) : how(std::move(s)), epoch(e), next(io) {
+        if (how.ping) {
+            pings.emplace(io, how, [this] { return now(); }, [this](attempt a) { note(std::move(a)); });
+        }
+    }
 
     [[nodiscard]] std::int64_t now() const {
-        return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - start).count();
+        return std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - epoch).count();
     }
 
     void note(attempt a) {
@@ -111,7 +127,9 @@ struct prober::impl {
             if (ec || stopping) {
                 return;
             }
-            if (waiting >= most_waiting) {
+            if (pings) {
+                pings->send();
+            } else if (waiting >= most_waiting) {
                 note({now(), now(), "not begun: " + std::to_string(most_waiting) + " wait for an answer"});
             } else {
                 std::make_shared<client>(*this, now())->run();
@@ -121,9 +139,11 @@ struct prober::impl {
     }
 
     settings how;
-    clock::time_point start = clock::now();
+    clock::time_point const epoch;
+    clock::time_point const start = clock::now();
     asio::io_context io;
     asio::steady_timer next;
+    std::optional<pinger> pings; ///< of a prober that pings
     std::int64_t turn = 0;
     std::size_t waiting = 0;
     bool stopping = false; ///< of the thread
@@ -132,7 +152,7 @@ struct prober::impl {
     std::thread thread;
 };
 
-prober::prober(settings s) : impl_(std::make_unique<impl>(std::move(s))) {
+prober::prober(settings s, clock::time_point epoch) : impl_(std::make_unique<impl>(std::move(s), epoch)) {
     impl_->begin_next();
     impl_->thread = std::thread([i = impl_.get()] { i->io.run(); });
 }
@@ -144,6 +164,9 @@ void prober::stop() {
         asio::post(impl_->io, [i = impl_.get()] {
             i->stopping = true;
             i->next.cancel();
+            if (i->pings) {
+                i->pings->stop();
+            }
         });
         impl_->thread.join();
     }
@@ -151,9 +174,10 @@ void prober::stop() {
 
 std::int64_t prober::now() const { return impl_->now(); }
 
-std::vector<attempt> prober::attempts() const {
+std::vector<attempt> prober::attempts(std::size_t known) const {
     std::lock_guard const lock(impl_->guard);
-    return impl_->done;
+    auto const& done = impl_->done;
+    return {done.begin() + static_cast<std::ptrdiff_t>(std::min(known, done.size())), done.end()};
 }
 
 } // namespace dyad::cli

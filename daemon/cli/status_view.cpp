@@ -32,6 +32,12 @@ std::string node_lines(json::object const& status, bool colours) {
                        colour::red, colours) +
                '\n';
     }
+    if (flag(node, "held_back")) {
+        out += painted("HELD BACK: the peer is silent, but no ping node answers this node either, so it takes nothing "
+                       "(no_takeover_without_ping); repair the network, or `dyad takeover` if the peer is surely down",
+                       colour::red, colours) +
+               '\n';
+    }
     if (!flag(node, "ready")) {
         out +=
             painted("not ready: services are still being set up, so it could not serve yet", colour::yellow, colours) +
@@ -85,6 +91,20 @@ std::string config_line(json::object const& status, bool colours, std::int64_t n
         out += painted("; edited, not applied", colour::yellow, colours);
     }
     return out + '\n';
+}
+
+/// Of layer 7's persistence tables; nothing where nobody is remembered.
+std::string tables_line(json::object const& status, bool colours) {
+    auto const& tables = object(object(status, "config"), "tables");
+    auto const entries = number(tables, "entries");
+    if (entries == 0) {
+        return {};
+    }
+    auto const* peer = status.if_contains("peer");
+    bool const paired = peer != nullptr && peer->is_object();
+    return "persistence " + std::to_string(entries) + (entries == 1 ? " client is remembered" : " clients are remembered") +
+           (!paired ? "" : flag(tables, "in_sync") ? "; the peer has the same" : painted("; the peer does NOT have all of them", colour::yellow, colours)) +
+           '\n';
 }
 
 std::string processes_line(json::object const& status) {
@@ -153,7 +173,10 @@ std::string addresses_table(json::object const& status, bool colours) {
 } // namespace
 
 std::string status_text(json::object const& status, bool colours, std::int64_t now) {
-    std::string out = node_lines(status, colours) + peer_line(status, colours) + config_line(status, colours, now);
+    std::string out = node_lines(status, colours) + peer_line(status, colours) + config_line(status, colours, now) + tables_line(status, colours);
+    if (auto const& key = object(status, "key"); flag(key, "replaced")) {
+        out += painted("key rotation under way: waits for " + text(key, "waits_for"), colour::yellow, colours) + '\n';
+    }
     auto const& pings = object(status, "pings");
     if (auto const configured = number(pings, "configured"); configured > 0) {
         out += "ping nodes: " + text(pings, "answering") + " of " + std::to_string(configured) + " answer\n";

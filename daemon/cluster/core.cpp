@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <random>
 #include <utility>
 
 namespace dyad {
@@ -15,6 +16,7 @@ namespace dyad {
 namespace {
 
 constexpr std::chrono::milliseconds reconcile_period{1500}; ///< what others changed is put right within 2 s
+constexpr std::chrono::milliseconds longest_kill{500}; ///< until a witness that took too long is gone, and says so
 constexpr std::chrono::milliseconds longest_leave{4000}; ///< the guardian's patience ends after 4.8 s
 
 config::surroundings surroundings_of(std::filesystem::path const& directory) {
@@ -25,16 +27,23 @@ config::surroundings surroundings_of(std::filesystem::path const& directory) {
     return around;
 }
 
+std::uint64_t random_bits() {
+    std::random_device entropy;
+    return std::uint64_t{entropy()} << 32 | entropy();
+}
+
 } // namespace
 
 core::core(boost::asio::io_context& io, cluster_process_context ctx, config::node_config self,
            std::vector<cluster::link_settings> named_links)
-    : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), named_links_(std::move(named_links)), audit_(ctx_.state_dir), layer4_(io.get_executor()),
+    : io_(io), ctx_(std::move(ctx)), self_(std::move(self)), named_links_(std::move(named_links)), audit_(ctx_.state_dir),
+      tables_(random_bits()), layer4_(io.get_executor()),
       observer_(io.get_executor(), layer4_, [this] { look_at_layer4(); }), examiner_(io.get_executor()),
       questions_(io.get_executor(), [this](boost::json::object const& m) { return children_->to_checker(m); }),
       notifications_(self_), state_programs_(io.get_executor(), {.timeout = self_.notify.timeout}),
-      address_programs_(io.get_executor(), {.timeout = self_.notify.timeout}), hold_timer_(io), chain_timer_(io), tick_(io),
-      confirm_timer_(io), pair_timer_(io), notify_timer_(io), health_timer_(io),
+      address_programs_(io.get_executor(), {.timeout = self_.notify.timeout}),
+      witness_(io.get_executor(), {.timeout = self_.witness.timeout, .pause = {}}), hold_timer_(io), chain_timer_(io), tick_(io),
+      confirm_timer_(io), pair_timer_(io), notify_timer_(io), health_timer_(io), tables_timer_(io),
       started_ms_(monotonic_ms()) {}
 
 balance::result<> core::start() {
@@ -44,6 +53,7 @@ balance::result<> core::start() {
         return chosen.error();
     }
     servers_.merge(load_words(ctx_.state_dir));
+    take_kept_tables();
     confirmation_ = load_confirmation(ctx_.state_dir);
     if (auto started = start_node(); !started) {
         return started.error();
@@ -152,6 +162,11 @@ balance::result<> core::start_node() {
     s.links = self_.links;
     s.floating = floating_ = place(running_.cluster, self_);
     s.ping_nodes = running_.cluster.ping_nodes;
+    s.announce_rate = running_.cluster.announce_rate;
+    if (!self_.witness.program.empty()) {
+        s.witness_limit = self_.witness.timeout + longest_kill;
+        s.witness_pause = self_.witness.pause;
+    }
     auto const remembered = load_remembered(ctx_.state_dir);
     s.epoch = remembered.epoch;
     s.maintenance = remembered.maintenance;
@@ -159,12 +174,14 @@ balance::result<> core::start_node() {
     s.real_time = self_.real_time;
     s.liveness = ctx_.liveness;
     if (paired()) {
-        auto key = cluster::key::load(ctx_.config_dir / "cluster.key");
-        if (!key) {
-            return key.error();
+        auto files = cluster::key_store::open(ctx_.config_dir);
+        if (!files) {
+            return files.error();
         }
-        key_ = *key;
-        s.key = *key;
+        key_files_ = std::move(*files);
+        auto const keys = key_files_->keys();
+        s.key = keys.sending;
+        s.other_key = keys.other;
     }
     node_ = std::make_unique<cluster::node>(std::move(s));
     node_->on_event([this](cluster::node_event const& e) { boost::asio::post(io_, [this, e] { node_event(e); }); });
@@ -175,6 +192,9 @@ balance::result<> core::start_node() {
             }
         });
     });
+    node_->on_witness([this](cluster::epoch epoch, std::function<void(bool)> answer) {
+        boost::asio::post(io_, [this, epoch, answer = std::move(answer)] { ask_witness(epoch, answer); });
+    });
     node_->on_move([this](cluster::address_move m) { before_move(m); });
     node_->on_held([this](std::vector<cluster::floating_address> const& held) {
         boost::asio::post(io_, [this, held] { notify_held(held); });
@@ -183,8 +203,17 @@ balance::result<> core::start_node() {
 }
 
 balance::result<> core::start_replication() {
-    cluster::replicator_settings s{
-        .self = self_.role, .name = self_.name, .key = *key_, .paths = {}, .port = self_.replication_port};
+    auto const keys = key_files_->keys();
+    cluster::replicator_settings s{.self = self_.role,
+                                   .name = self_.name,
+                                   .key = keys.sending,
+                                   .paths = {},
+                                   .port = self_.replication_port,
+                                   .release = DYAD_VERSION,
+                                   .other_key = keys.other};
+    key_replacement_ =
+        std::make_unique<key_replacement>(io_.get_executor(), self_.role, std::move(*key_files_), key_hooks());
+    key_files_.reset();
     for (auto const& link : self_.links) {
         s.paths.push_back({link.local, link.peer, link.interface});
     }
@@ -197,6 +226,7 @@ balance::result<> core::start_replication() {
         came_from_peer(g);
     });
     replicator_->on_document([this](cluster::shared_document const& d) { peer_document(d); });
+    table_exchange_.emplace(tables_, random_bits());
     replicator_->on_stream([this](std::string_view channel, std::string_view bytes) { peer_stream(channel, bytes); });
     replicator_->on_connected([this](bool connected) { peer_connected(connected); });
     replicator_->set_document(servers_.document());
@@ -240,6 +270,8 @@ void core::tick() {
             follow_translations();
             follow_chain();
             cut_what_is_left();
+            tables_.sweep(monotonic_ms());
+            keep_tables_now_and_then();
             tell_peer(); // what it did not take
             go_back(); // where it is due: the timer stands still while the machine sleeps
             tick();
@@ -258,6 +290,7 @@ void core::leave(std::string why) {
     bool const serves = active || monotonic_ms() - served_until_ms_ < connections_told.count();
     bool const tells_peer = relay_ && serves && replicator_->status().connected;
     node_->leave();
+    keep_tables();
     tick_.cancel();
     memory_timer_.cancel();
     observer_.stop();

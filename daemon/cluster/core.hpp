@@ -11,11 +11,11 @@
 #include "cluster/examiner.hpp"
 #include "cluster/history.hpp"
 #include "cluster/joining.hpp"
+#include "cluster/key_replacement.hpp"
 #include "cluster/layer4_observer.hpp"
 #include "cluster/layer4_worker.hpp"
 #include "cluster/notifications.hpp"
 #include "cluster/peer_health.hpp"
-#include "cluster/persistence_copy.hpp"
 #include "cluster/process.hpp"
 #include "cluster/proxy_totals.hpp"
 #include "cluster/running_config.hpp"
@@ -27,8 +27,10 @@
 #include <balance/change_hooks.hpp>
 #include <balance/checker.hpp>
 #include <balance/daisy_chain.hpp>
+#include <balance/persistence_copy.hpp>
 #include <cluster/node.hpp>
 #include <cluster/replicator.hpp>
+#include <cluster/table_exchange.hpp>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -37,6 +39,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -93,6 +96,12 @@ public:
     void unpair(bool force, std::string const& who, std::function<void(balance::result<parted>)> done);
     /// Makes this node the primary, in a new term; cluster/promotion.cpp. `force`: also when the primary cannot be told.
     void promote(bool force, std::string const& who, std::function<void(balance::result<applied>)> done);
+    /// Replaces the pair's key on both nodes, which go on meanwhile; `rotation` tells how far that is. Errors: `refused` with
+    /// the reason; cluster/replacing_key.cpp.
+    balance::result<> rotate_key(std::string const& who);
+    [[nodiscard]] pairing_progress rotation() const;
+    /// Empty unless one is under way, also one of the peer's.
+    [[nodiscard]] std::string rotation_waits_for() const;
     [[nodiscard]] pairing_progress const& pairing() const noexcept { return pairing_; }
 
     /// Calls back once layer 4 and the listening sockets are as the newest configuration says, or when that takes too long;
@@ -126,9 +135,12 @@ public:
     /// Runs the operator's own script of node.toml; how it went is an event too.
     void run_firewall_script(std::string const& who, layer4_worker::order when, std::function<void(balance::result<>)> done);
     /// Persistence of layer 7; cluster/tables.cpp. `service` may be empty: all.
-    [[nodiscard]] balance::result<persistence_copy::page> persistence(std::string const& service,
-                                                                      std::optional<persistence_copy::position> const& after,
-                                                                      std::size_t most) const;
+    [[nodiscard]] balance::result<balance::persistence_copy::page> persistence(std::string const& service,
+                                                                               std::optional<balance::persistence_copy::position> const& after,
+                                                                               std::size_t most) const;
+    /// Where one client goes; nothing: wherever it is balanced to.
+    [[nodiscard]] balance::result<std::optional<balance::persistence_entry>> persistence_of(std::string const& service,
+                                                                                            balance::address const& client) const;
     struct cleared {
         std::size_t entries = 0;
         bool peer_told = false;
@@ -192,6 +204,10 @@ private:
     balance::result<> part(bool stays, std::string const& who);
     void leave_when_alone(std::int64_t limit_ms, std::string const& who);
 
+    // cluster/replacing_key.cpp
+    key_replacement::hooks key_hooks();
+    void tell_guardian_goodbyes();
+
     // cluster/pair_up.cpp: becoming one of a pair.
     [[nodiscard]] lone_node as_lone_node() const;
     [[nodiscard]] cluster::pairing_introduction introduction() const;
@@ -225,7 +241,24 @@ private:
     [[nodiscard]] std::optional<boost::json::object> proxy_configuration() const;
     /// Opens the access log's file anew, and gives it to the proxies.
     void hand_over_access_log();
-    void send_tables_to_peer();
+    // cluster/table_sharing.cpp
+    void proxy_learnt(std::int64_t pid, boost::json::object const& message);
+    void begin_to_share_tables();
+    /// `fresh` is in the copy already.
+    void tell_peer_of_tables(std::span<balance::persistence_record const> fresh);
+    void send_about_tables(std::vector<std::string> const& messages);
+    static bool is_about_tables(std::string_view channel);
+    void peer_tells_of_tables(std::string_view channel, std::string_view bytes);
+    void tell_old_peer(std::span<balance::persistence_record const> records);
+    void old_peer_tells_of_tables(std::string_view text);
+    [[nodiscard]] bool peer_is_old() const;
+    [[nodiscard]] bool has_tables_of_peer() const;
+    [[nodiscard]] bool tables_in_sync() const;
+    void confirm_tables_soon();
+    void keep_tables_of_services();
+    void take_kept_tables();
+    void keep_tables();
+    void keep_tables_now_and_then();
     void set_floating_when_served();
     [[nodiscard]] std::string not_served_yet() const;
     void tell_checker();
@@ -273,6 +306,7 @@ private:
     void notify_fitness();
     void notify_held(std::vector<cluster::floating_address> const& held);
     void start_notifying();
+    void ask_witness(cluster::epoch epoch, std::function<void(bool granted)> answer);
     void end_when_notified();
     void peer_document(cluster::shared_document const& d);
     void peer_stream(std::string_view channel, std::string_view bytes);
@@ -300,12 +334,16 @@ private:
     std::string audit_error_; ///< the last one, so that each is told once
     std::optional<cluster::generation_store> store_;
     std::optional<history_reader> history_; ///< of the store
-    std::optional<cluster::key> key_;
+    std::optional<cluster::key_store> key_files_;   ///< until `key_replacement_` has them
     running_config running_;
     config::cluster_reader reader_;
     server_states servers_;
     confirmation confirmation_;
-    persistence_copy tables_;
+    balance::persistence_copy tables_; ///< of layer 7
+    std::uint64_t kept_change_ = 0; ///< the last one of the tables that is on the disk
+    std::int64_t kept_tables_ms_ = 0;
+    std::int64_t peer_had_all_ms_ = 0; ///< when the peer was last known to have all of them
+    std::optional<cluster::table_exchange> table_exchange_; ///< with the peer, in a pair
     balance::daisy_chain chain_; ///< of layer-7 connections that stay with the other node
     layer4_worker layer4_;
     layer4_observer observer_;
@@ -315,8 +353,10 @@ private:
     notifications notifications_;
     balance::change_hooks state_programs_;
     balance::change_hooks address_programs_; ///< which wait for no other
+    balance::change_hooks witness_;
     std::unique_ptr<cluster::node> node_;
     std::unique_ptr<cluster::replicator> replicator_;
+    std::unique_ptr<key_replacement> key_replacement_; ///< in a pair
     std::unique_ptr<connection_relay> relay_; ///< of layer-4 connections, in a pair
     std::string relay_error_;                 ///< why there is none
     std::unique_ptr<translation_relay> translations_; ///< of snat services, in a pair; null before there was one
@@ -329,6 +369,8 @@ private:
     boost::asio::steady_timer pair_timer_;
     boost::asio::steady_timer notify_timer_;
     boost::asio::steady_timer health_timer_;
+    boost::asio::steady_timer tables_timer_;
+    bool confirms_tables_ = false; ///< the timer runs
     peer_health peer_health_;
     health_news untold_; ///< to the peer
     unsigned told_pace_ = 0; ///< to the checker; 0: nothing yet

@@ -166,6 +166,9 @@ std::vector<config_change> differences(config::cluster_config const& before, con
     if (before.ping_nodes != after.ping_nodes) {
         out.push_back({"ping_nodes", "change", std::to_string(after.ping_nodes.size()) + " addresses" + after_restart});
     }
+    if (before.announce_rate != after.announce_rate) {
+        out.push_back({"announce_rate", "change", std::to_string(after.announce_rate) + " frames a second" + after_restart});
+    }
     if (before.address_lifetime != after.address_lifetime) {
         out.push_back(
             {"address_lifetime", "change", std::to_string(after.address_lifetime.count()) + " s" + after_restart});

@@ -25,9 +25,6 @@ namespace dyad {
 
 namespace {
 
-/// Entries of a persistence table that go into one message.
-constexpr std::size_t entries_in_a_message = 10'000;
-
 constexpr std::int64_t relay_retry_period_ms = 60'000;
 
 /// So long an operator who applied something is kept waiting for it.
@@ -64,13 +61,6 @@ std::shared_ptr<balance::configuration const> layer4_part_of(balance::configurat
     return out;
 }
 
-template <class Send>
-void in_parts(std::vector<balance::persistence_entry> const& entries, Send send) {
-    for (std::size_t at = 0; at < entries.size(); at += entries_in_a_message) {
-        send(std::span(entries).subspan(at, std::min(entries.size() - at, entries_in_a_message)));
-    }
-}
-
 } // namespace
 
 void core::run(running_config fresh) {
@@ -84,6 +74,7 @@ void core::enforce() {
     running_.cluster.services.auto_nat_interface = self_.auto_nat_interface;
     layer4_part_ = layer4_part_of(running_.cluster.services);
     servers_.set_services(running_.cluster.services.services, monotonic_ms());
+    keep_tables_of_services();
     layer4_follows_ = listeners_follow_ = memory_to_give_back_ = true;
     // Addresses that go, go at once; those that come wait until something serves them.
     auto staying = place(running_.cluster, self_);
@@ -126,7 +117,7 @@ void core::tell_guardian() {
 }
 
 void core::announce_ready() {
-    children_->to_guardian({{"type", "goodbye"}, {"datagrams", ipc::pack_all(node_->sealed_goodbyes())}});
+    tell_guardian_goodbyes();
     children_->to_guardian({{"type", "deadtime"}, {"ms", running_.cluster.timing.deadtime.count()}});
     children_->to_guardian({{"type", "ready"}});
 }
@@ -206,16 +197,6 @@ void core::set_floating_when_served() {
             }
         });
     }
-}
-
-void core::send_tables_to_peer() {
-    in_parts(tables_.all(monotonic_ms()), [this](auto part) {
-        boost::json::object const message{{"entries", ipc::pack_all(part)}};
-        if (!replicator_->send("persistence", boost::json::serialize(message))) {
-            events_.add("error", "the peer did not take the persistence tables; it gets them at the next connection",
-                        {}, true);
-        }
-    });
 }
 
 void core::tell_checker() {
@@ -396,7 +377,7 @@ void core::update_fitness() {
     bool const has_configuration = !running_.generation.files.empty();
     auto const replication = replicator_ ? replicator_->status() : cluster::replicator_status{};
     bool const alone = !replicator_ || (!replication.connected && !node_->status().peer_alive);
-    bool const synchronised = alone || replication.in_sync;
+    bool const synchronised = alone || (replication.in_sync && has_tables_of_peer());
     node_->set_local_health({.ready = has_configuration && layer4_ready_ && listeners_ready_,
                              .synchronised = has_configuration && synchronised});
 }

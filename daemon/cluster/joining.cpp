@@ -3,6 +3,8 @@
 
 #include "cluster/state_files.hpp"
 
+#include <cluster/key_store.hpp>
+
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -173,13 +175,15 @@ balance::result<> join_as_secondary(fs::path const& config_dir, fs::path const& 
 }
 
 balance::result<> leave_pair(fs::path const& config_dir) {
-    for (auto const* name : {"cluster.key", "pair.toml"}) { // the key first: without it the other file does not count
-        std::error_code why;
-        fs::remove(config_dir / name, why);
-        if (why) {
-            return balance::make_error(balance::errc::io_error,
-                                       (config_dir / name).string() + " cannot be removed: " + why.message());
-        }
+    // The keys first: without them the other file does not count.
+    if (auto removed = cluster::key_store::remove(config_dir); !removed) {
+        return removed;
+    }
+    std::error_code why;
+    fs::remove(config_dir / "pair.toml", why);
+    if (why) {
+        return balance::make_error(balance::errc::io_error,
+                                   (config_dir / "pair.toml").string() + " cannot be removed: " + why.message());
     }
     return {};
 }

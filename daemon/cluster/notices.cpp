@@ -210,30 +210,37 @@ void core::peer_stream(std::string_view channel, std::string_view bytes) {
         peer_found(bytes);
         return;
     }
+    if (channel == key_channel) {
+        key_replacement_->received(bytes);
+        return;
+    }
     if (is_about_parting(channel)) {
         peer_parts(bytes);
         return;
     }
-    if (channel != "persistence") {
-        return;
+    if (is_about_tables(channel)) {
+        peer_tells_of_tables(channel, bytes);
     }
-    boost::system::error_code ec;
-    auto const value = json::parse(json::string_view(bytes.data(), bytes.size()), ec);
-    if (ec || !value.is_object()) {
-        return;
-    }
-    auto const entries = list_of<balance::persistence_entry>(value.get_object(), "entries", events_);
-    tables_.merge(entries, monotonic_ms());
-    children_->to_proxies({{"type", "merge"}, {"entries", ipc::pack_all(entries)}});
 }
 
 void core::peer_connected(bool connected) {
-    events_.add("replication", connected ? "connected to the peer" : "lost the connection to the peer", {}, !connected);
+    bool const planned = !connected && key_replacement_->switched();
+    events_.add("replication",
+                connected ? "connected to the peer"
+                : planned ? "the connection to the peer is made anew, with the pair's new key"
+                          : "lost the connection to the peer",
+                {}, !connected && !planned);
     if (connected) {
-        send_tables_to_peer();
+        key_replacement_->connected(replicator_->status().key);
+    } else {
+        key_replacement_->disconnected();
+    }
+    if (connected) {
+        begin_to_share_tables();
         ask_for_connections();
     } else {
         peer_health_.forget();
+        table_exchange_->disconnected();
     }
     tell_peer_of_all();
     follow_translations();

@@ -40,6 +40,27 @@ void core::notify_held(std::vector<cluster::floating_address> const& held) {
     }
 }
 
+/// The program of [witness] decides: status 0 is a yes, anything else and no end in time a no.
+void core::ask_witness(cluster::epoch epoch, std::function<void(bool granted)> answer) {
+    std::string peers;
+    for (auto const& link : self_.links) {
+        peers += (peers.empty() ? "" : " ") + link.peer.to_string();
+    }
+    auto const peer = node_->status().peer_name;
+    witness_.run({.command = self_.witness.program,
+                  .arguments = {peer},
+                  .environment = {{"DYAD_NODE", self_.name},
+                                  {"DYAD_PEER", peer},
+                                  {"DYAD_PEER_ADDRESSES", peers},
+                                  {"DYAD_EPOCH", std::to_string(epoch.counter)}},
+                  .done = [this, answer = std::move(answer)](std::string const& trouble) {
+                      if (!trouble.empty()) {
+                          events_.add("witness", trouble, {}, true);
+                      }
+                      answer(trouble.empty());
+                  }});
+}
+
 /// Ends the process when the programs were told of everything, or when there is no more time.
 void core::end_when_notified() {
     notify_timer_.async_wait([this](boost::system::error_code) { io_.stop(); });

@@ -159,6 +159,11 @@ public:
                 done(outcome ? response{200, {{"stays", outcome->stays}, {"peer_told", outcome->peer_told}}}
                              : refusal(outcome.error()));
             });
+        } else if (!get && r.path == "/v1/rotate-key") {
+            auto const begun = core_.rotate_key(r.who.text());
+            done(begun ? response{200, rotation_json()} : refusal(begun.error()));
+        } else if (get && r.path == "/v1/rotation") {
+            done({200, rotation_json()});
         } else if (get && r.path == "/v1/pairing") {
             done({200, pairing_json(core_.pairing())});
         } else if (get && r.path == "/v1/history") {
@@ -216,15 +221,18 @@ private:
     }
 
     void persistence(api::request const& r, respond const& done) {
-        constexpr std::size_t most_in_a_page = 1000;
-        std::optional<persistence_copy::position> after;
+        constexpr std::size_t most_in_a_page = 10'000;
+        if (auto const text = word_in(r.query, "client"); !text.empty()) {
+            return persistence_of(r, text, done);
+        }
+        std::optional<balance::persistence_copy::position> after;
         if (auto const service = word_in(r.query, "after_service"); !service.empty()) {
             auto const client = balance::parse_address(word_in(r.query, "after_client"));
             if (!client) {
                 done(api::refused(400, "after_client: " + client.error().detail));
                 return;
             }
-            after = persistence_copy::position{service, *client};
+            after = balance::persistence_copy::position{service, *client};
         }
         auto const asked = number_in(r.query, "limit");
         auto const limit = asked == 0 ? 100 : std::min<std::size_t>(asked, most_in_a_page);
@@ -235,10 +243,7 @@ private:
         }
         json::array list;
         for (auto const& e : found->entries) {
-            list.push_back(json::object{{"service", e.service},
-                                        {"client", e.client.to_string()},
-                                        {"server", e.server},
-                                        {"remaining_ms", e.remaining.count()}});
+            list.push_back(entry_json(e));
         }
         json::array kernels;
         for (auto const& s : core_.running().services.services) {
@@ -247,6 +252,28 @@ private:
             }
         }
         done({200, {{"entries", std::move(list)}, {"more", found->more}, {"layer4", std::move(kernels)}}});
+    }
+
+    void persistence_of(api::request const& r, std::string const& text, respond const& done) {
+        auto const client = balance::parse_address(text);
+        if (!client) {
+            done(api::refused(400, "client: " + client.error().detail));
+            return;
+        }
+        auto const found = core_.persistence_of(word_in(r.query, "service"), *client);
+        if (!found) {
+            done(refusal(found.error()));
+            return;
+        }
+        json::array list;
+        if (*found) {
+            list.push_back(entry_json(**found));
+        }
+        done({200, {{"entries", std::move(list)}, {"more", false}, {"layer4", json::array()}}});
+    }
+
+    static json::object entry_json(balance::persistence_entry const& e) {
+        return {{"service", e.service}, {"client", e.client.to_string()}, {"server", e.server}, {"remaining_ms", e.remaining.count()}};
     }
 
     void clear_persistence(api::request const& r, respond const& done) {
@@ -325,6 +352,12 @@ private:
         }
         auto const begun = core_.pair_with(*peer, *token, r.who.text());
         done(begun ? response{200, pairing_json(core_.pairing())} : refusal(begun.error()));
+    }
+
+    json::object rotation_json() const {
+        auto document = pairing_json(core_.rotation());
+        document["waits_for"] = core_.rotation_waits_for();
+        return document;
     }
 
     void history(respond const& done) {

@@ -37,6 +37,10 @@ void core::promote(bool force, std::string const& who, std::function<void(balanc
                       ") is alive, but replication has no connection to it: " + replicator_->status().last_error +
                       ". It would go on as a primary until it hears of this; 'dyad promote --force' does it anyway");
     }
+    if (connected && replicator_->status().peer_release.empty()) {
+        return refuse("the primary (" + node.peer_name +
+                      ") runs an older release, which would not hear that it is one no more; upgrade it first");
+    }
     if (waiting && connected) {
         return refuse("generation " + version_text(waiting->version) +
                       " waits for a confirmation; run 'dyad confirm' or 'dyad rollback " +

@@ -17,8 +17,6 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::size_t entries_for_a_proxy = 10'000; ///< some 1.5 MB of JSON
-
 /// Longer than the guardian waits for a proxy that does not serve.
 constexpr std::chrono::seconds replacement_patience{20};
 
@@ -33,18 +31,6 @@ void core::proxy_attached(std::int64_t pid) {
     }
 }
 
-void core::send_tables_to_proxy(std::int64_t pid) {
-    auto const entries = tables_.all(monotonic_ms());
-    for (std::size_t at = 0; at < entries.size(); at += entries_for_a_proxy) {
-        auto const part = std::span(entries).subspan(at, std::min(entries.size() - at, entries_for_a_proxy));
-        bool const room = children_->waiting_for_proxy(pid) < ipc::max_queue / 2; // its configuration must find some too
-        if (!room || !children_->to_proxy(pid, {{"type", "merge"}, {"entries", ipc::pack_all(part)}})) {
-            events_.add("error", "the proxy did not take all of the persistence tables", {}, true);
-            return;
-        }
-    }
-}
-
 void core::from_proxy(std::int64_t pid, json::object const& m) {
     auto const type = text_of(m, "type");
     if (type == "status") {
@@ -54,14 +40,8 @@ void core::from_proxy(std::int64_t pid, json::object const& m) {
     } else if (type == "errors") {
         auto reports = list_of<ipc::error_report>(m, "reports", events_);
         children_->to_checker({{"type", "errors"}, {"reports", ipc::pack_all(reports)}});
-    } else if (type == "persistence") {
-        auto const entries = list_of<balance::persistence_entry>(m, "entries", events_);
-        auto const packed = ipc::pack_all(entries);
-        tables_.merge(entries, monotonic_ms());
-        children_->to_proxies({{"type", "merge"}, {"entries", packed}}, {}, pid);
-        if (replicator_) { // also what is no news to us: the peer's proxy may have begun a table anew, as ours has
-            replicator_->send("persistence", json::serialize(json::object{{"entries", packed}}));
-        }
+    } else if (type == "records") {
+        proxy_learnt(pid, m);
     }
 }
 

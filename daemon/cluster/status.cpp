@@ -31,6 +31,7 @@ json::object node_json(overview const& o) {
             {"unplanned_moves", n.unplanned_moves},
             {"unsteady", n.unsteady},
             {"steady_in_ms", n.steady_in.count()},
+            {"held_back", n.held_back},
             {"version", DYAD_VERSION},
             {"uptime_ms", o.now_ms - o.started_ms},
             {"config_dir", o.config_dir}};
@@ -49,7 +50,8 @@ json::value peer_json(overview const& o) {
                         {"maintenance", n.peer.maintenance},
                         {"ready", n.peer.ready},
                         {"term", n.peer_config.term},
-                        {"generation", n.peer_config.generation}};
+                        {"generation", n.peer_config.generation},
+                        {"version", o.replication ? o.replication->peer_release : ""}};
 }
 
 json::array links_json(cluster::node_status const& n) {
@@ -102,6 +104,7 @@ json::object config_json(overview const& o) {
             {"confirmation", confirmation_json(o)},
             {"edited", !o.edited.empty()},
             {"in_sync", o.replication && o.replication->in_sync},
+            {"tables", json::object{{"entries", o.remembered_clients}, {"in_sync", o.tables_in_sync}}},
             {"replication", std::move(replication)}};
 }
 
@@ -123,6 +126,11 @@ json::array hints_json(overview const& o) {
     }
     if (!o.node.links.empty() && o.node.peer.maintenance) {
         hints.emplace_back("the peer is in maintenance and will not take over");
+    }
+    if (o.replication && o.replication->connected && o.replication->peer_release != DYAD_VERSION) {
+        auto const& theirs = o.replication->peer_release;
+        hints.emplace_back("the peer runs " + (theirs.empty() ? "an older release" : "dyadd " + theirs) +
+                           ", this node dyadd " DYAD_VERSION "; upgrade the node with the older one");
     }
     if (!o.relay_error.empty()) {
         hints.emplace_back("layer-4 connections would not survive a failover: " + o.relay_error);
@@ -269,6 +277,7 @@ json::object to_json(overview const& o) {
             {"service_ok", o.node.service_ok},
             {"addresses", addresses_json(o)},
             {"config", config_json(o)},
+            {"key", json::object{{"replaced", !o.key_waits_for.empty()}, {"waits_for", o.key_waits_for}}},
             {"processes", std::move(processes)},
             {"retiring_proxies", std::move(retiring)},
             {"connection_sync", connection_sync_json(o)},

@@ -53,9 +53,12 @@ struct overview {
     std::vector<process_info> const& processes;
     std::vector<retiring_proxy> retiring_proxies{};
     cluster::replicator_status const* replication = nullptr; ///< null: a single node
+    std::size_t remembered_clients = 0; ///< entries of layer 7's persistence tables
+    bool tables_in_sync = false;        ///< both nodes have each other's
     connection_relay const* relay = nullptr; ///< null: connections are not kept alike
     std::string relay_error;
     translation_relay::numbers translations{}; ///< of snat services
+    std::string key_waits_for{}; ///< empty: the pair's key is not being replaced
     bool ready = false;
     std::string config_dir;
     std::optional<awaited_confirmation> unconfirmed{}; ///< the running configuration goes back by itself

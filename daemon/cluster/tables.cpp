@@ -2,12 +2,10 @@
 // What operators ask of layer 7's persistence tables.
 #include "cluster/core.hpp"
 #include "cluster/monotonic.hpp"
-#include "ipc/values.hpp"
+#include "ipc/records.hpp"
 
 #include <balance/text.hpp>
 #include <balance/validate.hpp>
-
-#include <boost/json/serialize.hpp>
 
 #include <algorithm>
 #include <string>
@@ -16,9 +14,6 @@
 namespace dyad {
 
 namespace {
-
-/// What goes to the proxy or the peer at once.
-constexpr std::size_t entries_told_at_once = 10'000;
 
 /// Does the daemon, and not the kernel or the client itself, remember where the service's clients go?
 balance::result<> has_a_table(balance::virtual_service const& s) {
@@ -38,6 +33,12 @@ balance::result<> has_a_table(balance::virtual_service const& s) {
     return {};
 }
 
+bool one_for_all(balance::virtual_service const& s) { return s.persistence.mode == balance::persistence::kind::last_successful; }
+
+std::uint8_t granularity_of(balance::virtual_service const& s) {
+    return one_for_all(s) ? std::uint8_t{0} : s.persistence.granularity.value_or(std::uint8_t{128});
+}
+
 /// Never null. The error says why there is no such service, or no table of it.
 balance::result<balance::virtual_service const*> with_a_table(std::vector<balance::virtual_service> const& all, std::string const& name) {
     auto const found = std::find_if(all.begin(), all.end(), [&](auto const& s) { return s.name == name; });
@@ -53,15 +54,24 @@ balance::result<balance::virtual_service const*> with_a_table(std::vector<balanc
 
 } // namespace
 
-balance::result<persistence_copy::page> core::persistence(std::string const& service,
-                                                          std::optional<persistence_copy::position> const& after,
-                                                          std::size_t most) const {
+balance::result<balance::persistence_copy::page> core::persistence(std::string const& service,
+                                                                  std::optional<balance::persistence_copy::position> const& after,
+                                                                  std::size_t most) const {
     if (!service.empty()) {
         if (auto const known = with_a_table(running_.cluster.services.services, service); !known) {
             return known.error();
         }
     }
     return tables_.read(service, after, most, monotonic_ms());
+}
+
+balance::result<std::optional<balance::persistence_entry>> core::persistence_of(std::string const& service,
+                                                                               balance::address const& client) const {
+    auto const known = with_a_table(running_.cluster.services.services, service);
+    if (!known) {
+        return known.error();
+    }
+    return tables_.find(service, one_for_all(**known) ? balance::address() : client, granularity_of(**known), monotonic_ms());
 }
 
 balance::result<core::cleared> core::clear_persistence(std::string const& service, std::optional<balance::address> const& client,
@@ -71,16 +81,21 @@ balance::result<core::cleared> core::clear_persistence(std::string const& servic
         return known.error();
     }
     auto const* const found = *known;
-    bool const one_for_all = found->persistence.mode == balance::persistence::kind::last_successful;
-    std::uint8_t const bits = one_for_all ? 0 : found->persistence.granularity.value_or(std::uint8_t{128});
-    auto const entries = tables_.clear(service, one_for_all ? std::nullopt : client, bits, monotonic_ms());
-    cleared out{entries.size(), replicator_ && replicator_->status().connected};
-    for (std::size_t at = 0; at < entries.size(); at += entries_told_at_once) {
-        auto const packed = ipc::pack_all(std::span(entries).subspan(at, std::min(entries_told_at_once, entries.size() - at)));
-        children_->to_proxies({{"type", "merge"}, {"entries", packed}});
-        out.peer_told = replicator_ && replicator_->send("persistence", boost::json::serialize(boost::json::object{{"entries", packed}})) &&
-                        out.peer_told;
+    auto const entries = tables_.clear(service, one_for_all(*found) ? std::nullopt : client, granularity_of(*found), monotonic_ms());
+    std::vector<balance::persistence_record> records;
+    balance::persistence_writer writer;
+    for (auto const& e : entries) {
+        records.push_back(balance::as_record(e));
+        writer.add(records.back());
+        if (writer.size() >= ipc::records_in_a_message) {
+            children_->to_proxies(ipc::records_message(writer.take()));
+        }
     }
+    if (!writer.empty()) {
+        children_->to_proxies(ipc::records_message(writer.take()));
+    }
+    tell_peer_of_tables(records);
+    cleared const out{entries.size(), replicator_ && replicator_->status().connected};
     events_.audit("operator",
                   "persistence of " + service + (client ? " for " + client->to_string() : "") + ": " +
                       std::to_string(entries.size()) + (entries.size() == 1 ? " entry" : " entries") + " cleared",

@@ -85,6 +85,7 @@ void read_heartbeat(section const& root, cluster_config& out) {
         }
     }
     t.no_takeover_without_ping = s->flag("no_takeover_without_ping").value_or(t.no_takeover_without_ping);
+    out.announce_rate = static_cast<unsigned>(s->integer("announce_rate", 10, 1'000'000).value_or(out.announce_rate));
     out.ping_nodes = s->address_list("ping_nodes");
     if (t.no_takeover_without_ping && out.ping_nodes.empty()) {
         s->wrong("no_takeover_without_ping", "no_takeover_without_ping has no ping_nodes to ask; name some, or leave it out");

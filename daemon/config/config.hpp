@@ -59,6 +59,14 @@ struct node_config {
         bool operator==(notifying const&) const = default;
     };
     notifying notify{};
+    struct witnessing {
+        std::string program; ///< absolute path of one that is asked before a silent peer is replaced; empty: none
+        std::chrono::milliseconds timeout{10'000};
+        std::chrono::milliseconds pause{2'000}; ///< after a no
+
+        bool operator==(witnessing const&) const = default;
+    };
+    witnessing witness{};
     std::chrono::milliseconds proxy_finish_within{std::chrono::hours(1)}; ///< connections of a proxy that was replaced
 
     bool operator==(node_config const&) const = default;
@@ -93,6 +101,7 @@ struct cluster_config {
     cluster::timing timing;
     std::chrono::seconds address_lifetime{2};
     std::vector<balance::address> ping_nodes;
+    unsigned announce_rate = 20'000; ///< frames a second on an interface when addresses came to it
     /// For so long layer-7 connections go on where they are after a planned move; 0: they do not.
     std::chrono::seconds handover_grace{30};
     access_log_settings access_log;

@@ -61,6 +61,19 @@ void read_notify(section const& root, node_config& out) {
     out.notify.timeout = notify->duration("timeout", std::chrono::seconds(1), std::chrono::minutes(10)).value_or(out.notify.timeout);
 }
 
+void read_witness(section const& root, node_config& out) {
+    auto const witness = root.table("witness", tables::witness);
+    if (!witness) {
+        return;
+    }
+    if (!witness->has("program")) {
+        witness->missing("program", "program = \"/etc/dyad/fence.sh\"");
+    }
+    out.witness.program = program_at(*witness, "program", "/etc/dyad/fence.sh");
+    out.witness.timeout = witness->duration("timeout", std::chrono::milliseconds(100), std::chrono::minutes(2)).value_or(out.witness.timeout);
+    out.witness.pause = witness->duration("pause", std::chrono::milliseconds(100), std::chrono::minutes(10)).value_or(out.witness.pause);
+}
+
 void read_proxy(section const& root, node_config& out) {
     auto const proxy = root.table("proxy", tables::proxy);
     if (!proxy) {
@@ -203,6 +216,7 @@ outcome<node_config> parse_node(std::string_view text, std::string const& file, 
     }
     read_firewall(root, out);
     read_notify(root, out);
+    read_witness(root, out);
     read_proxy(root, out);
     out.real_time = root.flag("real_time").value_or(out.real_time);
     check_links(root, out, around);

@@ -18,12 +18,13 @@ namespace keys {
 using list = std::string_view const[];
 
 inline constexpr list node = {"format", "name", "role", "link", "network", "ports", "firewall", "real_time",
-                              "notify", "proxy"};
+                              "notify", "witness", "proxy"};
 inline constexpr list pair = {"format", "role", "link"};
 inline constexpr list link = {"interface", "local", "peer"};
 inline constexpr list network = {"interface"};
 inline constexpr list firewall = {"script", "timeout", "auto_nat"};
 inline constexpr list notify = {"on_state", "on_address", "timeout"};
+inline constexpr list witness = {"program", "timeout", "pause"};
 inline constexpr list proxy = {"finish_within"};
 inline constexpr list ports = {"heartbeat", "replication", "fallback_page", "web"};
 
@@ -31,7 +32,7 @@ inline constexpr list cluster = {"format",  "heartbeat",   "layer4", "layer7",
                                  "history", "floating_ip", "check",  "checks", "service"};
 inline constexpr list heartbeat = {"keepalive",     "warntime",      "deadtime",         "initdead",
                                    "auto_failback", "failback_hold", "flap_limit",       "flap_window",
-                                   "address_lifetime", "ping_nodes",   "no_takeover_without_ping"};
+                                   "address_lifetime", "ping_nodes",   "no_takeover_without_ping", "announce_rate"};
 inline constexpr list layer4 = {"check_interval", "check_timeout", "rise", "fall"};
 inline constexpr list layer7 = {"check_interval", "check_timeout", "rise", "fall", "slow_start", "timeouts",
                                 "handover_grace", "access_log"};
@@ -60,7 +61,7 @@ inline constexpr list route = {"host", "path", "servers"};
 inline constexpr list timeouts = {"connect", "queue", "idle", "head", "body", "answer", "keep_alive"};
 inline constexpr list agent = {"type", "port", "request", "interval", "timeout"};
 inline constexpr list tunnel = {"type", "port", "checksum"};
-inline constexpr list persistence = {"mode", "timeout", "granularity", "cookie", "drained"};
+inline constexpr list persistence = {"mode", "timeout", "granularity", "cookie", "drained", "entries"};
 inline constexpr list tls = {"ports", "certificate", "profile", "clients"};
 inline constexpr list tls_clients = {"ca", "required"};
 inline constexpr list server = {"address", "port", "weight", "min_connections", "max_connections"};
@@ -74,6 +75,7 @@ inline constexpr table_schema network{"node.toml", "[network.NAME]", keys::netwo
 inline constexpr table_schema ports{"node.toml", "[ports]", keys::ports};
 inline constexpr table_schema firewall{"node.toml", "[firewall]", keys::firewall};
 inline constexpr table_schema notify{"node.toml", "[notify]", keys::notify};
+inline constexpr table_schema witness{"node.toml", "[witness]", keys::witness};
 inline constexpr table_schema proxy{"node.toml", "[proxy]", keys::proxy};
 inline constexpr table_schema cluster{"cluster.toml", "cluster.toml", keys::cluster};
 inline constexpr table_schema heartbeat{"cluster.toml", "[heartbeat]", keys::heartbeat};
@@ -103,7 +105,7 @@ inline constexpr table_schema server{"cluster.toml", "[service.NAME.server.NAME]
 /// Every table that the two files may have.
 inline constexpr std::array all_tables{
     tables::node,        tables::pair,  tables::link,  tables::network, tables::ports,   tables::firewall,    tables::cluster,
-    tables::notify,      tables::proxy,       tables::heartbeat,   tables::layer4, tables::layer7, tables::history, tables::floating_ip, tables::checks, tables::check, tables::expect,
+    tables::notify,      tables::witness, tables::proxy,       tables::heartbeat,   tables::layer4, tables::layer7, tables::history, tables::floating_ip, tables::checks, tables::check, tables::expect,
     tables::service,     tables::persistence, tables::http, tables::route, tables::timeouts, tables::tunnel, tables::tls,
     tables::tls_clients, tables::server, tables::agent, tables::proxy_protocol, tables::limits,
     tables::access_log, tables::observe};

@@ -54,6 +54,7 @@ balance::persistence read_persistence(section const& s) {
         }
     }
     out.granularity = read_granularity(s);
+    out.entries = static_cast<std::uint32_t>(s.integer("entries", 1, balance::most_persistence_entries).value_or(out.entries));
     if (auto const cookie = s.text("cookie")) {
         out.cookie = std::string(*cookie);
     }

@@ -1,11 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ipc/base64.hpp"
 
+#include <array>
+
 namespace dyad::ipc {
 
 namespace {
 
 constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+constexpr std::uint8_t no_digit = 64;
+constexpr auto digits = [] {
+    std::array<std::uint8_t, 256> out{};
+    out.fill(no_digit);
+    for (std::uint8_t i = 0; i < alphabet.size(); ++i) {
+        out[static_cast<std::uint8_t>(alphabet[i])] = i;
+    }
+    return out;
+}();
 
 } // namespace
 
@@ -39,11 +51,11 @@ std::optional<std::vector<std::uint8_t>> from_base64(std::string_view text) {
     std::uint32_t bits = 0;
     unsigned held = 0;
     for (auto const c : text) {
-        auto const digit = alphabet.find(c);
-        if (digit == std::string_view::npos) {
+        auto const digit = digits[static_cast<std::uint8_t>(c)];
+        if (digit == no_digit) {
             return std::nullopt;
         }
-        bits = bits << 6 | static_cast<std::uint32_t>(digit);
+        bits = bits << 6 | digit;
         held += 6;
         if (held >= 8) {
             held -= 8;

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <balance/proxy.hpp>
+#include <balance/persistence.hpp>
 
 #include <mutex>
 #include <span>
-#include <utility>
-#include <vector>
+#include <string>
 
 namespace dyad {
 
@@ -16,18 +15,21 @@ public:
     /// True when it was empty: someone has to be told that there is something to send.
     bool add(std::span<balance::persistence_entry const> entries) {
         std::lock_guard const lock(mutex_);
-        bool const first = entries_.empty();
-        entries_.insert(entries_.end(), entries.begin(), entries.end());
-        return first && !entries_.empty();
+        bool const first = records_.empty();
+        for (auto const& e : entries) {
+            records_.add(balance::as_record(e));
+        }
+        return first && !records_.empty();
     }
-    std::vector<balance::persistence_entry> take() {
+    /// As bytes of a `persistence_writer`; empty: nothing.
+    std::string take() {
         std::lock_guard const lock(mutex_);
-        return std::exchange(entries_, {});
+        return records_.take();
     }
 
 private:
     std::mutex mutex_;
-    std::vector<balance::persistence_entry> entries_;
+    balance::persistence_writer records_;
 };
 
 } // namespace dyad

@@ -5,6 +5,7 @@
 #include "config/listening.hpp"
 #include "ipc/base64.hpp"
 #include "ipc/fields.hpp"
+#include "ipc/records.hpp"
 #include "ipc/values.hpp"
 #include "log/log.hpp"
 
@@ -25,12 +26,11 @@ namespace dyad {
 namespace {
 
 constexpr std::chrono::milliseconds settle_limit{1000};
-constexpr std::chrono::milliseconds flush_period{20}; ///< entries are on their way within 50 ms
+constexpr std::chrono::milliseconds flush_period{4}; ///< entries gather
 constexpr std::chrono::milliseconds status_period{1000};
 constexpr std::chrono::milliseconds errors_period{100};
 constexpr std::chrono::milliseconds retire_period{100};
 constexpr std::chrono::seconds last_words_limit{1}; ///< for the cluster process to take what a replaced process learnt last
-constexpr std::size_t entries_per_message = 10'000; ///< some 1.5 MB of JSON
 
 void misunderstood(std::string_view type, balance::error const& why) {
     spdlog::error("message \"{}\": {}", type, why.detail);
@@ -138,7 +138,7 @@ void proxy_process::retired() {
 void proxy_process::end_with_last_connection() {
     auto const now = std::chrono::steady_clock::now();
     if (connections() == 0 || now >= retire_until_) {
-        send_entries(outbox_.take());
+        send_records(outbox_.take());
         tell_status();
         if (links_.all_sent() || now >= retire_until_ + last_words_limit) {
             return io_.stop();
@@ -158,7 +158,7 @@ void proxy_process::on_cluster(boost::json::object const& message) {
         configure(message);
     } else if (type == "states") {
         set_states(message);
-    } else if (type == "merge") {
+    } else if (type == "records") {
         merge(message);
     } else if (type == "access_log") {
         log_to(message, {});
@@ -186,7 +186,7 @@ void proxy_process::configure(boost::json::object const& message) {
     states_ = std::move(*states);
     configured_ = true;
     if (!std::exchange(introduced_, true)) {
-        send_entries(proxy_.persistence_snapshot());
+        tell_tables();
     }
     links_.hear_guardian();
     apply_when_settled();
@@ -217,11 +217,11 @@ void proxy_process::set_states(boost::json::object const& message) {
 }
 
 void proxy_process::merge(boost::json::object const& message) {
-    auto const entries = ipc::unpack_all<balance::persistence_entry>(message, "entries");
-    if (!entries) {
-        return misunderstood("merge", entries.error());
+    auto const records = ipc::records_in(message);
+    if (!records) {
+        return misunderstood("records", records.error());
     }
-    proxy_.merge(*entries);
+    proxy_.merge(records->entries);
 }
 
 void proxy_process::log_to(boost::json::object const& message, ipc::descriptor file) {
@@ -323,18 +323,29 @@ void proxy_process::look_for_errors() {
     }
 }
 
-void proxy_process::send_entries(std::span<balance::persistence_entry const> entries) {
-    for (std::size_t at = 0; at < entries.size(); at += entries_per_message) {
-        auto const part = entries.subspan(at, std::min(entries_per_message, entries.size() - at));
-        links_.to_cluster({{"type", "persistence"}, {"entries", ipc::pack_all(part)}});
+void proxy_process::send_records(std::string const& bytes) {
+    if (!bytes.empty()) {
+        links_.to_cluster(ipc::records_message(bytes));
     }
+}
+
+/// To a cluster process that knows nothing yet.
+void proxy_process::tell_tables() {
+    balance::persistence_writer writer;
+    for (auto const& e : proxy_.persistence_snapshot()) {
+        writer.add(balance::as_record(e));
+        if (writer.size() >= ipc::records_in_a_message) {
+            send_records(writer.take());
+        }
+    }
+    send_records(writer.take());
 }
 
 void proxy_process::flush_later() {
     flush_timer_.expires_after(flush_period);
     flush_timer_.async_wait([this](boost::system::error_code ec) {
         if (!ec) {
-            send_entries(outbox_.take()); // lost without a cluster process: the next one gets all tables
+            send_records(outbox_.take()); // lost without a cluster process: the next one gets all tables
         }
     });
 }

@@ -53,7 +53,8 @@ private:
     void apply_when_settled();
     void apply();
     void listen(std::set<balance::endpoint> wanted, std::set<balance::endpoint> const& of_page);
-    void send_entries(std::span<balance::persistence_entry const> entries);
+    void send_records(std::string const& bytes);
+    void tell_tables();
     void flush_later();
     void report_status();
     void tell_status();

@@ -41,6 +41,8 @@ class Scene:
     def value(self, seen):
         if self.unit == "us":
             return seen["cpu"] / seen["requests"] * 1e6
+        if self.unit == "us each":
+            return seen["seconds"] / seen["requests"] * 1e6
         if self.unit == "ms per GB":
             return seen["cpu"] * 1e3 / (seen["bytes"] / 1e9)
         if self.unit == "ms":
@@ -54,6 +56,9 @@ SCENES = (
     Scene("tcp, small answers", TCP, SMALL, 0.90, {}),
     Scene("tcp, bulk", TCP, HUGE, 1.0, {"connections": 4}, "ms per GB"),
     Scene("http, keep-alive", HTTP, SMALL, 0.90, {}),
+    Scene("tcp, small answers, 8 connections: time for a request", TCP, SMALL, 1.25, {"connections": 8}, "us each"),
+    Scene("http, 4 connections: time for a request", HTTP, SMALL, 1.25, {"connections": 4}, "us each"),
+    Scene("http, 8 connections: time for a request", HTTP, SMALL, 1.25, {"connections": 8}, "us each"),
     Scene("http, a connection each", HTTP, SMALL, 1.0, {"per": 1}),
     Scene("http, 1 MB answers", HTTP, LARGE, 1.0, {"connections": 16}),
     Scene("TLS, keep-alive", TLS, SMALL, 1.0, {"tls": 1}),

@@ -20,8 +20,11 @@ class Product:
     """A pair on one network, which carries service and heartbeats alike, and a client. The same responder answers on the
     address on both hosts, so that only the address's movement is measured."""
 
-    def __init__(self, name):
+    def __init__(self, name, more=0):
+        """`more`: floating addresses beside VIP."""
         self.name = name
+        self.more = [f"10.78.{n // 250}.{n % 250 + 1}" for n in range(more)]
+        self.addresses = {VIP, *self.more}
         self.lab = Lab(heartbeat_links=0, clients=1, observers=0)
         self.client = self.lab.clients[0]
         self.responders = {host: Responder(host, VIP) for host in self.lab.nodes}
@@ -61,10 +64,11 @@ class Product:
 
 
 class Ours(Product):
-    def __init__(self, timing=None):
-        super().__init__("dyad")
+    def __init__(self, timing=None, more=0):
+        super().__init__("dyad", more)
         heartbeats = conf.heartbeat(**(timing or {}))
-        self.pair = Pair(self.lab, conf.cluster(conf.floating(VIP), heartbeats=heartbeats), links=["eth0"])
+        floating = [conf.floating(a) for a in (VIP, *self.more)]
+        self.pair = Pair(self.lab, conf.cluster(*floating, heartbeats=heartbeats), links=["eth0"])
         self.nodes = {n.host: n for n in self.pair.nodes}
 
     def start(self):
@@ -76,6 +80,10 @@ class Ours(Product):
 
     def active_host(self):
         return self.pair.active.host
+
+    def moves(self):
+        """How often the addresses have moved so far."""
+        return max(int(n.status()["node"]["epoch"].split("/")[0]) for n in self.pair.nodes)
 
     def _kill(self, host):
         return self.nodes[host].kill()
@@ -94,8 +102,8 @@ class Ours(Product):
 class Theirs(Product):
     """keepalived: both start as backup and nobody preempts, as its manual advises against needless moves."""
 
-    def __init__(self, fast=False):
-        super().__init__("keepalived")
+    def __init__(self, fast=False, more=0):
+        super().__init__("keepalived", more)
         self.program, self.environment = peers.fetch("keepalived", "/usr/sbin/keepalived")
         self.fast = fast
         self.processes = {}
@@ -127,6 +135,8 @@ vrrp_instance V {{
     virtual_ipaddress {{
         {VIP}/32 dev eth0
     }}
+    virtual_ipaddress_excluded {{
+{"".join(f"        {a}/32 dev eth0{chr(10)}" for a in self.more)}    }}
 }}
 """)
         with open(base + "log", "w") as log:
@@ -155,6 +165,9 @@ vrrp_instance V {{
 
     def active_host(self):
         return next(h for h in self.lab.nodes if self._state(h) == "MASTER")
+
+    def moves(self):
+        return sum(self._log(host).count("Entering MASTER") for host in self.lab.nodes)
 
     def _kill(self, host):
         return signal_at_once(self._pids(host), signal.SIGKILL)

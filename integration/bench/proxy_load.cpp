@@ -10,6 +10,8 @@
 //     per=0           requests on a connection before it is closed; 0: no end
 //     tls=0           1: in TLS, each time with a full handshake; 2: resumed
 //     rate=0          requests a second, offered whether or not the answers come; 0: the next when the last is answered
+//     clients=0       so many requests, each with X-Forwarded-For of another client, from 10.0.0.0 + first= on; ends with the last
+//     first=0         answer instead of after `seconds`
 //     idle=0          1: connects, asks once each, and then only holds the connections for the time of the measurement
 //
 // Prints one line of JSON: requests, failed, bytes (of answers), seconds, cpu (of the proxy, seconds), rss (bytes, of the
@@ -51,7 +53,8 @@ struct options {
     sockaddr_in to{};
     std::string path;
     std::map<std::string, double> numbers{{"pid", 0},   {"connections", 64}, {"warm", 0.5}, {"seconds", 2},
-                                          {"per", 0},   {"tls", 0},          {"rate", 0},   {"idle", 0}};
+                                          {"per", 0},   {"tls", 0},          {"rate", 0},   {"idle", 0},
+                                          {"clients", 0}, {"first", 0}};
 
     double number(char const* name) const { return numbers.at(name); }
 };
@@ -133,6 +136,7 @@ private:
     state state_ = state::idle;
     int fd_ = -1;
     std::unique_ptr<SSL, decltype(&SSL_free)> tls_{nullptr, &SSL_free};
+    std::string own_; ///< a request of its own; empty: everybody's
     std::size_t sent_ = 0;
     std::string head_;         ///< of the answer, until it is whole
     std::uint64_t left_ = 0;   ///< of its body
@@ -167,6 +171,8 @@ public:
         next_due_ = now_;
         bool const idle = options_.number("idle") != 0;
         double const empty = meter_.rss();
+        if (options_.number("clients") != 0)
+            return run_clients();
         if (options_.number("rate") == 0)
             for (auto& c : clients_)
                 c->ask(now_);
@@ -197,6 +203,14 @@ public:
     // For the clients.
     [[nodiscard]] options const& wanted() const { return options_; }
     [[nodiscard]] std::string const& request(bool last) const { return last ? last_request_ : request_; }
+    /// The next client's; empty: all clients are the same.
+    std::string next_client() {
+        if (options_.number("clients") == 0)
+            return {};
+        auto const n = static_cast<std::uint32_t>(options_.number("first")) + begun_clients_++;
+        auto const part = [n](unsigned shift) { return std::to_string(n >> shift & 0xff); };
+        return "GET " + options_.path + " HTTP/1.1\r\nHost: bench\r\nX-Forwarded-For: 10." + part(16) + "." + part(8) + "." + part(0) + "\r\n\r\n";
+    }
     [[nodiscard]] int epoll() const { return epoll_; }
     [[nodiscard]] SSL_CTX* tls() const { return tls_.get(); }
     [[nodiscard]] SSL_SESSION* session() const { return session_.get(); }
@@ -216,6 +230,24 @@ public:
     }
 
 private:
+    void run_clients() {
+        auto const all = static_cast<std::uint64_t>(options_.number("clients"));
+        measuring_ = true;
+        double const cpu = meter_.cpu();
+        auto const began = now_;
+        if (options_.number("rate") == 0)
+            for (auto& c : clients_)
+                c->ask(now_);
+        until(now_ + in(options_.number("seconds")), [&] {
+            asking_ = begun_clients_ < all;
+            return answered_ + failed_ >= all;
+        });
+        std::sort(late_.begin(), late_.end());
+        std::printf("{\"requests\": %llu, \"failed\": %llu, \"seconds\": %.6f, \"cpu\": %.6f, \"p99\": %.6f}\n",
+                    static_cast<unsigned long long>(answered_), static_cast<unsigned long long>(failed_), seconds(now_ - began).count(),
+                    meter_.cpu() - cpu, late_.empty() ? 0.0 : late_[late_.size() * 99 / 100]);
+    }
+
     static clock_type::duration in(double s) { return std::chrono::duration_cast<clock_type::duration>(seconds(s)); }
 
     template <class Done = bool (*)()>
@@ -247,7 +279,9 @@ private:
         if (options_.number("rate") == 0)
             return;
         auto const step = in(1.0 / options_.number("rate"));
-        for (; next_due_ <= now_; next_due_ += step) {
+        auto const all = static_cast<std::uint64_t>(options_.number("clients"));
+        for (; next_due_ <= now_ && (all == 0 || offered_ < all); next_due_ += step) {
+            ++offered_;
             auto const free = std::find_if(clients_.begin(), clients_.end(), [](auto const& c) { return c->is_idle(); });
             if (free != clients_.end())
                 (*free)->ask(next_due_);
@@ -270,6 +304,8 @@ private:
     std::vector<double> late_;
     bool asking_ = true;
     bool measuring_ = false;
+    std::uint64_t offered_ = 0;
+    std::uint32_t begun_clients_ = 0;
     std::uint64_t answered_ = 0;
     std::uint64_t failed_ = 0;
     std::uint64_t bytes_ = 0;
@@ -279,6 +315,7 @@ private:
 
 void client::ask(time_point due) {
     due_ = due;
+    own_ = load_.next_client();
     head_.clear();
     in_body_ = false;
     sent_ = 0;
@@ -351,7 +388,7 @@ void client::shake() {
 
 void client::write() {
     auto const per = static_cast<unsigned>(load_.wanted().number("per"));
-    auto const& request = load_.request(per != 0 && asked_ + 1 >= per);
+    auto const& request = own_.empty() ? load_.request(per != 0 && asked_ + 1 >= per) : own_;
     while (sent_ < request.size()) {
         auto const* const from = request.data() + sent_;
         auto const size = request.size() - sent_;

@@ -60,8 +60,8 @@ class Report:
         self.figures = []
         self.notes = []
 
-    def figure(self, what, unit, bar=None, ratio_bar=None, exactly=False):
-        self.figures.append(Figure(what, unit, bar, ratio_bar, exactly, self.counts))
+    def figure(self, what, unit, bar=None, ratio_bar=None, exactly=False, counts=None):
+        self.figures.append(Figure(what, unit, bar, ratio_bar, exactly, counts or self.counts))
         return self.figures[-1]
 
     @property

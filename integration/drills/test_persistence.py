@@ -122,3 +122,38 @@ def test_last_successful_is_the_same_server_on_the_node_that_takes_over():
         pair.up("web")
         pair.make_active(lost)
         stays("the node that was lost has taken over again")
+
+
+def test_clients_are_remembered_over_a_restart_of_both_nodes(scene):
+    pair = scene.pair
+    address = scene.client.address("eth0")
+    server = fetch(scene.client, WEB)
+    agree(scene, {address: server})
+    for node in pair.nodes:
+        node.terminate()
+    for node in pair.nodes:
+        node.wait_gone()
+    pair.start()
+    agree(scene, {address: server})
+    pair.up("web")
+    assert all(fetch(scene.client, WEB) == server for _ in range(4))
+
+
+def test_a_node_that_was_cut_off_gets_what_it_missed(scene):
+    pair = scene.pair
+    address = scene.client.address("eth0")
+    server = fetch(scene.client, WEB)
+    agree(scene, {address: server})
+    ports = [pair.secondary.host.ports[p] for p in ("hb1", "hb2")]
+    for port in ports:
+        port.drop()
+    until(lambda: not pair.primary.status()["config"]["replication"]["connected"], 10, "the nodes do not hear each other")
+    pair.primary.dyad("persistence", "clear", "web")
+    assert servers(pair.primary) == {} and servers(pair.secondary) == {address: server}
+    for port in ports:
+        port.heal()
+    pair.settle()
+    until(lambda: all(n.status()["config"]["tables"]["in_sync"] for n in pair.nodes), 5, "the tables are in sync", describe=pair.describe)
+    assert servers(pair.secondary) == {}, "what was cleared meanwhile is cleared there, too"
+    agree(scene, {address: fetch(scene.client, WEB)})
+    assert "persistence 1 client is remembered; the peer has the same" in pair.primary.dyad("status").stdout

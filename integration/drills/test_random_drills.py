@@ -13,17 +13,14 @@ import threading
 import time
 
 import pytest
-from disturbances import Disturber, SmallDisk, plan
-from lab import conf
+from audited_stage import CLIENTS, Stage
+from disturbances import Disturber, plan
 from lab.wait import until
-from pair_audits import Audits, ask_from
-from scene import ADDRESSES, PLAIN, PLAIN6, WEB, Scene
+from pair_audits import ask_from, persistence
+from scene import PLAIN, WEB
 
 DRILLS = int(os.environ.get("DYAD_DRILLS", "5"))
 FIRST = int(os.environ.get("DYAD_DRILL_SEED") or random.randrange(1, 1_000_000))
-GRACE = 1               # seconds
-ANOTHER = "10.77.0.100", 8080
-CLIENTS = [f"10.77.0.{n}" for n in range(200, 240)]
 PAUSE = 0.03            # seconds between two requests of clients
 
 
@@ -49,48 +46,6 @@ class Clients:
                 ask_from(self._host, random.choice(CLIENTS), WEB, timeout=0.3)
             except OSError:
                 pass
-
-
-class Stage:
-    """A pair whose state is on small disks, with persistence, and what its rules are after a move."""
-
-    def __init__(self):
-        self.scene = Scene()
-        self.well = True
-        try:
-            self._make()
-        except BaseException:
-            self.close()
-            raise
-
-    def _make(self):
-        self.pair, self.client = self.scene.pair, self.scene.client
-        self.client.ip_batch([f"addr add {address}/24 dev eth0" for address in CLIENTS])
-        for node in self.pair.nodes:
-            SmallDisk(node)
-            node.host.run(["sysctl", "-qw", "net.ipv4.ip_forward=1"])
-            node.write("cluster.toml", self.text(False, 100))
-        self.scene.start()
-        self.audits = Audits(self.pair, [self.client], self.scene.observer, (*ADDRESSES, PLAIN6))
-        for another in (True, False):
-            self.pair.primary.apply(self.text(another, 100))
-            for node in (self.pair.secondary, self.pair.primary):
-                self.pair.make_active(node)
-                until(lambda: all("dormant" in node.host.run(["nft", "list", "table", "ip", name]).stdout for node in self.pair.nodes
-                                  for name in ("dyad_taken", "dyad_given")), GRACE + 4, "the rules sleep", every=0.05,
-                      describe=self.pair.describe)
-                self.audits.note_rules()
-
-    def text(self, another, weight):
-        """With a service more or less, and another weight of a server."""
-        web = {s.name: {"address": s.address, "weight": weight if s.name == "rs1" else 100} for s in self.scene.servers}
-        more = [conf.service("another", *ANOTHER, {s.name: {"address": s.address, "port": 80} for s in self.scene.servers})] if another else []
-        text = self.scene.cluster_text(*more, web_servers=web)
-        return text.replace(f'address = "{WEB}"\nports = [80]', f'address = "{WEB}"\nports = [80]\npersistence = {{ mode = "source_ip", '
-                            'timeout = "10m" }').replace("[layer7]\n", f'[layer7]\nhandover_grace = "{GRACE}s"\n')
-
-    def close(self):
-        self.scene.lab.close()
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +154,57 @@ def kill_the_checker(stage):
     return lambda: None
 
 
+def make_a_server_ill(stage):
+    stage.scene.servers[0].health = "ill"
+
+    def undo():
+        stage.scene.servers[0].health = "allServicesOperative"
+        stage.pair.up("web")
+    until(lambda: any(x["health"] == "down" for node in stage.pair.nodes for s in node.status()["services"] for x in s["servers"]), 5,
+          "a node knows")
+    return undo
+
+
+def swap_the_servers(stage):
+    """Each answers with the other's name."""
+    def swap():
+        one, other = stage.scene.servers
+        one.name, other.name = other.name, one.name
+    ask_from(stage.client, stage.client.address(), WEB)
+    until(lambda: all(stage.client.address() in persistence(node, "web") for node in stage.pair.nodes), 3, "both know the client")
+    swap()
+    return swap
+
+
+def leave_a_process(stage):
+    left = stage.pair.active.host.popen(["sh", "-c", "sleep 1000; true", stage.pair.active.run_dir])
+
+    def undo():
+        left.kill()
+        left.wait()
+    return undo
+
+
+def forget_clients(stage):
+    ask_from(stage.client, stage.client.address(), WEB)
+    until(lambda: all(stage.client.address() in persistence(node, "web") for node in stage.pair.nodes), 3, "both know the client")
+    stage.audits.known = persistence(stage.pair.active, "web")
+    stage.pair.active.dyad("persistence", "clear", "web")
+
+    def undo():
+        stage.audits.known = {}
+    return undo
+
+
+def complain(stage):
+    with open(stage.pair.passive.log, "a") as log:
+        log.write("terminate called without an active exception\n")
+    return lambda: None
+
+
 @pytest.mark.parametrize("wrong, words", [
+    (make_a_server_ill, "web/rs1 is down"), (swap_the_servers, "was served by rs. and belongs to rs"),
+    (leave_a_process, "says its processes are"), (forget_clients, "is forgotten"), (complain, "terminate called"),
     (leave_an_address, f"is passive and has .'{PLAIN}'"), (leave_a_rule, "fwmark 0x7"), (leave_a_table, "table ip left"),
     (answer_arp, f"{PLAIN} is answered for by .*, .*, its owner"), (mislead_a_neighbour, f"client1 believes {WEB} at"),
     (change_a_file, "what is in force cannot be so"), (kill_the_checker, "checker process .* was killed by signal 11"),

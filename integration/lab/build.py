@@ -12,20 +12,22 @@ def directory():
     return (ROOT / given).resolve() if given else ROOT / "build" / "release"
 
 
-def _program(*candidates):
+def _program(*candidates, among=None):
+    folder = pathlib.Path(among) if among else directory()
     for candidate in candidates:
-        path = directory() / candidate
+        path = folder / candidate
         if path.is_file():
             return str(path)
-    raise FileNotFoundError(f"{candidates[0]} is not in {directory()}: build it, or name another build with DYAD_BUILD")
+    raise FileNotFoundError(f"{candidates[0]} is not in {folder}: build it, or name another build with DYAD_BUILD")
 
 
-def dyadd():
-    return _program("daemon/dyadd", "dyadd", "bin/dyadd")
+def dyadd(among=None):
+    """`among`: a build directory other than the one under test."""
+    return _program("daemon/dyadd", "dyadd", "bin/dyadd", among=among)
 
 
-def dyad():
-    return _program("daemon/dyad", "dyad", "bin/dyad")
+def dyad(among=None):
+    return _program("daemon/dyad", "dyad", "bin/dyad", among=among)
 
 
 def probe():

@@ -26,6 +26,13 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
+def _closes_its_sockets(pid):
+    """A killed dyadd loses its command line with its memory, then its sockets, and then it is a zombie without threads."""
+    with open(f"/proc/{pid}/stat") as stat:
+        name, fields = stat.read().split("(", 1)[1].rsplit(")", 1)
+    return name.startswith("dyad") and (fields.split()[0] != "Z" or len(os.listdir(f"/proc/{pid}/task")) > 1)
+
+
 def signal_at_once(pids, what):
     """Signals them so close together that none has time to react to another's end; returns the moment."""
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(90))
@@ -60,6 +67,7 @@ class Node:
             os.makedirs(directory, exist_ok=True)
         self.log = os.path.join(self.base, "log")
         self.process = None
+        self.build = None   # a build directory of its own; None: the one under test
 
     # ---- files ----
 
@@ -83,7 +91,7 @@ class Node:
     # ---- life ----
 
     def command(self, level="debug"):
-        return [build.dyadd(), "--config-dir", self.config_dir, "--state-dir", self.state_dir, "--run-dir", self.run_dir,
+        return [build.dyadd(self.build), "--config-dir", self.config_dir, "--state-dir", self.state_dir, "--run-dir", self.run_dir,
                 "--log-level", level]
 
     def start(self, within=5.0):
@@ -141,9 +149,10 @@ class Node:
         for entry in os.listdir("/proc"):
             if entry.isdigit():
                 try:
-                    with open(f"/proc/{entry}/cmdline", "rb") as cmdline:
-                        if needle in cmdline.read():
-                            return True
+                    with open(f"/proc/{entry}/cmdline", "rb") as file:
+                        cmdline = file.read()
+                    if needle in cmdline or (not cmdline and _closes_its_sockets(entry)):
+                        return True
                 except OSError:
                     pass
         return False
@@ -204,7 +213,7 @@ class Node:
 
     def dyad(self, *arguments, check=True, timeout=30):
         """Runs the command line against this node."""
-        done = self.host.run([build.dyad(), "--run-dir", self.run_dir, *arguments], check=False, timeout=timeout)
+        done = self.host.run([build.dyad(self.build), "--run-dir", self.run_dir, *arguments], check=False, timeout=timeout)
         if check and done.returncode != 0:
             raise AssertionError(f"dyad {' '.join(arguments)} on {self.name}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done

@@ -115,6 +115,13 @@ def check(search, root):
     return search, wrong, f"{words} in {time.monotonic() - begin:.0f} s"
 
 
+def checked(search, root):
+    try:
+        return check(search, root)
+    except (subprocess.SubprocessError, OSError) as problem:
+        return search, f"the search itself failed: {problem}", ""
+
+
 def main():
     arguments = argparse.ArgumentParser(usage=__doc__)
     arguments.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
@@ -124,15 +131,16 @@ def main():
     if not shutil.which("spin"):
         print("spin is missing: apt-get install spin", file=sys.stderr)
         return 2
-    chosen = [s for s in SEARCHES if s.name in options.names or not (options.names or s.by_name)]
-    if not chosen:
-        print("no such guard", file=sys.stderr)
+    unknown = set(options.names) - {s.name for s in SEARCHES}
+    if unknown:
+        print(f"no such guard: {', '.join(sorted(unknown))}", file=sys.stderr)
         return 2
+    chosen = [s for s in SEARCHES if s.name in options.names or not (options.names or s.by_name)]
     failed = 0
     with tempfile.TemporaryDirectory(prefix="dyad-model-") as directory:
         root = options.keep or Path(directory)
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-            for search, wrong, words in pool.map(lambda s: check(s, root), chosen):
+            for search, wrong, words in pool.map(lambda s: checked(s, root), chosen):
                 failed += bool(wrong)
                 print(f"{'FAILED' if wrong else 'ok    '} {search.name:18} {wrong or words}", flush=True)
     print(f"{len(chosen) - failed} as they should be, {failed} not")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "guardian/listeners.hpp"
+#include "ipc/records.hpp"
 #include "ipc/values.hpp"
 #include "loopback.hpp"
 #include "proxy/process.hpp"
@@ -193,9 +194,10 @@ TEST_CASE("a proxy process serves on after the cluster process died, and gives t
     seat.give({where}, {socket.get()});
     seat.say_as_cluster(relay_configuration(sticky, up({"a"})));
     CHECK(ask(where) == "anna");
-    auto const delta = seat.heard("persistence");
+    auto const delta = seat.heard("records");
     REQUIRE(delta.has_value());
-    auto const entries = dyad::ipc::unpack_all<balance::persistence_entry>(*delta, "entries").value();
+    auto const records = dyad::ipc::records_in(*delta).value();
+    auto const& entries = records.entries;
     REQUIRE(entries.size() == 1);
     CHECK(entries[0].server == "A");
     CHECK(entries[0].client.to_string() == "127.0.0.1");
@@ -204,9 +206,9 @@ TEST_CASE("a proxy process serves on after the cluster process died, and gives t
     CHECK(ask(where) == "anna");
     seat.attach();
     seat.say_as_cluster(relay_configuration(sticky, up({"a"})));
-    auto const snapshot = seat.heard("persistence");
+    auto const snapshot = seat.heard("records");
     REQUIRE(snapshot.has_value());
-    CHECK(dyad::ipc::unpack_all<balance::persistence_entry>(*snapshot, "entries").value().size() == 1);
+    CHECK(dyad::ipc::records_in(*snapshot).value().entries.size() == 1);
 }
 
 TEST_CASE("a fresh proxy process takes over the tables of its predecessor") {
@@ -224,7 +226,9 @@ TEST_CASE("a fresh proxy process takes over the tables of its predecessor") {
     states.push_back(dyad::ipc::pack(balance::server_state{{"a", "B"}, balance::health::up, {}}));
     balance::persistence_entry const known{"a", boost::asio::ip::make_address("127.0.0.1"), "B", 7,
                                            balance::milliseconds(60'000)};
-    seat.say_as_cluster({{"type", "merge"}, {"entries", dyad::ipc::pack_all(std::vector{known})}});
+    balance::persistence_writer writer;
+    writer.add(balance::as_record(known));
+    seat.say_as_cluster(dyad::ipc::records_message(writer.take()));
     seat.say_as_cluster(relay_configuration(text, states));
     for (int i = 0; i < 4; ++i) {
         CHECK(ask(where) == "berta");

@@ -13,6 +13,7 @@ struct conditions {
     cluster::timing timing;
     std::size_t links = 2;
     std::uint8_t pings = 0; ///< ping nodes configured
+    instant ping_time = 0;  ///< from a question to its answer
     instant delay = ms / 5; ///< of a datagram on a good day
     instant jitter = 0;     ///< at most added to it
     instant lateness = 0;   ///< at most, of a timer on a healthy node
@@ -20,6 +21,8 @@ struct conditions {
     instant effect_most = ms / 2;
     instant preparation = 5 * ms; ///< from the start of a process until it is ready to serve
     instant lifetime = 2000 * ms; ///< of addresses that are not renewed
+    bool isolating = false;       ///< what parts the nodes takes the ping nodes from one of them
+    bool witness = false;         ///< is asked before a silent peer is replaced
 
     [[nodiscard]] instant keepalive() const noexcept { return timing.keepalive.count() * ms; }
     [[nodiscard]] instant deadtime() const noexcept { return timing.deadtime.count() * ms; }
@@ -63,7 +66,11 @@ inline conditions conditions_of(random& dice) {
     c.timing.flap_limit = aside.chance(500'000) ? static_cast<unsigned>(aside.between(1, 4)) : 0u;
     // With failback it must come in time to be seen; else the last take-over finds nodes that were unsteady all along.
     c.timing.flap_window = milliseconds(c.timing.auto_failback ? aside.between(500, 6000) : 3'600'000);
-    c.timing.no_takeover_without_ping = c.pings > 0 && aside.chance(500'000);
+    c.timing.no_takeover_without_ping = c.pings > 0 && aside.chance(600'000);
+    c.witness = aside.chance(250'000);
+    // An answer to what is asked at warntime is there before deadtime.
+    c.ping_time = aside.between(ms / 20, (c.timing.deadtime - c.timing.warntime).count() * ms * 4 / 5);
+    c.isolating = c.pings > 0 && aside.chance(800'000);
     return c;
 }
 

@@ -11,12 +11,13 @@ using cluster::failover::may_become;
 using cluster::failover::state_count;
 
 static constexpr std::array<char const*, event_count> event_names{
-    "heartbeat", "peer restarted", "goodbye", "link", "health", "acquired", "released", "request", "timer"};
+    "heartbeat", "peer restarted", "goodbye", "link", "health", "acquired", "released", "request", "ping answered", "witness", "timer"};
 
 /// What cannot be met: a stopped machine has no process, and an effect is answered where it can still be outstanding.
 static bool possible(std::size_t event, std::size_t state) {
     constexpr std::size_t acquired = 5;
     constexpr std::size_t released = 6;
+    constexpr std::size_t witness = 9;
     auto const s = static_cast<node_state>(state);
     if (s == node_state::stopped)
         return false;
@@ -24,6 +25,8 @@ static bool possible(std::size_t event, std::size_t state) {
         return s == node_state::acquiring || s == node_state::releasing;
     if (event == released)
         return s == node_state::releasing;
+    if (event == witness) // asked while passive, answered later
+        return s == node_state::passive || s == node_state::active;
     return true;
 }
 

@@ -10,7 +10,7 @@
 
 namespace sim {
 
-inline constexpr std::size_t event_count = 9;
+inline constexpr std::size_t event_count = 11;
 
 /// How often what was tried, over any number of runs.
 struct coverage {

@@ -3,6 +3,7 @@
 
 #include "event_queue.hpp"
 #include "failover/machine.hpp"
+#include "pings.hpp"
 
 #include <optional>
 #include <vector>
@@ -71,7 +72,7 @@ struct host {
     // Its surroundings; counters, since faults overlap.
     int service_down = 0;
     int not_ready = 0;
-    int pings_lost = 0;
+    ping_nodes pings;
     int acquire_fails = 0;
     int release_fails = 0;
     int slow_effects = 0;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -40,9 +41,17 @@ constexpr char const* usage =
 std::vector<std::uint64_t> seeds_in(std::string const& path) {
     std::vector<std::uint64_t> out;
     std::ifstream file(path);
-    for (std::string line; std::getline(file, line);)
-        if (!line.empty() && line[0] != '#')
-            out.push_back(std::strtoull(line.c_str(), nullptr, 10));
+    for (std::string line; std::getline(file, line);) {
+        if (line.empty() || line[0] == '#')
+            continue;
+        std::uint64_t seed = 0;
+        auto const [end, error] = std::from_chars(line.data(), line.data() + line.size(), seed);
+        if (error != std::errc{} || (end != line.data() + line.size() && *end != ' ')) {
+            std::fprintf(stderr, "dyad_sim: %s: \"%s\" does not begin with a seed, a number\n", path.c_str(), line.c_str());
+            std::exit(2);
+        }
+        out.push_back(seed);
+    }
     return out;
 }
 

@@ -139,6 +139,8 @@ void mischief::change(fault f, std::size_t node, std::size_t link, int by) {
     case fault::cut_one_way:
         return count(&path::cut, false, false);
     case fault::partition:
+        if (world_.surroundings().isolating)
+            h.pings.lose(by * world_.surroundings().pings, world_.surroundings().pings, world_.now());
         return count(&path::cut, true, true);
     case fault::partition_one_way:
         return count(&path::cut, true, false);
@@ -169,8 +171,8 @@ void mischief::change(fault f, std::size_t node, std::size_t link, int by) {
         h.not_ready += by;
         return world_.tell_health(node);
     case fault::ping_lost:
-        h.pings_lost += by * (1 + static_cast<int>(link)); // one, or all of them
-        return world_.tell_health(node);
+        h.pings.lose(by * (1 + static_cast<int>(link)), world_.surroundings().pings, world_.now()); // one, or all of them
+        return;
     default:
         return;
     }

@@ -61,8 +61,10 @@ void referee::effect_answered(std::size_t n) {
         open.erase(open.begin());
 }
 
-void referee::asked(std::size_t n, instant now, std::uint32_t id) {
+void referee::asked(std::size_t n, instant now, request what, std::uint32_t id) {
     asked_at_ = now;
+    if (what == request::takeover)
+        seen_[n].overruled_at = now;
     seen_[n].requests.push_back({id, now});
 }
 
@@ -132,14 +134,27 @@ void referee::check_cause(std::size_t n, instant now) {
         fail("S3 no change without cause", now, "the owner changes although it is well, heard, and nobody asked");
 }
 
+/// By what was so, not by what the node believed: was it cut off with its peer, or for longer than an answer counts?
+bool referee::nobody_answered(std::size_t n, instant now, host const& h) const {
+    if (conditions_.pings == 0 || h.pings.cut_off_since == ping_nodes::reachable)
+        return false;
+    instant const late = std::max(seen_[n].last_heard + conditions_.timing.warntime.count() * ms, h.started);
+    instant const counts = std::max(conditions_.deadtime(), 2000 * ms) + conditions_.ping_time;
+    return h.pings.cut_off_since < late || h.pings.cut_off_since < now - counts;
+}
+
 void referee::on_acquire(std::size_t n, instant now, epoch e, std::array<host, 2> const& hosts) {
     observed& o = seen_[n];
     host const& peer = hosts[1 - n];
     check_claim(n, now, "the addresses are taken");
     check_cause(n, now);
-    bool const alone = now - o.last_heard >= conditions_.deadtime() && !o.left && asked_at_ < now - 8000 * ms;
-    if (conditions_.timing.no_takeover_without_ping && alone && cut_off(hosts[n].machine->report()))
-        fail("S3 no change without cause", now, "taken from a silent peer although no ping node answers");
+    // Until a late timer shows it, the silence of a passive peer is none: the primary may take then, as beside one that is heard.
+    bool const alone = !hosts[n].machine->look(cluster::failover::time_point(std::chrono::nanoseconds(now))).peer_alive && now - o.last_heard >= conditions_.deadtime() && !o.left && o.overruled_at < now - limits::request.count() * ms;
+    if (conditions_.timing.no_takeover_without_ping && alone && nobody_answered(n, now, hosts[n]))
+        fail("S3 no change without cause", now, "taken from a silent peer although no ping node could be reached");
+    bool const granted = o.granted_at > o.last_heard && now - o.granted_at <= 10'000 * ms;
+    if (conditions_.witness && alone && !granted)
+        fail("S3 no change without cause", now, "taken from a silent peer although the witness did not say yes");
     if (o.maintenance)
         fail("S2 maintenance", now, "a node in maintenance takes the addresses");
     if (e.owner != id_of(n) || e <= o.greatest)

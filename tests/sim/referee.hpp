@@ -30,7 +30,9 @@ public:
     void ended(std::size_t n, instant now);
     void stalled(std::size_t n);
     void woke(std::size_t n, instant now, bool asleep);
-    void asked(std::size_t n, instant now, std::uint32_t id);
+    void asked(std::size_t n, instant now, cluster::failover::request what, std::uint32_t id);
+    /// The witness said yes.
+    void granted(std::size_t n, instant now) { seen_[n].granted_at = now; }
     void impaired(std::size_t n, instant now) { seen_[n].impaired_at = now; }
 
     /// Before a step: `sent` and `sequence` matter for heartbeats only.
@@ -63,6 +65,8 @@ private:
         bool heard_since_woke = true; ///< something that may have waited in a buffer
         bool fresh_since_woke = true; ///< something that was sent after it woke
         instant impaired_at = never;  ///< last time something spoke against this node as the owner
+        instant overruled_at = never; ///< an operator wanted it to take over, whatever speaks against that
+        instant granted_at = never;   ///< the witness let this node replace its peer
         bool left = false;            ///< the peer said goodbye, or started anew, after it was heard last
         bool conflict = false;
         bool owes_announcement = false;
@@ -84,6 +88,7 @@ private:
     };
 
     void on_acquire(std::size_t n, instant now, cluster::epoch e, std::array<host, 2> const& hosts);
+    [[nodiscard]] bool nobody_answered(std::size_t n, instant now, host const& h) const;
     void on_notify(std::size_t n, instant now, cluster::failover::notify const& what);
     void on_answer(std::size_t n, instant now, std::uint32_t id);
     void check_kept(std::size_t n, instant now, cluster::node_report const& mine);

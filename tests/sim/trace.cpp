@@ -54,6 +54,10 @@ static std::string text(notify const& n) {
         return "steady: " + reason;
     case kind::held_back:
         return "held back: " + reason;
+    case kind::witness_asked:
+        return "asks the witness";
+    case kind::witness_refused:
+        return "the witness refuses: " + reason;
     }
     return "?";
 }
@@ -85,6 +89,9 @@ void world::trace_action(std::size_t n, action const& a) {
         note(n, "announce");
     } else if (std::holds_alternative<send_goodbye>(a)) {
         note(n, "goodbye");
+    } else if (std::holds_alternative<cluster::failover::ask_ping_nodes>(a)) {
+        if (detail_ == detail::datagrams)
+            note(n, "ping");
     } else if (std::holds_alternative<refresh_addresses>(a)) {
         if (detail_ == detail::datagrams)
             note(n, "renew");

@@ -96,16 +96,34 @@ void world::to_process(occurrence const& o) {
         h.prepared = true;
         [[fallthrough]];
     case what::health: {
-        auto const pings = std::max(0, conditions_.pings - h.pings_lost);
         step(n, local_health{.ready = h.prepared && h.not_ready == 0,
                              .service_ok = h.service_down == 0,
                              .synchronised = h.prepared,
-                             .pings_answering = static_cast<std::uint8_t>(pings),
+                             .pings_answering = static_cast<std::uint8_t>(h.pings.answering(conditions_.pings)),
                              .pings_configured = conditions_.pings});
         break;
     }
     case what::link:
         step(n, link_changed{o.small, network_.interface_down(o.small, n) == 0});
+        break;
+    case what::ping_round:
+        if (o.small != h.incarnation)
+            break;
+        queue(now_ + ping_nodes::interval, what::ping_round, n, h.incarnation);
+        tell_health(n);
+        ask_ping_nodes(n);
+        h.pings.round(conditions_.pings);
+        break;
+    case what::pinged:
+        if (o.small == h.incarnation)
+            step(n, ping_node_answered{point(h.pings.asked[o.large])});
+        break;
+    case what::witness:
+        if (o.small == h.incarnation) {
+            if ((o.large & 1U) != 0)
+                referee_.granted(n, now_);
+            step(n, witness_answered{o.large >> 1U, (o.large & 1U) != 0});
+        }
         break;
     case what::request:
         if (o.small >> 8U == (h.incarnation & 0xffU))
@@ -142,9 +160,16 @@ void world::start(std::size_t n) {
     s.maintenance = h.disk.maintenance;
     s.refresh = milliseconds(conditions_.lifetime / ms / 4);
     s.lifetime = milliseconds(conditions_.lifetime / ms);
+    if (conditions_.witness) {
+        s.witness_limit = milliseconds(1500);
+        s.witness_pause = milliseconds(500);
+    }
     h.machine.emplace(s, point(now_));
     referee_.started(n, now_, h);
     queue(now_, what::health, n);
+    h.pings.start(conditions_.pings);
+    if (conditions_.pings > 0)
+        queue(now_, what::ping_round, n, h.incarnation);
     queue(now_ + conditions_.preparation, what::prepared, n, h.incarnation);
     watch_deadline(n);
 }
@@ -231,7 +256,7 @@ bool world::ask(std::size_t n, request what_for) {
     static constexpr std::array names{"takeover", "handover", "maintenance on", "maintenance off", "stop"};
     note(n, std::string("* operator: ") + names[static_cast<std::size_t>(what_for)]);
     std::uint32_t const id = ++requests_;
-    referee_.asked(n, now_, id);
+    referee_.asked(n, now_, what_for, id);
     queue(now_, what::request, n, static_cast<std::size_t>(what_for) | (h.incarnation & 0xffU) << 8U, id);
     return true;
 }
@@ -241,11 +266,13 @@ void world::tell_link(std::size_t n, std::size_t link) { queue(now_, what::link,
 
 void world::heal() {
     note(2, "* all faults end");
+    witness_is_well_ = true;
     network_.heal();
     for (std::size_t n = 0; n < 2; ++n) {
         host& h = hosts_[n];
-        h.service_down = h.not_ready = h.pings_lost = h.acquire_fails = h.release_fails = h.slow_effects = 0;
+        h.service_down = h.not_ready = h.acquire_fails = h.release_fails = h.slow_effects = 0;
         h.lost_writes = false;
+        h.pings.lose(-h.pings.lost, conditions_.pings, now_);
         if (h.process == host::process_state::stalled)
             wake(n);
         if (h.process == host::process_state::dead)
@@ -354,12 +381,28 @@ void world::perform(std::size_t n, action const& a) {
     } else if (auto const* kept = std::get_if<persist>(&a)) {
         h.disk_before = h.disk;
         h.disk = {kept->epoch, kept->maintenance};
+    } else if (std::holds_alternative<cluster::failover::ask_ping_nodes>(a)) {
+        ask_ping_nodes(n);
+    } else if (auto const* question = std::get_if<ask_witness>(&a)) {
+        // Once the faults are over it is quick and says yes: only one node is left that asks.
+        bool const yes = witness_is_well_ || dice_.chance(700'000);
+        if (witness_is_well_ || dice_.chance(900'000))
+            queue(now_ + (witness_is_well_ ? 0 : dice_.spread(ms, 2500 * ms)), what::witness, n, h.incarnation, question->number << 1U | (yes ? 1U : 0U));
     } else if (auto const* answer = std::get_if<answer_request>(&a)) {
         last_answer_ = answer->reason;
     } else if (auto const* told = std::get_if<notify>(&a)) {
         if (told->what == notify::kind::state_changed)
             ++coverage_.transitions[static_cast<std::size_t>(told->from)][static_cast<std::size_t>(told->to)];
     }
+}
+
+/// The answer of the quickest that can be reached then.
+void world::ask_ping_nodes(std::size_t n) {
+    host& h = hosts_[n];
+    if (!h.pings.any(conditions_.pings))
+        return;
+    h.pings.asked.push_back(now_);
+    queue(now_ + conditions_.ping_time, what::pinged, n, h.incarnation, static_cast<std::uint32_t>(h.pings.asked.size() - 1));
 }
 
 void world::begin_effect(std::size_t n, bool acquire) {

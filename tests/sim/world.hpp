@@ -52,6 +52,7 @@ public:
     /// Which node neighbours send to: the last one that announced.
     [[nodiscard]] int neighbour() const noexcept { return neighbour_; }
     /// The last answer an operator got.
+    bool witness_is_well_ = false; ///< it answers at once, and yes
     [[nodiscard]] cluster::failover::refusal last_answer() const noexcept { return last_answer_; }
     [[nodiscard]] std::uint64_t hash() const noexcept { return hash_; }
     /// Longest additional delay on a slow link, and loss on a lossy one in parts of a million.
@@ -59,7 +60,7 @@ public:
     std::uint32_t loss = 300'000;
 
 private:
-    enum class what : std::uint8_t { timer, arrival, effect, health, link, request, guardian, start, prepared, wake };
+    enum class what : std::uint8_t { timer, arrival, effect, health, link, request, guardian, start, prepared, wake, witness, ping_round, pinged };
 
     void happen(occurrence const& o);
     void to_process(occurrence const& o);
@@ -71,6 +72,7 @@ private:
     void broadcast(std::size_t n, packet::kind kind, std::uint32_t session);
     void step(std::size_t n, cluster::failover::event const& e, instant sent = 0);
     void perform(std::size_t n, cluster::failover::action const& a);
+    void ask_ping_nodes(std::size_t n);
     void begin_effect(std::size_t n, bool acquire);
     void finish_effect(std::size_t n, bool acquire, bool ok);
     void watch_deadline(std::size_t n);

@@ -7,6 +7,7 @@ import pytest
 
 import texts
 from lab import Lab
+from lab.wait import until
 from topology import Caller, Driver, run, table, wait_for, who, who_of
 
 VIP = "10.77.0.130"
@@ -118,8 +119,8 @@ def no_ipvs():
     loaded = [line.split()[0] for line in open("/proc/modules", encoding="ascii") if line.startswith("ip_vs")]
     with open(rule, "w", encoding="ascii") as file:
         file.write("install ip_vs /bin/false\n")
-    for module in [*(m for m in loaded if m != "ip_vs"), "ip_vs"]:
-        subprocess.run(["rmmod", module], check=True)
+    for module in [*(m for m in loaded if m != "ip_vs"), "ip_vs"]:   # the kernel ends the namespaces of earlier tests in its own time
+        until(lambda: subprocess.run(["rmmod", module], check=False).returncode == 0, 20, f"{module} is out", every=0.2)
     yield
     subprocess.run(["rm", "-f", rule], check=True)
     subprocess.run(["modprobe", "ip_vs"], check=True)

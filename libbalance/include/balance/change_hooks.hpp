@@ -31,6 +31,8 @@ public:
         std::string command; ///< absolute path
         std::vector<std::string> arguments{};
         std::vector<std::pair<std::string, std::string>> environment{}; ///< beside PATH and LANG
+        /// Called once it has ended, with what went wrong in a sentence, or nothing after status 0. Not when the hooks are destroyed before.
+        std::function<void(std::string const& trouble)> done{};
     };
 
     explicit change_hooks(boost::asio::any_io_executor executor);

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <balance/error.hpp>
+#include <balance/persistence.hpp>
 #include <balance/service.hpp>
 #include <balance/status.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -13,17 +15,6 @@
 #include <vector>
 
 namespace balance {
-
-/// One entry of a persistence table: this client goes to this server. Newest `sequence` wins when tables are merged.
-struct persistence_entry {
-    std::string service;
-    balance::address client; ///< masked by the service's granularity
-    std::string server;      ///< empty: to none any more, the entry was cleared
-    std::uint64_t sequence = 0;
-    milliseconds remaining{0}; ///< until it expires
-
-    bool operator==(persistence_entry const&) const = default;
-};
 
 /// A listening socket handed to the proxy, bound and listening already. The proxy owns the descriptor from then on.
 struct listener {
@@ -61,7 +52,6 @@ public:
         std::size_t max_head_size = 15872;          ///< mode http: bytes of a head; less than `buffer_size` by 512 at least
         std::size_t max_connections = 40000;        ///< of all services together; above it new ones wait in the listen queue
         milliseconds server_keep_alive{30'000};     ///< mode http: a server's connection that nobody uses
-        std::size_t table_size = 10240;             ///< entries of each service's persistence table
         /// How long a thread that gets more than 30 events in a millisecond lets them gather, when it finds few at a time: it
         /// is woken less often and does more. 0: never.
         std::chrono::microseconds gathering{100};
@@ -85,6 +75,7 @@ public:
     /// Entries that came into being or changed; called on the proxy's threads, on several at once too, and must not block.
     void on_persistence(std::function<void(std::span<persistence_entry const>)> callback);
     /// Takes over entries of a peer or of an earlier life; the newest sequence wins.
+    void merge(std::span<persistence_record const> entries);
     void merge(std::span<persistence_entry const> entries);
     [[nodiscard]] std::vector<persistence_entry> persistence_snapshot() const;
 

@@ -84,6 +84,9 @@ struct client_limits {
     bool operator==(client_limits const&) const = default;
 };
 
+/// A table of that many takes some 150 MB for each million of clients, on each node.
+inline constexpr std::uint32_t most_persistence_entries = 1u << 24;
+
 /// Which later connections of a client go to the same real server.
 struct persistence {
     enum class kind : std::uint8_t {
@@ -102,6 +105,8 @@ struct persistence {
     /// Clients of a server that is drained go on to it with new connections until their time is over; else they go to
     /// another one at once.
     bool drained_stay = false;
+    /// Layer 7: clients that are remembered; a further one takes the place of the one seen longest ago. 1 to `most_persistence_entries`.
+    std::uint32_t entries = 10240;
 
     bool operator==(persistence const&) const = default;
 };

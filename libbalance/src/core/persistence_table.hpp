@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/client_index.hpp"
+
 #include <balance/service.hpp>
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -56,6 +57,10 @@ public:
     bool merge(address const& client, std::string_view server, std::uint64_t sequence,
                std::chrono::milliseconds remaining, clock_time now);
 
+    /// Of an entry that will be merged soon: call both for some entries, one after the other, and then `merge` for each.
+    void bring_bucket(address const& client) const noexcept { nodes_.bring_bucket(masked(client)); }
+    void bring_node(address const& client) const noexcept { nodes_.bring_node(masked(client)); }
+
     /// Everything that has not expired, least recently used first.
     [[nodiscard]] std::vector<entry> snapshot(clock_time now) const;
 
@@ -63,42 +68,29 @@ public:
     void configure(settings s);
 
     [[nodiscard]] settings const& current_settings() const noexcept { return settings_; }
-    [[nodiscard]] std::size_t size() const noexcept { return used_; }
+    [[nodiscard]] std::size_t size() const noexcept { return nodes_.size(); }
 
 private:
-    using key = std::array<std::uint8_t, 17>; ///< family (4 or 6), then the masked address in network order
-    static constexpr std::uint32_t none = UINT32_MAX;
-
-    struct node {
-        persistence_table::key client{};
-        std::uint32_t server = none;
+    struct alignas(64) node {
+        client_key client{};
         std::uint64_t sequence = 0;
         clock_time expires{};
-        clock_time told{};          ///< when the entry was last returned by `use`
-        std::uint32_t chain = none; ///< next in the bucket, or in the free list
-        std::uint32_t older = none;
-        std::uint32_t newer = none;
+        clock_time told{}; ///< when the entry was last returned by `use`
+        std::uint32_t server = 0;
+        std::uint32_t chain = 0;
+        std::uint32_t older = 0;
+        std::uint32_t newer = 0;
     };
+    static constexpr std::uint32_t none = client_index<node>::none;
 
-    [[nodiscard]] key masked(address const& client) const noexcept;
-    [[nodiscard]] std::size_t bucket_of(key const& k) const noexcept;
-    [[nodiscard]] std::uint32_t locate(key const& k) const noexcept;
+    [[nodiscard]] client_key masked(address const& client) const noexcept;
     [[nodiscard]] entry view(node const& n, clock_time now) const;
     std::uint32_t server_number(std::string_view server);
-    std::uint32_t insert(key const& k, clock_time now);
-    void erase(std::uint32_t index) noexcept;
-    void unlink(node const& n) noexcept;
-    void append(std::uint32_t index) noexcept;
-    void grow_buckets();
+    std::uint32_t insert(client_key const& k, clock_time now);
 
     settings settings_;
-    std::vector<node> nodes_;
-    std::vector<std::uint32_t> buckets_; ///< a power of two
+    client_index<node> nodes_; ///< the one used longest ago is the oldest
     std::vector<std::string> servers_;
-    std::uint32_t free_ = none;
-    std::uint32_t oldest_ = none;
-    std::uint32_t newest_ = none;
-    std::size_t used_ = 0;
     std::uint64_t last_sequence_ = 0;
 };
 

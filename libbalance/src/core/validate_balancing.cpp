@@ -82,6 +82,12 @@ void check_persistence(virtual_service const& s, report& r) {
         r.wrong({"persistence", "timeout"},
                 "persistence timeout is " + std::to_string(p.timeout.count()) + "s; it must be 1s to 744h (31 days)");
     }
+    if (p.entries < 1 || p.entries > most_persistence_entries) {
+        r.wrong({"persistence", "entries"},
+                "persistence entries is " + std::to_string(p.entries) + "; it must be 1 to " + std::to_string(most_persistence_entries));
+    } else if (p.entries != persistence{}.entries && (is_layer4(s.mode) || (p.mode != persistence::kind::source_ip && p.mode != persistence::kind::app_cookie))) {
+        r.wrong({"persistence", "entries"}, "entries is the size of layer 7's tables of clients: it goes with source_ip and app_cookie of mode tcp and http only; leave it out");
+    }
     if (!p.granularity) {
         return;
     }

@@ -34,6 +34,7 @@ struct change_hooks::impl : std::enable_shared_from_this<change_hooks::impl> {
     asio::posix::stream_descriptor pidfd;
     probe::program running;
     std::string command; ///< that runs
+    std::function<void(std::string const&)> done; ///< of the one that runs
     bool busy = false;   ///< one runs, or the pause after its start is not over
     bool late = false;   ///< it was killed
     milliseconds limit{0}; ///< of the one that runs
@@ -42,12 +43,13 @@ struct change_hooks::impl : std::enable_shared_from_this<change_hooks::impl> {
     void begin();
     void drain();
     void await_end();
-    void ended(probe::ending const& e);
+    void ended(probe::ending const& e, std::string fault = {});
     void tell_idle();
     void say(std::string const& text) const {
         if (trouble)
             trouble(text);
     }
+    [[nodiscard]] std::string fault_of(probe::ending const& e, bool ran) const;
 };
 
 void change_hooks::impl::begin() {
@@ -56,15 +58,15 @@ void change_hooks::impl::begin() {
     busy = true;
     if (auto const lost = std::exchange(dropped, 0); lost != 0)
         say(std::to_string(lost) + " calls of hooks were dropped: " + std::to_string(how.waiting) + " waited already");
-    call const next = std::move(waiting.front());
+    call next = std::move(waiting.front());
     waiting.pop_front();
     command = next.command;
+    done = std::move(next.done);
     late = false;
     next_start.expires_after(how.pause);
     if (auto const why = probe::launch(next.command, next.arguments, running, next.environment); !why.empty()) {
         running = {};
-        say("the hook " + why);
-        return ended({});
+        return ended({}, "the hook " + why);
     }
     output.assign(running.output);
     pidfd.assign(running.pidfd);
@@ -97,19 +99,30 @@ void change_hooks::impl::await_end() {
     });
 }
 
-void change_hooks::impl::ended(probe::ending const& e) {
+/// Empty: all was well.
+std::string change_hooks::impl::fault_of(probe::ending const& e, bool ran) const {
+    std::string const name = "the hook " + command;
+    if (late)
+        return name + " was killed after " + probe::span_of_time(limit);
+    if (ran && e.known && e.signal != 0)
+        return name + " was killed by signal " + std::to_string(e.signal);
+    if (ran && e.known && e.exit_status != 0)
+        return name + " ended with status " + std::to_string(e.exit_status);
+    return {};
+}
+
+void change_hooks::impl::ended(probe::ending const& e, std::string fault) {
     bool const ran = std::exchange(running, {}).pid > 0;
     boost::system::error_code ignored;
     output.close(ignored);
     pidfd.close(ignored);
     end_of_time.cancel();
-    std::string const name = "the hook " + command;
-    if (late)
-        say(name + " was killed after " + probe::span_of_time(limit));
-    else if (ran && e.known && e.signal != 0)
-        say(name + " was killed by signal " + std::to_string(e.signal));
-    else if (ran && e.known && e.exit_status != 0)
-        say(name + " ended with status " + std::to_string(e.exit_status));
+    if (fault.empty())
+        fault = fault_of(e, ran);
+    if (!fault.empty())
+        say(fault);
+    if (auto const told = std::exchange(done, nullptr))
+        told(fault);
     next_start.async_wait([self = shared_from_this()](boost::system::error_code ec) {
         if (ec)
             return;
@@ -131,6 +144,7 @@ change_hooks::change_hooks(asio::any_io_executor executor, settings s) : impl_(s
 change_hooks::~change_hooks() {
     impl_->trouble = nullptr;
     impl_->idle = nullptr;
+    impl_->done = nullptr;
     impl_->waiting.clear();
     impl_->next_start.cancel();
     impl_->end_of_time.cancel();
@@ -151,6 +165,8 @@ void change_hooks::configure(settings s) { impl_->how = s; }
 void change_hooks::run(call c) {
     if (impl_->waiting.size() >= impl_->how.waiting) {
         ++impl_->dropped;
+        if (c.done)
+            c.done("too many hooks wait already");
         return;
     }
     impl_->waiting.push_back(std::move(c));

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <span>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -86,20 +87,16 @@ void event_loop::run(std::function<std::chrono::milliseconds()> const& after_bat
         read_clock();
         auto const told = static_cast<std::size_t>(std::max(count, 0));
         rest = gathering.count() > 0 && load.rest_after(told, now_);
-        looks_ += told < events.size() ? 1 : 0;
-        for (coming_ = std::span(events).first(told); !coming_.empty();) {
-            auto const event = coming_.front();
-            coming_ = coming_.subspan(1);
-            if (event.data.ptr == nullptr)
+        for (auto const& event : std::span(events).first(told)) {
+            if (event.data.ptr == nullptr) {
                 run_tasks();
-            else
-                static_cast<watcher*>(event.data.ptr)->ready(event.events);
+                continue;
+            }
+            auto& w = *static_cast<watcher*>(event.data.ptr);
+            load.hear(w.heard_in);
+            w.ready(event.events);
         }
     }
-}
-
-bool event_loop::is_next(watcher const& w) const noexcept {
-    return std::any_of(coming_.begin(), coming_.end(), [&w](epoll_event const& e) { return e.data.ptr == &w; });
 }
 
 void event_loop::run_tasks() {

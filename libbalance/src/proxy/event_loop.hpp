@@ -3,14 +3,11 @@
 
 #include "proxy/coalescing.hpp"
 
-#include <sys/epoll.h>
-
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <mutex>
-#include <span>
 #include <vector>
 
 namespace balance::layer7 {
@@ -19,6 +16,8 @@ namespace balance::layer7 {
 class watcher {
 public:
     virtual void ready(std::uint32_t events) = 0;
+
+    std::uint32_t heard_in = 0; ///< the loop's, which asks `coalescing`
 
 protected:
     ~watcher() = default;
@@ -56,10 +55,6 @@ public:
 
     /// The time of the running batch, a few milliseconds late at most.
     [[nodiscard]] clock::time_point now() const noexcept { return now_; }
-    /// How often the kernel has told of all descriptors that had anything new.
-    [[nodiscard]] std::uint64_t looks() const noexcept { return looks_; }
-    /// Is there news of `w` in the running batch whose turn is still to come?
-    [[nodiscard]] bool is_next(watcher const& w) const noexcept;
 
 private:
     void wake() const noexcept;
@@ -69,8 +64,6 @@ private:
     int epoll_;
     int wakeup_; ///< an eventfd
     clock::time_point now_{};
-    std::uint64_t looks_ = 0;
-    std::span<epoll_event const> coming_{}; ///< of the running batch, those whose turn is still to come
     std::atomic<bool> stopping_{false};
     std::mutex mutex_; ///< of `tasks_`
     std::vector<std::function<void()>> tasks_;

@@ -98,15 +98,15 @@ struct proxy::impl {
     void serve(virtual_service const& s, bool with_tls, layer7::state_lookup const& states, places& where);
     certified to_clients(configuration const& c, virtual_service const& s);
     void drop_all_but(std::set<std::string> const& served);
-    void keep_early(persistence_entry const& e, clock::time_point now);
+    void keep_early(persistence_record const& e, clock::time_point now);
     void settle_early_entries(std::string const& name, service& s);
 
     mutable std::mutex mutex; ///< of all below; never taken by the workers
     layer7::crew crew;
     layer7::listener_book listeners;
-    std::map<std::string, std::shared_ptr<service>> services;
+    std::map<std::string, std::shared_ptr<service>, std::less<>> services;
     std::vector<listed> list;
-    std::map<std::string, std::vector<early_entry>> early; ///< by service
+    std::map<std::string, std::vector<early_entry>, std::less<>> early; ///< by service
     std::size_t early_entries = 0;
     std::map<std::string, certificate> certificates; ///< by service
     std::shared_ptr<layer7::tls_context const> to_servers = layer7::tls_context::for_servers().value();
@@ -129,7 +129,7 @@ void proxy::impl::serve(virtual_service const& s, bool with_tls, layer7::state_l
     auto& slot = services[s.name];
     bool const fresh = slot == nullptr;
     if (fresh)
-        slot = std::make_shared<service>(s, algorithm, crew.workers.size(), crew.settings.table_size);
+        slot = std::make_shared<service>(s, algorithm, crew.workers.size());
     cut |= slot->update(s, algorithm, states, clock::now());
     if (fresh)
         settle_early_entries(s.name, *slot);
@@ -199,10 +199,12 @@ void proxy::impl::drop_all_but(std::set<std::string> const& served) {
     });
 }
 
-void proxy::impl::keep_early(persistence_entry const& e, clock::time_point now) {
+void proxy::impl::keep_early(persistence_record const& e, clock::time_point now) {
     if (early_entries >= most_early_entries)
         return;
-    early[e.service].push_back({e, now + std::min(e.remaining, core::persistence_table::forever)});
+    auto& list = early.try_emplace(std::string(e.service)).first->second;
+    list.push_back({{std::string(e.service), e.client, std::string(e.server), e.sequence, e.remaining},
+                    now + std::min(e.remaining, core::persistence_table::forever)});
     ++early_entries;
 }
 
@@ -214,7 +216,8 @@ void proxy::impl::settle_early_entries(std::string const& name, service& s) {
     early_entries -= found.mapped().size();
     for (auto& e : found.mapped()) {
         e.entry.remaining = std::chrono::duration_cast<milliseconds>(e.expires - now);
-        s.merge(e.entry, now);
+        auto const record = as_record(e.entry);
+        s.merge({&record, 1}, now);
     }
 }
 
@@ -290,15 +293,27 @@ void proxy::on_persistence(std::function<void(std::span<persistence_entry const>
     impl_->crew.on_learnt = std::move(shared);
 }
 
-void proxy::merge(std::span<persistence_entry const> entries) {
+void proxy::merge(std::span<persistence_record const> entries) {
     std::lock_guard const lock(impl_->mutex);
     auto const now = clock::now();
-    for (auto const& e : entries) {
-        if (auto const it = impl_->services.find(e.service); it != impl_->services.end())
-            it->second->merge(e, now);
+    while (!entries.empty()) {
+        auto const& name = entries.front().service;
+        auto const end = std::ranges::find_if(entries, [&](auto const& e) { return e.service != name; });
+        auto const of_one = entries.first(static_cast<std::size_t>(end - entries.begin()));
+        entries = entries.subspan(of_one.size());
+        if (auto const it = impl_->services.find(name); it != impl_->services.end())
+            it->second->merge(of_one, now);
         else
-            impl_->keep_early(e, now);
+            for (auto const& e : of_one)
+                impl_->keep_early(e, now);
     }
+}
+
+void proxy::merge(std::span<persistence_entry const> entries) {
+    std::vector<persistence_record> records;
+    records.reserve(entries.size());
+    std::ranges::transform(entries, std::back_inserter(records), as_record);
+    merge(records);
 }
 
 std::vector<persistence_entry> proxy::persistence_snapshot() const {

@@ -25,27 +25,26 @@ std::unique_ptr<server_link> link_pool::take(backend const& server, wish const& 
         return nullptr;
     auto& list = found->second;
     auto const life = server.life.load(std::memory_order_relaxed);
-    auto const fits = std::find_if(list.rbegin(), list.rend(), [&](auto const& l) {
-        return l->port == w.port && l->life == life && (l->tls != nullptr) == w.tls && l->told == w.told && l->source == w.source &&
-               (w.only_of == 0 || l->last_user == w.only_of);
-    });
-    if (fits == list.rend())
-        return nullptr;
-    auto out = std::move(*fits);
-    list.erase(std::next(fits).base()); // an empty list stays for the next, until it is swept
-    if (out->kept_at_ == loop_.looks() || loop_.is_next(*out))
-        out->end.readable = true; // perhaps; the kernel was not asked yet, or its word has not arrived
-    if (is_silent(out->end))
-        return out;
-    close(std::move(out));
-    return take(server, w);
+    while (true) {
+        auto const fits = std::find_if(list.rbegin(), list.rend(), [&](auto const& l) {
+            return l->port == w.port && l->life == life && (l->tls != nullptr) == w.tls && l->told == w.told && l->source == w.source &&
+                   (w.only_of == 0 || l->last_user == w.only_of);
+        });
+        if (fits == list.rend())
+            return nullptr; // an empty list stays for the next, until it is swept
+        auto out = std::move(*fits);
+        list.erase(std::next(fits).base());
+        out->end.readable = true; // perhaps: the last epoll_wait knew nothing of what came since
+        if (is_silent(out->end))
+            return out;
+        close(std::move(out));
+    }
 }
 
 void link_pool::keep(std::unique_ptr<server_link> link) {
     link->user = nullptr;
     link->used_before = true;
     link->idle_since_ = loop_.now();
-    link->kept_at_ = loop_.looks();
     auto& list = idle_[link->server.get()];
     if (list.size() == most_idle) {
         closed_.push_back(std::move(list.front()));

@@ -51,7 +51,6 @@ private:
     friend class link_pool;
     link_pool& home_;
     event_loop::clock::time_point idle_since_{};
-    std::uint64_t kept_at_ = 0; ///< `event_loop::looks`
 };
 
 /// One thread's idle connections to real servers. One that the server closes, or says something on unasked, is closed at

@@ -9,9 +9,9 @@
 namespace balance::layer7 {
 namespace {
 
-core::persistence_table::settings table_settings(virtual_service const& s, std::size_t size) {
+core::persistence_table::settings table_settings(virtual_service const& s) {
     core::persistence_table::settings t;
-    t.size = size;
+    t.size = s.persistence.entries;
     t.timeout = s.persistence.timeout;
     t.granularity = s.persistence.granularity.value_or(std::uint8_t{128});
     if (s.persistence.mode == persistence::kind::last_successful) { // one entry for all, for ever
@@ -29,6 +29,9 @@ bool is(virtual_service const& s, persistence::kind k) noexcept { return s.persi
 bool has_table(virtual_service const& s) noexcept {
     return is(s, persistence::kind::source_ip) || is(s, persistence::kind::last_successful) || is(s, persistence::kind::app_cookie);
 }
+
+/// Entries for which clients wait at most, some 20 us.
+constexpr std::size_t merged_at_once = 64;
 
 /// All clients of a service that goes to the last successful server.
 address const everybody{boost::asio::ip::address_v4()};
@@ -80,8 +83,8 @@ bool contains(std::span<backend const* const> tried, backend const* server) noex
 
 } // namespace
 
-service::service(virtual_service const& s, core::algorithm a, std::size_t threads, std::size_t table_size)
-    : config_(s), algorithm_(a), fallback_(make_fallback(s, threads)), table_(table_settings(s, table_size)),
+service::service(virtual_service const& s, core::algorithm a, std::size_t threads)
+    : config_(s), algorithm_(a), fallback_(make_fallback(s, threads)), table_(table_settings(s)),
       shares_(threads), random_(random_seed()), http_(s.mode == mode::http) {
     config_.servers.clear(); // `update` makes them
 }
@@ -122,7 +125,7 @@ bool service::update(virtual_service const& s, core::algorithm a, state_lookup c
             ++gone.server->life;
             cut = true;
         }
-    auto const table = table_settings(s, table_.current_settings().size);
+    auto const table = table_settings(s);
     if (has_table(s))
         table_.configure(table);
     else if (has_table(config_))
@@ -405,10 +408,20 @@ void service::leave(backend const& server) {
     }
 }
 
-void service::merge(persistence_entry const& e, clock_time now) {
-    std::lock_guard const lock(mutex_);
-    if (has_table(config_))
-        table_.merge(e.client, e.server, e.sequence, e.remaining, now);
+void service::merge(std::span<persistence_record const> entries, clock_time now) {
+    while (!entries.empty()) {
+        auto const some = entries.first(std::min(entries.size(), merged_at_once));
+        entries = entries.subspan(some.size());
+        std::lock_guard const lock(mutex_);
+        if (!has_table(config_))
+            return;
+        for (auto const& e : some)
+            table_.bring_bucket(e.client);
+        for (auto const& e : some)
+            table_.bring_node(e.client);
+        for (auto const& e : some)
+            table_.merge(e.client, e.server, e.sequence, e.remaining, now);
+    }
 }
 
 void service::persistence_snapshot(std::vector<persistence_entry>& out, clock_time now) const {

@@ -107,7 +107,7 @@ class service : public std::enable_shared_from_this<service> {
 public:
     using clock_time = std::chrono::steady_clock::time_point;
 
-    service(virtual_service const& s, core::algorithm a, std::size_t threads, std::size_t table_size);
+    service(virtual_service const& s, core::algorithm a, std::size_t threads);
 
     /// Takes over a changed description and states. True when connections may have to be cut.
     bool update(virtual_service const& s, core::algorithm a, state_lookup const& states, clock_time now);
@@ -128,7 +128,7 @@ public:
     /// A chosen server's connection has ended or never came about.
     void leave(backend const& server);
 
-    void merge(persistence_entry const& e, clock_time now);
+    void merge(std::span<persistence_record const> entries, clock_time now);
     void persistence_snapshot(std::vector<persistence_entry>& out, clock_time now) const;
     [[nodiscard]] service_status status() const;
     /// Appends what `virtual_service::observe` counts of each server; nothing without it.

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <filesystem>
+#include <optional>
 #include <span>
 
 namespace cluster {
@@ -30,9 +31,17 @@ public:
     result<> save(std::filesystem::path const& file) const;
 
     [[nodiscard]] std::span<std::uint8_t const, size> bytes() const noexcept { return bytes_; }
+    /// Names the key without telling anything of it: the first 8 bytes of HKDF-SHA256 of it; never 0.
+    [[nodiscard]] std::uint64_t fingerprint() const;
 
 private:
     std::array<std::uint8_t, size> bytes_;
+};
+
+/// With what a node sends, and what it accepts beside that while one key replaces the other.
+struct key_pair {
+    key sending;
+    std::optional<key> other{};
 };
 
 } // namespace cluster

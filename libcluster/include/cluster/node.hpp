@@ -40,8 +40,9 @@ struct node_settings {
     cluster::timing timing;
     std::vector<link_settings> links;
     std::optional<cluster::key> key; ///< needed when there are links
+    std::optional<cluster::key> other_key{}; ///< accepted as well, while one replaces the other
     std::vector<floating_address> floating;
-    std::vector<address> ping_nodes; ///< pinged once a second
+    std::vector<address> ping_nodes; ///< pinged once a second, and as often as heartbeats while the peer is silent
     cluster::epoch epoch;            ///< last one known before the start
     bool maintenance = false;        ///< as left before the start
     std::chrono::seconds address_lifetime{
@@ -49,7 +50,11 @@ struct node_settings {
     /// SCHED_FIFO for the node's threads and locked memory, where permitted; what is missing comes as an event.
     /// mlockall covers the whole process.
     bool real_time = true;
-    unsigned announce_rate = 1000; ///< gratuitous ARP/NA frames per second and interface
+    /// For the answer of `on_witness`, after which silence is a no; 0: nobody is asked.
+    milliseconds witness_limit{0};
+    milliseconds witness_pause{2000}; ///< after a no, before it is asked again
+    /// Gratuitous ARP/NA frames per second and interface when addresses came; what is repeated later goes at a tenth of it.
+    unsigned announce_rate = 20'000;
     /// Written with CLOCK_MONOTONIC nanoseconds whenever the heartbeat thread is alive, and with 0 when it has stopped
     /// in good order, for a parent that watches it through shared memory; may be null; must outlive the node.
     std::atomic<std::uint64_t>* liveness = nullptr;
@@ -86,6 +91,7 @@ struct node_status {
     node_report peer;
     config_version peer_config;
     sha256 peer_config_hash{};
+    std::uint64_t peer_key = 0; ///< fingerprint of the key of the peer's newest heartbeat; 0: none since keys were set
     milliseconds peer_silence{0};
     std::vector<link_status> links;
     std::vector<floating_address> held; ///< floating IPs that are on this node now
@@ -96,11 +102,12 @@ struct node_status {
     unsigned unplanned_moves = 0;
     bool unsteady = false;     ///< there were too many, as this node or its peer counts: failback waits
     milliseconds steady_in{0}; ///< then: until this node's own count lets failback go on; 0: it is the peer's that does not
+    bool held_back = false;    ///< the peer is silent, and timing::no_takeover_without_ping keeps this node from replacing it
 };
 
 /// Something that happened, for logs and hooks.
 struct node_event {
-    /// "state", "peer", "link", "address", "conflict", "stall", "maintenance", "flapping", "error"
+    /// "state", "peer", "link", "address", "conflict", "stall", "maintenance", "flapping", "isolation", "witness", "error"
     std::string kind;
     std::string text; ///< one sentence
     node_state state = node_state::listening;
@@ -152,6 +159,11 @@ public:
     /// Called when floating IPs came onto this node or left it, with all that are on it now.
     void on_held(std::function<void(std::vector<floating_address> const&)> callback);
 
+    /// Asked before this node takes the addresses of a peer that is silent: may it? Called on the heartbeat thread; `answer`
+    /// may be called from any thread while the node lives, once. `epoch` is the greatest known, the peer's if it had the
+    /// addresses: what a fence has to keep out.
+    void on_witness(std::function<void(epoch, std::function<void(bool granted)> answer)> callback);
+
     /// Opens sockets and starts the thread. Errors: `already_exists` (port taken), `not_permitted`, `not_found` (no
     /// link's interface exists), `invalid_configuration`; each with the remedy. Links that can't be used yet (an
     /// address that isn't on, an interface that is missing while another link's is there) are no error: they come up
@@ -177,7 +189,11 @@ public:
     /// threads unlocks the process's memory for as long as that takes, some milliseconds. For after large work.
     void give_back_memory();
 
-    /// Goodbyes for a parent to send should this process die; valid for the life of this node object.
+    /// Replaces the keys. The peer must accept `k.sending`; what it heard of this node goes on. The answer comes on the
+    /// node's thread once they are in force, or at once from a node that does not run; `sealed_goodbyes` has them already.
+    void set_keys(key_pair const& k, answer done);
+
+    /// Goodbyes for a parent to send should this process die, sealed with each of the keys; valid until `set_keys` leaves a key out.
     [[nodiscard]] std::vector<sealed_datagram> sealed_goodbyes() const;
 
     /// Hands over if there is someone to hand over to, takes the addresses off, says goodbye, ends the thread; at most

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,14 +33,19 @@ struct replicator_settings {
     milliseconds timeout{5000};          ///< for a phase of an apply
     milliseconds alive{1000};            ///< after so much silence of our own we say that we are there
     milliseconds dead{3000};             ///< after so much silence of the peer the connection is given up
+    std::string release{}; ///< of the program, told to the peer: printable, without blanks, at most 255 bytes
+    std::optional<cluster::key> other_key{}; ///< accepted as well, while one replaces the other
 };
 
 struct replicator_status {
     bool connected = false;
     std::string peer_address;
+    unsigned protocol = 0;       ///< version that both nodes speak, once connected; docs/PROTOCOL.md
     std::string peer_name;       ///< as the peer said last; empty before it was met
+    std::string peer_release;    ///< of its program, as it said last; empty: one that does not say, or never met
     std::string last_error;      ///< why not connected, or why the peer refused the last generation
     config_version peer_version; ///< last one known to be committed there
+    std::uint64_t key = 0;       ///< fingerprint of the key that the connection was made with; 0: not connected
     bool in_sync = false;        ///< connected, and the same version and hash on both
 };
 
@@ -89,6 +95,11 @@ public:
     /// Sends bytes to the peer's `on_stream` if it is connected; false when it is not, or when more than `max_message`
     /// bytes wait already. The channel's name has 1 to 128 bytes.
     bool send(std::string_view channel, std::string_view bytes);
+
+    /// Replaces the keys for connections to come; the present one stays.
+    void set_keys(key_pair const& k);
+    /// Makes the connection anew, where there is one.
+    void reconnect(std::string why);
 
     [[nodiscard]] replicator_status status() const;
 

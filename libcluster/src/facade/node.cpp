@@ -65,6 +65,10 @@ void node::on_held(std::function<void(std::vector<floating_address> const&)> cal
     impl_->callbacks.held = std::move(callback);
 }
 
+void node::on_witness(std::function<void(epoch, std::function<void(bool granted)> answer)> callback) {
+    impl_->callbacks.witness = std::move(callback);
+}
+
 result<> node::start() {
     if (auto const checked = check(impl_->settings); !checked) {
         return checked;
@@ -106,6 +110,18 @@ void node::set_config(config_version v, sha256 const& hash) {
 void node::set_floating(std::vector<floating_address> addresses) {
     if (impl_->driver) {
         impl_->driver->set_floating(std::move(addresses));
+    }
+}
+
+void node::set_keys(key_pair const& k, answer done) {
+    if (impl_->driver) {
+        impl_->settings.key = k.sending;
+        impl_->settings.other_key = k.other;
+    }
+    if (impl_->running) {
+        impl_->driver->set_keys(k, std::move(done));
+    } else if (done) {
+        done({});
     }
 }
 

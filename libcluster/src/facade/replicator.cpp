@@ -36,6 +36,8 @@ void replicator::apply(generation g, std::function<void(result<outcome>)> done) 
 void replicator::set_document(shared_document d) { impl_->set_document(std::move(d)); }
 std::vector<shared_document> replicator::documents() const { return impl_->documents.all(); }
 bool replicator::send(std::string_view channel, std::string_view bytes) { return impl_->send(channel, bytes); }
+void replicator::set_keys(key_pair const& k) { impl_->set_keys(k); }
+void replicator::reconnect(std::string why) { impl_->reconnect(std::move(why)); }
 replicator_status replicator::status() const { return impl_->status(); }
 
 } // namespace cluster

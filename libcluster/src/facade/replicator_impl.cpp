@@ -101,13 +101,28 @@ bool replicator::impl::send(std::string_view channel, std::string_view bytes) {
     return true;
 }
 
+void replicator::impl::set_keys(key_pair const& k) {
+    settings_.key = k.sending;
+    settings_.other_key = k.other;
+    if (link_)
+        link_->set_keys(k);
+}
+
+void replicator::impl::reconnect(std::string why) {
+    if (link_)
+        link_->drop(std::move(why));
+}
+
 replicator_status replicator::impl::status() const {
     replicator_status s;
     s.connected = link_ && link_->is_up();
     s.peer_address = link_ ? link_->peer_address() : std::string();
     s.peer_name = peer_name_;
+    s.protocol = protocol_;
+    s.peer_release = peer_release_;
     s.last_error = !link_ ? "replication is not started" : s.connected ? alarm_ : link_->last_error();
     s.peer_version = exchange_.peer().version;
+    s.key = link_ ? link_->key_fingerprint() : 0;
     s.in_sync = s.connected && exchange_.in_sync();
     return s;
 }
@@ -116,11 +131,22 @@ replicator_status replicator::impl::status() const {
 
 void replicator::impl::came_up(wr::hello const& h) {
     peer_name_ = h.name;
+    protocol_ = std::min(h.highest, wr::highest_version);
+    peer_release_ = h.release;
     for (auto& d : documents.all())
         link_->send(wr::document{std::move(d)});
     run(replicate::peer_greeted{h.holds});
     if (connected && link_ && link_->is_up())
         connected(true);
+}
+
+/// What to add to a refusal of a peer that runs another release: it may just not know what is new.
+std::string replicator::impl::other_release() const {
+    if (peer_release_ == settings_.release)
+        return {};
+    return " (" + peer_name_ + " runs " + (peer_release_.empty() ? "an older release" : "release " + peer_release_) +
+           ", " + settings_.name + " " + settings_.release +
+           ": what only one release knows can be applied when both nodes run it)";
 }
 
 void replicator::impl::went_down(std::string const& why) {
@@ -139,7 +165,7 @@ void replicator::impl::received(wr::message m) {
     } else if (auto* prepared = std::get_if<wr::prepared>(&m)) {
         run(heard{verb::prepared, prepared->id, {}});
     } else if (auto* refused = std::get_if<wr::refused>(&m)) {
-        run(heard{verb::refused, refused->id, refused->text});
+        run(heard{verb::refused, refused->id, refused->text + other_release()});
     } else if (auto* commit = std::get_if<wr::commit>(&m)) {
         run(heard{verb::commit, commit->id, {}});
     } else if (auto* done = std::get_if<wr::committed>(&m)) {

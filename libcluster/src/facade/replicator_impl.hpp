@@ -29,6 +29,8 @@ struct replicator::impl {
     void apply(generation g, answer done);
     void set_document(shared_document d);
     bool send(std::string_view channel, std::string_view bytes);
+    void set_keys(key_pair const& k);
+    void reconnect(std::string why);
     [[nodiscard]] replicator_status status() const;
 
     std::function<result<>(generation const&)> prepare;
@@ -50,6 +52,7 @@ private:
     void wake_at(replicate::time_point when);
     void came_up(wire::replication::hello const& h);
     void went_down(std::string const& why);
+    [[nodiscard]] std::string other_release() const;
     void received(wire::replication::message m);
     void reset_exchange();
 
@@ -77,6 +80,8 @@ private:
     std::optional<cargo> arriving_;
     std::string alarm_;
     std::string peer_name_;
+    unsigned protocol_ = 0;
+    std::string peer_release_;
 };
 
 } // namespace cluster

@@ -76,12 +76,21 @@ struct operator_request {
     failover::request what = request::takeover;
     std::uint32_t id = 0;
 };
+/// A ping node has answered what was asked at `asked`: by `ask_ping_nodes`, or by the driver for `local_health`.
+struct ping_node_answered {
+    time_point asked;
+};
+/// The witness has answered `ask_witness` with that number: the addresses may be taken, or not.
+struct witness_answered {
+    std::uint32_t number = 0;
+    bool granted = false;
+};
 /// `deadline()` has come. Whatever had arrived before was delivered first: only this event makes the machine believe in
 /// silence or act on the passing of time.
 struct timer_expired {};
 
 using event = std::variant<heartbeat_received, peer_restarted, goodbye_received, link_changed, local_health,
-                           addresses_acquired, addresses_released, operator_request, timer_expired>;
+                           addresses_acquired, addresses_released, operator_request, ping_node_answered, witness_answered, timer_expired>;
 
 // ---- actions ----
 
@@ -109,6 +118,13 @@ struct persist {
     cluster::epoch epoch;
     bool maintenance = false;
 };
+/// Ask every ping node now; each answer is a `ping_node_answered`, at once.
+struct ask_ping_nodes {};
+/// Ask the witness, or the fence, whether this node may take the addresses of a silent peer; answer with `witness_answered`.
+struct ask_witness {
+    std::uint32_t number = 0;
+    cluster::epoch epoch; ///< the greatest known: the one to fence
+};
 struct answer_request {
     std::uint32_t id = 0;
     refusal reason = refusal::none; ///< none: done
@@ -127,7 +143,9 @@ struct notify {
         maintenance,
         unsteady, ///< the addresses moved unplanned too often: failback waits
         steady,   ///< it waits no longer
-        held_back ///< the peer is silent, but this node may be the one that is cut off: it takes nothing
+        held_back, ///< the peer is silent, but this node may be the one that is cut off: it takes nothing
+        witness_asked,  ///< the peer is silent: the witness decides
+        witness_refused ///< it said no, or nothing in time: it is asked again
     };
     kind what = kind::state_changed;
     node_state from = node_state::listening;
@@ -138,6 +156,6 @@ struct notify {
 };
 
 using action = std::variant<send_heartbeat, acquire_addresses, refresh_addresses, release_addresses, announce_addresses,
-                            send_goodbye, persist, answer_request, notify>;
+                            send_goodbye, persist, ask_ping_nodes, ask_witness, answer_request, notify>;
 
 } // namespace cluster::failover

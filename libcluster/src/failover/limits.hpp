@@ -22,6 +22,10 @@ struct limits {
     static constexpr milliseconds first_backoff{1000};
     static constexpr milliseconds last_backoff{30000};
 
+    static constexpr milliseconds least_ping{20}; ///< between questions to ping nodes while the peer is silent
+    static constexpr milliseconds most_ping{1000};
+    static constexpr milliseconds witness_counts{10000}; ///< what it granted, when the addresses cannot be taken at once
+
     explicit constexpr limits(timing const& t) noexcept
         : resend(std::max<std::chrono::microseconds>(std::chrono::microseconds(t.keepalive) / 4, milliseconds(1))),
           settle(2 * t.keepalive),

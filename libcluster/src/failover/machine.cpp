@@ -11,7 +11,7 @@ machine::machine(machine_settings s, time_point now)
     : settings_(s), limits_(s.timing), monitor_(s.links, now), since_(now), epoch_(s.epoch),
       maintenance_(s.maintenance), listen_since_(now), listen_until_(now + s.timing.initdead),
       start_limit_(listen_until_), backoff_until_(now), settle_until_(now), pause_until_(now), asked_release_at_(now),
-      lapsed_at_(now), damper_(s.timing), deaf_until_(now), next_heartbeat_(now), next_refresh_(now), last_sent_at_(now), deadline_(now),
+      lapsed_at_(now), damper_(s.timing), next_ping_(now), witness_since_(now), witness_until_(now), deaf_until_(now), next_heartbeat_(now), next_refresh_(now), last_sent_at_(now), deadline_(now),
       now_(now) {}
 
 void machine::step(time_point now, event const& e, std::vector<action>& out) {
@@ -204,7 +204,8 @@ view machine::look(time_point now) const {
            .since = since_,
            .unplanned_moves = damper_.count(now),
            .unsteady = unsteady_,
-           .steady_in = unsteady_ ? std::max(-ms(damper_.steady_at()), milliseconds(0)) : milliseconds(0)};
+           .steady_in = unsteady_ ? std::max(-ms(damper_.steady_at()), milliseconds(0)) : milliseconds(0),
+           .held_back = held_back_};
     for (link_monitor::link const& l : monitor_.links())
         v.links.push_back({.usable = l.usable, .alive = l.alive, .silence = ms(l.last_heard)});
     return v;

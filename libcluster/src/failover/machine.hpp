@@ -18,6 +18,8 @@ struct machine_settings {
     cluster::epoch epoch;        ///< the last one known before the start
     bool maintenance = false;    ///< as left before the start
     milliseconds refresh{500};   ///< between renewals of the addresses' lifetime
+    milliseconds witness_limit{0}; ///< for the witness's answer; 0: there is none to ask
+    milliseconds witness_pause{2000}; ///< after it said no, before it is asked again
     milliseconds lifetime{2000}; ///< after which addresses that were not renewed are gone by themselves
 };
 
@@ -40,6 +42,7 @@ struct view {
     unsigned unplanned_moves = 0;
     bool unsteady = false;
     milliseconds steady_in{0};
+    bool held_back = false; ///< the peer is silent and no ping node answers, so nothing is taken
 };
 
 /// Decides who owns the floating IPs. Pure: time and events go in, actions come out; docs/FAILOVER.md is its text.
@@ -72,10 +75,14 @@ private:
     void on(addresses_acquired const& r);
     void on(addresses_released const& r);
     void on(operator_request const& r);
+    void on(ping_node_answered const& a);
+    void on(witness_answered const& a);
     void on(timer_expired const&);
     void notice_sleep();
     void watch_silence();
     void adopt(epoch e);
+    void forget_witness();
+    void forget_pings() noexcept;
 
     // What follows from it (machine_rules.cpp): each returns true when the state changed, and all are asked again.
     bool apply_rules();
@@ -83,6 +90,8 @@ private:
     bool rule_passive();
     bool rule_offering();
     bool rule_claim();
+    bool may_replace_silent_peer();
+    void rule_pings();
     bool rule_failback();
     bool rule_owner();
     void rule_conflict();
@@ -120,6 +129,8 @@ private:
     bool past(time_point t) noexcept;
     [[nodiscard]] bool has_peer() const noexcept { return settings_.self != node_id::none && settings_.links > 0; }
     [[nodiscard]] bool able_now() const noexcept;
+    [[nodiscard]] bool isolated() const noexcept;
+    [[nodiscard]] milliseconds ping_interval() const noexcept;
     [[nodiscard]] bool better_still() const noexcept;
 
     machine_settings settings_;
@@ -157,6 +168,14 @@ private:
     flap_damper damper_;
     bool unsteady_ = false; ///< it was told
     bool held_back_ = false; ///< it was told: no ping node answers
+    std::optional<time_point> pinging_since_; ///< the peer is silent, and ping nodes are asked whether this node is cut off
+    std::optional<time_point> reached_at_;    ///< the last answer to what was asked since then
+    time_point next_ping_;
+    enum class witness : std::uint8_t { unasked, asked, granted };
+    witness witness_ = witness::unasked;
+    std::uint32_t witness_number_ = 0; ///< of the last question
+    time_point witness_since_;         ///< it was granted
+    time_point witness_until_;         ///< asked: the answer's limit; granted: until then it counts; unasked: ask no earlier
 
     // The peer.
     node_report peer_;

@@ -28,6 +28,8 @@ void machine::notice_sleep() {
     if (pending_ && !stopping)
         finish_request(refusal::not_listened);
     offer_until_.reset();
+    forget_witness();
+    forget_pings();
     if (owns(state_) && known_)
         moved_unplanned();
     if (owns(state_))
@@ -51,7 +53,8 @@ void machine::on(heartbeat_received const& h) {
         return;
     if (!alive_) {
         alive_ = known_ = true;
-        gone_ = held_back_ = false;
+        gone_ = false;
+        forget_witness();
         tell(notify::kind::peer_alive, "the peer is heard");
     }
     newest_ = std::max(newest_, h.sequence);
@@ -60,6 +63,12 @@ void machine::on(heartbeat_received const& h) {
     heard_ = true;
     if (peer_.epoch > epoch_)
         adopt(peer_.epoch);
+}
+
+/// What it was asked about is over, and what it said no longer true.
+void machine::forget_witness() {
+    witness_ = witness::unasked;
+    witness_until_ = now_;
 }
 
 /// The peer knows a greater epoch: docs/FAILOVER.md, "Both active".
@@ -122,10 +131,8 @@ void machine::on(link_changed const& l) {
 }
 
 void machine::on(local_health const& h) {
-    bool const back = (h.service_ok && !health_.service_ok && was_reachable_) || (held_back_ && h.pings_answering > 0);
-    if (back && has_peer())
+    if (h.service_ok && !health_.service_ok && was_reachable_ && has_peer())
         settle_until_ = now_ + limits_.settle; // the peer may have claimed while nothing reached this node
-    held_back_ = held_back_ && h.pings_answering == 0;
     was_reachable_ = was_reachable_ || h.service_ok;
     health_ = h;
     was_able_ = was_able_ || able_now();
@@ -166,6 +173,16 @@ void machine::on(addresses_released const& r) {
     if (r.ok)
         return released();
     effect_ = effect::none;
+}
+
+void machine::on(witness_answered const& a) {
+    if (witness_ != witness::asked || a.number != witness_number_)
+        return;
+    witness_ = a.granted ? witness::granted : witness::unasked;
+    witness_since_ = now_;
+    witness_until_ = now_ + (a.granted ? limits::witness_counts : settings_.witness_pause);
+    if (!a.granted)
+        tell(notify::kind::witness_refused, "it did not say yes");
 }
 
 void machine::on(timer_expired const&) {

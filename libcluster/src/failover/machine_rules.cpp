@@ -18,6 +18,7 @@ bool machine::apply_rules() {
     }
     watch_request();
     rule_steady();
+    rule_pings();
     node_state const before = state_;
     rule_peer_request();
     if (state_ != before)
@@ -113,14 +114,16 @@ bool machine::rule_claim() {
     if (!past(backoff_until_) || !past(settle_until_))
         return false;
     if (!alive_) {
-        bool const isolated = !gone_ && has_peer() && cut_off(report());
-        if (isolated && settings_.timing.no_takeover_without_ping) {
-            if (!std::exchange(held_back_, true))
+        bool const alone = !gone_ && has_peer() && isolated();
+        if (alone && settings_.timing.no_takeover_without_ping) {
+            if (due(*pinging_since_ + limits_.settle) && !std::exchange(held_back_, true))
                 tell(notify::kind::held_back, "no_takeover_without_ping is set");
             return false;
         }
-        if (isolated && known_ && !due(monitor_.silent_since() + 2 * settings_.timing.deadtime))
+        if (alone && known_ && !due(monitor_.silent_since() + 2 * settings_.timing.deadtime))
             return false; // the better connected node goes first
+        if (has_peer() && !gone_ && !may_replace_silent_peer())
+            return false;
         if (owned_)
             moved_unplanned();
         owned_ = false; // however often it has to be tried, this was one move
@@ -136,6 +139,26 @@ bool machine::rule_claim() {
         return false;
     claim(peer_.offered ? "the peer offers the addresses" : "nobody owns the addresses and this node is the primary");
     return true;
+}
+
+/// "Witness": a silent peer may be alive, and only the witness knows.
+bool machine::may_replace_silent_peer() {
+    if (settings_.witness_limit.count() == 0)
+        return true;
+    if (witness_ != witness::unasked && past(witness_until_)) {
+        if (witness_ == witness::asked)
+            tell(notify::kind::witness_refused, "it did not answer in time");
+        witness_until_ = witness_ == witness::asked ? now_ + settings_.witness_pause : now_;
+        witness_ = witness::unasked;
+    }
+    if (witness_ == witness::unasked && past(witness_until_)) {
+        witness_ = witness::asked;
+        witness_until_ = now_ + settings_.witness_limit;
+        due(witness_until_);
+        tell(notify::kind::witness_asked);
+        out_->push_back(ask_witness{++witness_number_, epoch_});
+    }
+    return witness_ == witness::granted && due(witness_since_); // and the peer was not heard meanwhile
 }
 
 /// "Failback": only if it was asked for, only while well for a while.

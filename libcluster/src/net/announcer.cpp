@@ -14,6 +14,8 @@ constexpr std::chrono::milliseconds repeat = 60s;
 constexpr std::chrono::milliseconds contested_repeat = 500ms;
 // What may go out at once after a pause: a pair with a few addresses announces all of them without a delay.
 constexpr int burst_frames = 32;
+// Clients wait for the first pass alone.
+constexpr int repeats_slower = 10;
 
 int frames_of(announcement const& a) { return a.what.floating.address.is_v4() ? (a.probe ? 3 : 2) : 1; }
 
@@ -105,9 +107,9 @@ std::optional<announcement> announcer::next(time_point now) {
         if (now < due_of(s)) {
             continue;
         }
+        auto const each = s.pass == 0 ? per_frame_ : per_frame_ * repeats_slower;
         auto const a = pick(s, now);
-        auto const slack = per_frame_ * burst_frames;
-        s.rate_due = std::max(s.rate_due, now - slack) + per_frame_ * frames_of(a);
+        s.rate_due = std::max(s.rate_due, now - each * burst_frames) + each * frames_of(a);
         return a;
     }
     return std::nullopt;

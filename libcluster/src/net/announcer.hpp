@@ -25,7 +25,7 @@ class announcer {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
-    /// `frames_per_second`: at most, on each interface. An address takes two frames in IPv4, a third with a probe, and
+    /// `frames_per_second`: at most, on each interface, of the first pass; a tenth of that for all that follow. An address takes two frames in IPv4, a third with a probe, and
     /// one in IPv6.
     explicit announcer(unsigned frames_per_second);
 

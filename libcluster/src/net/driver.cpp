@@ -28,6 +28,8 @@ failover::machine_settings machine_settings_of(node_settings const& s) {
     m.maintenance = s.maintenance;
     m.refresh = refresh_of(s);
     m.lifetime = s.address_lifetime;
+    m.witness_limit = s.witness_limit;
+    m.witness_pause = s.witness_pause;
     return m;
 }
 
@@ -44,6 +46,9 @@ driver::driver(node_settings s)
       next_publish_(now_), memory_(settings_.links.size()) {
     actions_.reserve(16);
     health_.pings_configured = static_cast<std::uint8_t>(std::min<std::size_t>(pings_.nodes().size(), 255));
+    if (paths_.size() != 0) {
+        goodbyes_ = paths_.sealed_goodbyes({*settings_.key, settings_.other_key});
+    }
     waiter_.watch(commands_.descriptor());
     waiter_.watch(reports_.descriptor());
     publish();
@@ -121,6 +126,25 @@ void driver::set_config(config_version v, sha256 const& hash) {
     commands_.post([v, hash](driver& d) { d.paths_.set_config(v, hash); });
 }
 
+void driver::set_keys(key_pair const& k, node::answer done) {
+    {
+        std::lock_guard const lock{goodbyes_mutex_};
+        goodbyes_ = paths_.sealed_goodbyes(k);
+    }
+    commands_.post([k, done = std::move(done)](driver& d) {
+        d.paths_.set_keys(k);
+        d.changed_ = true;
+        if (done) {
+            done({});
+        }
+    });
+}
+
+std::vector<sealed_datagram> driver::goodbyes() const {
+    std::lock_guard const lock{goodbyes_mutex_};
+    return goodbyes_;
+}
+
 void driver::set_floating(std::vector<floating_address> f) { keeper_.set_floating(std::move(f)); }
 
 void driver::run() {
@@ -154,7 +178,9 @@ void driver::turn() {
     take_reports();
     take_probe_answers();
     for (auto& socket : ping_sockets_) {
-        socket.receive(pings_);
+        if (auto const asked = socket.receive(pings_, now_)) {
+            step(failover::ping_node_answered{*asked});
+        }
     }
     if (now_ >= machine_.deadline()) {
         step(failover::timer_expired{});
@@ -193,7 +219,11 @@ void driver::send_pings() {
     }
     next_ping_ = std::max(next_ping_ + ping_interval, now_);
     report_health();
-    auto const round = pings_.begin_round();
+    ask_ping_nodes();
+}
+
+void driver::ask_ping_nodes() {
+    auto const round = pings_.begin_round(now_);
     for (auto const& node : pings_.nodes()) {
         auto& socket = node.is_v4() ? ping_sockets_.front() : ping_sockets_.back();
         socket.send(node, round);

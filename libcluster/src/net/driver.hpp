@@ -32,6 +32,7 @@ public:
         std::function<void(epoch, bool maintenance)> persist;
         std::function<void(address_move)> move;
         std::function<void(std::vector<floating_address> const&)> held;
+        std::function<void(epoch, std::function<void(bool granted)> answer)> witness;
     };
 
     /// `s` was checked, its links are sorted by name.
@@ -50,8 +51,9 @@ public:
     void set_local_health(local_fitness f);
     void set_config(config_version v, sha256 const& hash);
     void set_floating(std::vector<floating_address> f);
+    void set_keys(key_pair const& k, node::answer done);
     [[nodiscard]] node_status status() const { return board_.read(); }
-    [[nodiscard]] std::vector<sealed_datagram> const& goodbyes() const noexcept { return paths_.goodbyes(); }
+    [[nodiscard]] std::vector<sealed_datagram> goodbyes() const;
 
 private:
     using clock = boot_clock;
@@ -70,6 +72,7 @@ private:
     void take_probe_answers();
     void send_announcements();
     void send_pings();
+    void ask_ping_nodes();
     void expire_requests();
     [[nodiscard]] time_point next_turn() const noexcept;
     void step(failover::event const& e);
@@ -93,6 +96,8 @@ private:
     void carry_out(failover::announce_addresses const& a);
     void carry_out(failover::send_goodbye const& a);
     void carry_out(failover::persist const& a);
+    void carry_out(failover::ask_ping_nodes const&) { ask_ping_nodes(); }
+    void carry_out(failover::ask_witness const& a);
     void carry_out(failover::answer_request const& a);
     void carry_out(failover::notify const& a);
     void tell(std::string kind, std::string text, bool important);
@@ -141,6 +146,8 @@ private:
     std::vector<link_memory> memory_;
     node_status status_;
     status_board board_;
+    mutable std::mutex goodbyes_mutex_;
+    std::vector<sealed_datagram> goodbyes_;
     std::mutex stopped_mutex_;
     std::condition_variable stopped_changed_;
     bool stopped_ = false;

@@ -31,6 +31,9 @@ std::string kind_of(kind k) {
         return "flapping";
     case kind::held_back:
         return "isolation";
+    case kind::witness_asked:
+    case kind::witness_refused:
+        return "witness";
     }
     return "error";
 }
@@ -42,6 +45,7 @@ bool important(failover::notify const& n) {
     case kind::peer_alive:
     case kind::peer_late:
     case kind::steady:
+    case kind::witness_asked:
         return false;
     default:
         return true;
@@ -72,6 +76,17 @@ void driver::carry_out(failover::send_goodbye const&) {
 void driver::carry_out(failover::persist const& a) {
     if (callbacks_.persist) {
         callbacks_.persist(a.epoch, a.maintenance);
+    }
+}
+
+void driver::carry_out(failover::ask_witness const& a) {
+    auto answer = [this, number = a.number](bool granted) {
+        commands_.post([number, granted](driver& d) { d.step(failover::witness_answered{number, granted}); });
+    };
+    if (callbacks_.witness) {
+        callbacks_.witness(a.epoch, std::move(answer));
+    } else {
+        answer(false);
     }
 }
 
@@ -134,6 +149,12 @@ void driver::carry_out(failover::notify const& a) {
         break;
     case kind::held_back:
         text = "the peer is silent, but no ping node answers this node either, so it does not take over" + because(a.reason);
+        break;
+    case kind::witness_asked:
+        text = "the peer is silent: the witness is asked whether this node may take over";
+        break;
+    case kind::witness_refused:
+        text = "the witness does not let this node take over" + because(a.reason) + "; it is asked again while the peer is silent";
         break;
     }
     changed_ = true;

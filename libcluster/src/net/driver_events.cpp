@@ -102,7 +102,7 @@ void driver::take_probe_answers() {
 }
 
 void driver::report_health() {
-    health_.pings_answering = pings_.answering();
+    health_.pings_answering = pings_.answering(now_);
     changed_ = true;
     step(health_);
 }

@@ -48,6 +48,7 @@ void driver::publish() {
     s.unplanned_moves = v.unplanned_moves;
     s.unsteady = v.unsteady || (v.peer_alive && v.peer.unsteady);
     s.steady_in = v.steady_in;
+    s.held_back = v.held_back;
     s.held.resize(held_.size());
     std::transform(held_.begin(), held_.end(), s.held.begin(), [](held_address const& h) { return h.floating; });
     if (auto const* const book = paths_.book(); book != nullptr && book->believes()) {
@@ -55,6 +56,7 @@ void driver::publish() {
         s.peer_config = book->newest().config;
         s.peer_config_hash = book->newest().config_hash;
     }
+    s.peer_key = paths_.heard_key();
     fill_links(v);
     notice_rejected();
     notice_one_way();

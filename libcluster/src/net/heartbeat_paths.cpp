@@ -4,25 +4,32 @@
 #include "net/openssl_suite.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace cluster::net {
 
-heartbeat_paths::heartbeat_paths(node_settings const& s, time_point now) : started_(now) {
+std::vector<heartbeat_paths::secret> heartbeat_paths::secrets_of(key_pair const& k) {
+    std::vector<secret> out;
+    out.push_back({make_openssl_suite(k.sending), k.sending.fingerprint()});
+    if (k.other) {
+        out.push_back({make_openssl_suite(*k.other), k.other->fingerprint()});
+    }
+    return out;
+}
+
+heartbeat_paths::heartbeat_paths(node_settings const& s, time_point now) : self_(s.self), started_(now) {
     content_.name = wire::node_name{s.name};
     if (s.links.empty()) {
         return;
     }
-    suite_ = make_openssl_suite(*s.key);
-    session_.emplace(*suite_, s.self);
+    secrets_ = secrets_of({*s.key, s.other_key});
+    session_.emplace(*secrets_.front().suite, s.self);
     wire::session_book::settings const book{.self = s.self,
                                             .links = s.links.size(),
                                             .challenge_life = std::max(milliseconds{1000}, 2 * s.timing.keepalive)};
-    book_.emplace(book, *suite_, now);
+    book_.emplace(book, *secrets_.front().suite, now);
+    accept();
     for (auto const& l : s.links) {
-        goodbyes_.push_back({.local = {l.local, l.port},
-                             .peer = {l.peer, l.port},
-                             .interface = l.interface,
-                             .bytes = session_->goodbye(paths_.size())});
         paths_.push_back({.settings = l, .socket = {}, .sent = 0});
     }
 }
@@ -102,9 +109,45 @@ void heartbeat_paths::send(std::size_t link, node_report const& report, time_poi
 void heartbeat_paths::send_goodbyes() {
     for (std::size_t i = 0; i < paths_.size(); ++i) {
         if (paths_[i].socket) {
-            paths_[i].socket->send(goodbyes_[i].bytes);
+            paths_[i].socket->send(session_->goodbye(i));
         }
     }
+}
+
+void heartbeat_paths::accept() {
+    std::vector<wire::suite*> accepted;
+    for (auto const& s : secrets_) {
+        accepted.push_back(s.suite.get());
+    }
+    book_->accept(accepted);
+}
+
+void heartbeat_paths::set_keys(key_pair const& k) {
+    if (!book_) {
+        return;
+    }
+    auto const before = std::exchange(secrets_, secrets_of(k)); // the book refers to them until it accepts others
+    session_->use(*secrets_.front().suite);
+    accept();
+}
+
+std::uint64_t heartbeat_paths::heard_key() const noexcept {
+    auto const with = book_ ? book_->heard_with() : std::nullopt;
+    return with ? secrets_[*with].fingerprint : 0;
+}
+
+std::vector<sealed_datagram> heartbeat_paths::sealed_goodbyes(key_pair const& k) const {
+    std::vector<sealed_datagram> out;
+    for (auto const& s : secrets_of(k)) {
+        for (std::size_t i = 0; i < paths_.size(); ++i) {
+            auto const& l = paths_[i].settings;
+            out.push_back({.local = {l.local, l.port},
+                           .peer = {l.peer, l.port},
+                           .interface = l.interface,
+                           .bytes = wire::sealed_goodbye(*s.suite, session_->id(), self_, i)});
+        }
+    }
+    return out;
 }
 
 } // namespace cluster::net

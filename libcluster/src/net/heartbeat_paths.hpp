@@ -41,7 +41,13 @@ public:
     void send_all(node_report const& report, time_point now);
     void send(std::size_t link, node_report const& report, time_point now);
     void send_goodbyes();
-    [[nodiscard]] std::vector<sealed_datagram> const& goodbyes() const noexcept { return goodbyes_; }
+
+    /// Seals with the first key and accepts all.
+    void set_keys(key_pair const& k);
+    /// Fingerprint of the key that sealed the newest heartbeat; 0: none was heard since the keys were set.
+    [[nodiscard]] std::uint64_t heard_key() const noexcept;
+    /// For someone else to send: of each link with each key. From any thread.
+    [[nodiscard]] std::vector<sealed_datagram> sealed_goodbyes(key_pair const& k) const;
 
     /// Takes in what has arrived on a link and calls `f(verdict)` for each datagram; a bounded number of them.
     template <class F>
@@ -52,6 +58,10 @@ public:
     [[nodiscard]] std::uint64_t sent(std::size_t link) const noexcept { return paths_[link].sent; }
 
 private:
+    struct secret {
+        std::unique_ptr<wire::suite> suite;
+        std::uint64_t fingerprint;
+    };
     struct path {
         link_settings settings;
         std::optional<udp_link> socket;
@@ -60,14 +70,16 @@ private:
     /// Junk that comes in faster than it can be judged must not keep this thread from sending.
     static constexpr std::size_t most_batches = 32;
 
+    static std::vector<secret> secrets_of(key_pair const& k);
     void prepare(node_report const& report, time_point now);
     void seal_and_send(std::size_t link);
+    void accept();
 
     std::vector<path> paths_;
-    std::unique_ptr<wire::suite> suite_;
+    node_id self_;
+    std::vector<secret> secrets_; ///< the first one seals
     std::optional<wire::own_session> session_;
     std::optional<wire::session_book> book_;
-    std::vector<sealed_datagram> goodbyes_;
     wire::heartbeat content_;
     wire::own_session::frame_buffer frame_{};
     time_point started_;

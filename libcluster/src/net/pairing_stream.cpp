@@ -20,7 +20,7 @@ result<std::unique_ptr<tls_context>> pairing_context(std::array<std::uint8_t, 16
     std::copy(token.begin(), token.end(), material.begin());
     key const secret{material};
     OPENSSL_cleanse(material.data(), material.size());
-    return tls_context::make(secret, std::move(identity), pairing_purpose);
+    return tls_context::make({secret}, std::move(identity), pairing_purpose);
 }
 
 pairing_stream::pairing_stream(asio::ip::tcp::socket socket, tls_context& context, tls_engine::role role)

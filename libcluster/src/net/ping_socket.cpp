@@ -7,6 +7,7 @@
 #include <linux/icmp.h>
 #include <netinet/icmp6.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -52,7 +53,8 @@ void ping_socket::send(address const& to, std::uint16_t sequence) noexcept {
     ::sendto(fd_.get(), message.data(), message.size(), MSG_DONTWAIT, &peer.any, peer.size());
 }
 
-void ping_socket::receive(ping_tally& tally) noexcept {
+std::optional<ping_tally::time_point> ping_socket::receive(ping_tally& tally, ping_tally::time_point now) noexcept {
+    std::optional<ping_tally::time_point> newest;
     constexpr int most = 64; // somebody's flood of replies must not keep this thread
     for (int i = 0; i < most; ++i) {
         std::array<std::uint8_t, 128> bytes;
@@ -60,13 +62,14 @@ void ping_socket::receive(ping_tally& tally) noexcept {
         socklen_t size = sizeof from;
         auto const got = ::recvfrom(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT, &from.any, &size);
         if (got < 0) {
-            return;
+            break;
         }
         auto const reply = read_echo_reply(v4_, std::span{bytes}.first(static_cast<std::size_t>(got)));
         if (reply && reply->identifier == identifier_) {
-            tally.receive(address_of(from), reply->sequence);
+            newest = std::max(newest, tally.receive(address_of(from), reply->sequence, now));
         }
     }
+    return newest;
 }
 
 } // namespace cluster::net

@@ -4,6 +4,8 @@
 #include "net/ping_tally.hpp"
 #include "net/unique_fd.hpp"
 
+#include <optional>
+
 namespace cluster::net {
 
 /// Pings nodes through raw ICMP sockets that never wait.
@@ -14,8 +16,8 @@ public:
 
     [[nodiscard]] int descriptor() const noexcept { return fd_.get(); }
     void send(address const& to, std::uint16_t sequence) noexcept;
-    /// Takes in what has arrived, a bounded number of messages at a time.
-    void receive(ping_tally& tally) noexcept;
+    /// Takes in what has arrived, a bounded number of messages at a time. When the newest of what was answered was asked.
+    std::optional<ping_tally::time_point> receive(ping_tally& tally, ping_tally::time_point now) noexcept;
 
 private:
     ping_socket(unique_fd fd, bool v4, std::uint16_t identifier)

@@ -44,19 +44,30 @@ std::optional<echo_reply> read_echo_reply(bool v4, std::span<std::uint8_t const>
     return echo_reply{identifier, wire::take<std::uint16_t>(at)};
 }
 
-void ping_tally::receive(address const& from, std::uint16_t sequence) noexcept {
-    for (std::size_t i = 0; i < nodes_.size(); ++i) {
-        // Only rounds of the recent past: an old reply, kept and sent again, proves nothing.
-        if (nodes_[i] == from && static_cast<std::uint16_t>(round_ - sequence) < memory) {
-            answered_[i] = sequence;
-        }
-    }
+std::uint16_t ping_tally::begin_round(time_point now) noexcept {
+    ++round_;
+    asked_[round_ % asked_.size()] = now;
+    return round_;
 }
 
-std::uint8_t ping_tally::answering() const noexcept {
-    auto const count = std::count_if(answered_.begin(), answered_.end(), [this](auto const& a) {
-        return a && static_cast<std::uint16_t>(round_ - *a) <= memory;
-    });
+std::optional<ping_tally::time_point> ping_tally::receive(address const& from, std::uint16_t sequence, time_point now) noexcept {
+    // Only rounds of the recent past: an old reply, kept and sent again, proves nothing.
+    if (static_cast<std::uint16_t>(round_ - sequence) >= asked_.size()) {
+        return std::nullopt;
+    }
+    auto const node = std::find(nodes_.begin(), nodes_.end(), from);
+    auto const asked = asked_[sequence % asked_.size()];
+    if (node == nodes_.end() || asked == time_point{} || now - asked > memory) {
+        return std::nullopt;
+    }
+    auto& newest = answered_[static_cast<std::size_t>(node - nodes_.begin())];
+    newest = std::max(newest.value_or(asked), asked);
+    return asked;
+}
+
+std::uint8_t ping_tally::answering(time_point now) const noexcept {
+    auto const count =
+        std::count_if(answered_.begin(), answered_.end(), [now](auto const& asked) { return asked && now - *asked <= memory; });
     return static_cast<std::uint8_t>(std::min<std::ptrdiff_t>(count, 255));
 }
 

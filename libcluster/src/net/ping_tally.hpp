@@ -4,6 +4,7 @@
 #include <cluster/types.hpp>
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -26,23 +27,27 @@ struct echo_reply {
 /// Reads what a raw ICMP socket delivers: in IPv4 the IP header comes first. Nothing when it is no echo reply.
 [[nodiscard]] std::optional<echo_reply> read_echo_reply(bool v4, std::span<std::uint8_t const> bytes) noexcept;
 
-/// Which ping nodes answer. Pure: sent and received pings go in. A node answers as long as one of its last three pings
-/// was answered.
+/// Which ping nodes answer. Pure: sent and received pings go in. A node answers as long as something was answered that it was
+/// asked within `memory`.
 class ping_tally {
 public:
-    static constexpr unsigned memory = 3;
+    using time_point = std::chrono::steady_clock::time_point;
+    /// Three regular rounds, of one second each.
+    static constexpr std::chrono::milliseconds memory{3500};
 
     explicit ping_tally(std::vector<address> nodes) : nodes_(std::move(nodes)), answered_(nodes_.size()) {}
 
     [[nodiscard]] std::vector<address> const& nodes() const noexcept { return nodes_; }
     /// A round of pings begins; its number goes into the pings.
-    std::uint16_t begin_round() noexcept { return ++round_; }
-    void receive(address const& from, std::uint16_t sequence) noexcept;
-    [[nodiscard]] std::uint8_t answering() const noexcept;
+    std::uint16_t begin_round(time_point now) noexcept;
+    /// When that was asked; nothing unless `from` was asked within `memory` and the last 256 rounds.
+    std::optional<time_point> receive(address const& from, std::uint16_t sequence, time_point now) noexcept;
+    [[nodiscard]] std::uint8_t answering(time_point now) const noexcept;
 
 private:
     std::vector<address> nodes_;
-    std::vector<std::optional<std::uint16_t>> answered_; ///< newest round answered
+    std::vector<std::optional<time_point>> answered_; ///< when the newest round was asked that it answered
+    std::array<time_point, 256> asked_{};             ///< by the lowest byte of a round's number
     std::uint16_t round_ = 0;
 };
 

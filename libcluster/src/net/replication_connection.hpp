@@ -47,6 +47,8 @@ public:
     void finish(error why);
     void close(error why);
 
+    /// Fingerprint of the pair's key that the handshake used.
+    [[nodiscard]] std::uint64_t key_fingerprint() const noexcept { return engine_.key_fingerprint(); }
     [[nodiscard]] std::string const& peer_address() const noexcept { return peer_address_; }
     /// Bytes from the peer wait in the kernel: its silence is our own slowness.
     [[nodiscard]] bool has_unread() const;

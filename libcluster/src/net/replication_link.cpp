@@ -20,6 +20,7 @@ wr::hello replication_link::own_hello() const {
     h.instance = instance_;
     h.name = settings_.name;
     h.holds = handlers_.holds();
+    h.release = settings_.release;
     return h;
 }
 
@@ -31,6 +32,13 @@ void replication_link::send(wr::message const& m) {
 void replication_link::drop(std::string why) {
     if (current_)
         current_->close(balance::make_error(balance::errc::io_error, std::move(why)));
+}
+
+void replication_link::set_keys(key_pair const& k) {
+    settings_.key = k.sending;
+    settings_.other_key = k.other;
+    if (tls_)
+        tls_->set_keys(k);
 }
 
 // ---- greeting ----

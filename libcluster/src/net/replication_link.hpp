@@ -46,6 +46,10 @@ public:
     /// Gives the present connection up; another one is made.
     void drop(std::string why);
 
+    /// For connections to come.
+    void set_keys(key_pair const& k);
+    /// Fingerprint of the key of the present connection; 0: there is none.
+    [[nodiscard]] std::uint64_t key_fingerprint() const noexcept { return current_ ? current_->key_fingerprint() : 0; }
     [[nodiscard]] std::string peer_address() const { return current_ ? current_->peer_address() : std::string(); }
     /// Why there is no connection.
     [[nodiscard]] std::string const& last_error() const noexcept { return last_error_; }

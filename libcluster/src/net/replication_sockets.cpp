@@ -68,7 +68,7 @@ result<> replication_link::start() {
         return balance::make_error(balance::errc::io_error, "the system's random generator does not answer");
     std::ostringstream identity;
     identity << to_string(settings_.self) << ' ' << std::hex << instance_;
-    auto tls = tls_context::make(settings_.key, identity.str());
+    auto tls = tls_context::make({settings_.key, settings_.other_key}, identity.str());
     if (!tls)
         return tls.error();
     tls_ = std::move(*tls);

@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace cluster::net {
 
@@ -17,11 +18,20 @@ struct tls_context::impl {
         void operator()(SSL_CTX* c) const noexcept { SSL_CTX_free(c); }
     };
     std::unique_ptr<SSL_CTX, free_context> context;
-    wire::cipher_key psk{};
-    std::string identity;
-    tls_purpose const* purpose = nullptr;
+    /// A secret's PSK, and what the node calls itself when it offers it.
+    struct offer {
+        wire::cipher_key psk{};
+        std::uint64_t fingerprint = 0;
+        std::string identity;
 
-    ~impl();
+        offer() = default;
+        offer(offer&&) = default;
+        offer& operator=(offer&&) = default;
+        ~offer();
+    };
+    std::string identity;      ///< without a fingerprint
+    std::vector<offer> offers; ///< the first is for our own connections
+    tls_purpose const* purpose = nullptr;
 };
 
 } // namespace cluster::net

@@ -18,6 +18,7 @@ struct tls_engine::impl {
         void operator()(SSL* s) const noexcept { SSL_free(s); }
     };
     std::unique_ptr<SSL, free_ssl> ssl;
+    std::uint64_t fingerprint = 0; ///< of the secret, as the context's callbacks find it
     BIO* in = nullptr;  // both owned by `ssl`
     BIO* out = nullptr;
 };
@@ -28,6 +29,7 @@ tls_engine::tls_engine(tls_context& context, role r) : impl_(std::make_unique<im
     impl_->out = BIO_new(BIO_s_mem());
     if (!impl_->ssl || !impl_->in || !impl_->out)
         throw std::bad_alloc();
+    SSL_set_app_data(impl_->ssl.get(), &impl_->fingerprint);
     SSL_set_bio(impl_->ssl.get(), impl_->in, impl_->out);
     if (r == role::server) {
         SSL_set_accept_state(impl_->ssl.get());
@@ -38,6 +40,8 @@ tls_engine::tls_engine(tls_context& context, role r) : impl_(std::make_unique<im
 }
 
 tls_engine::~tls_engine() { ERR_clear_error(); }
+
+std::uint64_t tls_engine::key_fingerprint() const noexcept { return impl_->fingerprint; }
 
 error tls_engine::failure(int code) const {
     using balance::errc;

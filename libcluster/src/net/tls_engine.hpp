@@ -18,6 +18,7 @@ struct tls_purpose {
     std::string_view differs_here;    ///< said where the other's key is found to be another one
     std::string_view differs_there;   ///< said by the other
     std::string_view unproven;
+    bool names_secret = false; ///< the identity ends with the secret's fingerprint, as there may be two of them
 };
 extern tls_purpose const replication_purpose;
 extern tls_purpose const pairing_purpose;
@@ -28,9 +29,12 @@ class tls_context {
 public:
     /// The PSK is HKDF-SHA256 of the secret: the pair's key, or a token. `identity` goes in clear over the wire and is refused when it comes back:
     /// a node does not talk to its own reflection. Errors: `io_error` when OpenSSL lacks what is needed.
-    static result<std::unique_ptr<tls_context>> make(key const& secret, std::string identity,
+    static result<std::unique_ptr<tls_context>> make(key_pair const& secret, std::string identity,
                                                      tls_purpose const& purpose = replication_purpose);
     ~tls_context();
+
+    /// Replaces the secrets for handshakes to come: the first is offered, both are accepted.
+    void set_keys(key_pair const& k);
     tls_context(tls_context const&) = delete;
     tls_context& operator=(tls_context const&) = delete;
 
@@ -61,6 +65,8 @@ public:
     result<bool> read(std::string& out);
     /// Encrypts; only when established.
     result<> write(std::string_view plain);
+    /// Fingerprint of the secret that the handshake used; 0 before.
+    [[nodiscard]] std::uint64_t key_fingerprint() const noexcept;
     /// Tells the peer that nothing more will come.
     void finish();
     /// Moves the bytes for the network to the end of `out`.

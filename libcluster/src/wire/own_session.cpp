@@ -5,6 +5,17 @@
 #include <string_view>
 
 namespace cluster::wire {
+namespace {
+
+std::vector<std::uint8_t> goodbye_frame(cipher& c, frame_header const& head) {
+    auto const clear = encode(head);
+    std::vector<std::uint8_t> out(header_size + tag_size);
+    std::copy(clear.begin(), clear.end(), out.begin());
+    c.seal(nonce_of(head), clear, {}, byte_span{out}.subspan(header_size));
+    return out;
+}
+
+} // namespace
 
 cipher_key session_key(suite& s, session_id const& session, node_id sender) {
     constexpr std::string_view purpose = "dyad heartbeat 1";
@@ -35,12 +46,19 @@ std::size_t own_session::seal(std::size_t link, heartbeat& h, frame_buffer& out)
 }
 
 std::vector<std::uint8_t> own_session::goodbye(std::size_t link) {
-    auto const head = header(frame_type::goodbye, link, link);
-    auto const clear = encode(head);
-    std::vector<std::uint8_t> out(header_size + tag_size);
-    std::copy(clear.begin(), clear.end(), out.begin());
-    cipher_->seal(nonce_of(head), clear, {}, byte_span{out}.subspan(header_size));
-    return out;
+    return goodbye_frame(*cipher_, header(frame_type::goodbye, link, link));
+}
+
+void own_session::use(suite& s) { cipher_->rekey(session_key(s, id_, self_)); }
+
+std::vector<std::uint8_t> sealed_goodbye(suite& s, session_id const& session, node_id sender, std::size_t link) {
+    auto const c = s.make_cipher();
+    c->rekey(session_key(s, session, sender));
+    return goodbye_frame(*c, {.type = frame_type::goodbye,
+                              .sender = sender,
+                              .link = static_cast<std::uint8_t>(link),
+                              .session = session,
+                              .counter = link});
 }
 
 } // namespace cluster::wire

@@ -12,6 +12,10 @@ namespace cluster::wire {
 /// The key of one session in the direction from `sender`.
 [[nodiscard]] cipher_key session_key(suite& s, session_id const& session, node_id sender);
 
+/// The goodbye of a session for one link, as the secret in `s` seals it. Always the same bytes.
+[[nodiscard]] std::vector<std::uint8_t> sealed_goodbye(suite& s, session_id const& session, node_id sender,
+                                                       std::size_t link);
+
 /// This node's life as its peer sees it: a random session id, a key derived from it and a counter. Seals what is sent.
 class own_session {
 public:
@@ -25,6 +29,9 @@ public:
     /// The goodbye for one link. Always the same bytes, so that it can be sealed long before it is sent, and sent
     /// again.
     [[nodiscard]] std::vector<std::uint8_t> goodbye(std::size_t link);
+
+    /// Seals with the key that follows from another secret from now on; session and numbering go on.
+    void use(suite& s);
 
     [[nodiscard]] session_id const& id() const noexcept { return id_; }
 

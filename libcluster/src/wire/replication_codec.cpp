@@ -3,6 +3,7 @@
 
 #include "wire/replication_bytes.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -21,6 +22,8 @@ void put(writer& w, hello const& m) {
     w.number(m.instance);
     w.text(m.name, max_name);
     w.id(m.holds);
+    if (!m.release.empty())
+        w.text(m.release, max_name);
 }
 void put(writer&, alive const&) {}
 void put(writer& w, prepare const& m) {
@@ -68,6 +71,11 @@ hello get_hello(reader& r) {
     m.instance = r.number<std::uint64_t>();
     m.name = r.text(max_name);
     m.holds = r.id();
+    // The first of what later releases appended. Anything else there is of one that nobody knows yet.
+    auto after = r;
+    auto release = after.text(max_name);
+    if (after.ok() && std::all_of(release.begin(), release.end(), [](char c) { return c > ' ' && c <= '~'; }))
+        m.release = std::move(release);
     return m;
 }
 

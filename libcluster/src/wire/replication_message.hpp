@@ -14,7 +14,7 @@ namespace cluster::wire::replication {
 
 /// The versions of this protocol that this build speaks.
 inline constexpr std::uint16_t lowest_version = 1;
-inline constexpr std::uint16_t highest_version = 1;
+inline constexpr std::uint16_t highest_version = 2;
 
 /// Limits on what a peer may send, in bytes.
 inline constexpr std::size_t max_hello = 1024; ///< whole frame; holds until the peer has said hello
@@ -31,6 +31,7 @@ struct hello {
     std::uint64_t instance = 0; ///< random, drawn at each start: tells a node from its own reflection
     std::string name;
     generation_id holds; ///< the current generation; zeros: none
+    std::string release{}; ///< of the program, for people; empty: one of before releases said theirs
 
     bool operator==(hello const&) const = default;
 };

@@ -23,13 +23,24 @@ constexpr verdict refuse(reject why, bool answer = false) { return {verdict::kin
 } // namespace
 
 session_book::session_book(settings s, suite& crypto, time_point now)
-    : settings_(s), crypto_(crypto), scratch_(crypto.make_cipher()), renewed_(now),
-      derivations_(derivation_interval, derivation_burst), answers_(answer_interval, answer_burst) {
-    for (auto& c : candidates_) {
-        c.opener = crypto.make_cipher();
-    }
-    crypto_.random(ours_);
+    : settings_(s), secrets_{&crypto}, renewed_(now), derivations_(derivation_interval, derivation_burst),
+      answers_(answer_interval, answer_burst) {
+    crypto.random(ours_);
     ours_before_ = ours_;
+}
+
+void session_book::accept(std::span<suite* const> secrets) {
+    secrets_.assign(secrets.begin(), secrets.end());
+    heard_with_.reset();
+    auto const peer = peer_of(settings_.self);
+    if (current_) {
+        current_->opener.rekey(secrets_, current_->id, peer);
+    }
+    for (auto& c : candidates_) {
+        if (c.highest != 0) {
+            c.opener.rekey(secrets_, c.id, peer);
+        }
+    }
 }
 
 verdict session_book::receive(std::size_t link, byte_view datagram, time_point now) {
@@ -64,7 +75,7 @@ verdict session_book::receive_goodbye(frame_header const& h, byte_view datagram)
     if (datagram.size() != header_size + tag_size || h.counter != h.link) {
         return refuse(reject::malformed);
     }
-    if (!current_->opener->open(nonce_of(h), datagram.first(header_size), datagram.subspan(header_size), {})) {
+    if (!current_->opener.open(nonce_of(h), datagram.first(header_size), datagram.subspan(header_size), {})) {
         return refuse(reject::forged);
     }
     retire();
@@ -80,7 +91,7 @@ verdict session_book::receive_known(std::size_t link, frame_header const& h, byt
     case replay_window::answer::fresh:
         break;
     }
-    if (auto const r = open(*current_->opener, h, datagram); r != reject::none) {
+    if (auto const r = open(current_->opener, h, datagram); r != reject::none) {
         return refuse(r);
     }
     bool const is_newest = h.counter > current_->window.highest();
@@ -88,6 +99,7 @@ verdict session_book::receive_known(std::size_t link, frame_header const& h, byt
     hear(link, h, now);
     if (is_newest) {
         newest_ = opened_;
+        heard_with_ = opened_with_;
     }
     return {verdict::kind::heartbeat, reject::none, note_question() && answers_.take(now), h.counter};
 }
@@ -98,12 +110,14 @@ verdict session_book::receive_unknown(std::size_t link, frame_header const& h, b
         return refuse(reject::replayed);
     }
     if (known == nullptr) {
-        if (!derivations_.take(now)) {
-            return refuse(reject::throttled);
+        for (std::size_t i = 0; i < secrets_.size(); ++i) {
+            if (!derivations_.take(now)) {
+                return refuse(reject::throttled);
+            }
         }
-        scratch_->rekey(session_key(crypto_, h.session, h.sender));
+        scratch_.rekey(secrets_, h.session, h.sender);
     }
-    if (auto const r = open(known != nullptr ? *known->opener : *scratch_, h, datagram); r != reject::none) {
+    if (auto const r = open(known != nullptr ? known->opener : scratch_, h, datagram); r != reject::none) {
         return refuse(r);
     }
     if (known == nullptr) {
@@ -122,13 +136,15 @@ verdict session_book::receive_unknown(std::size_t link, frame_header const& h, b
     return refuse(reject::unbelieved, answers_.take(now));
 }
 
-reject session_book::open(cipher& c, frame_header const& h, byte_view datagram) {
+reject session_book::open(peer_cipher& c, frame_header const& h, byte_view datagram) {
     std::array<std::uint8_t, max_frame_size> plain;
     auto const sealed = datagram.subspan(header_size);
     auto const body = byte_span{plain}.first(sealed.size() - tag_size);
-    if (!c.open(nonce_of(h), datagram.first(header_size), sealed, body)) {
+    auto const with = c.open(nonce_of(h), datagram.first(header_size), sealed, body);
+    if (!with) {
         return reject::forged;
     }
+    opened_with_ = *with;
     return decode(body, opened_) ? reject::none : reject::malformed;
 }
 
@@ -154,17 +170,17 @@ void session_book::believe(candidate& c, frame_header const& h) {
         retire();
     }
     current_.emplace(believed{c.id, std::move(c.opener), replay_window{h.counter}});
-    c.opener = crypto_.make_cipher();
     c.id = {};
     c.highest = 0;
     c.heard = {};
     newest_ = opened_;
+    heard_with_ = opened_with_;
     for (auto& l : links_) {
         l.last = {};
         l.sequence = 0;
     }
     // No answer given before this moment can be used again.
-    crypto_.random(ours_);
+    secrets_.front()->random(ours_);
     ours_before_ = ours_;
     unbelieved_heard_ = {};
 }
@@ -216,7 +232,7 @@ void session_book::renew_challenge(time_point now) {
     if (age < settings_.challenge_life) {
         return;
     }
-    crypto_.random(ours_before_);
+    secrets_.front()->random(ours_before_);
     std::swap(ours_, ours_before_);
     if (age >= 2 * settings_.challenge_life) {
         ours_before_ = ours_; // the one before is too old, too

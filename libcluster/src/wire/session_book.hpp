@@ -3,13 +3,15 @@
 #pragma once
 
 #include "wire/heartbeat.hpp"
+#include "wire/peer_cipher.hpp"
 #include "wire/rate_limit.hpp"
 #include "wire/replay_window.hpp"
 
 #include <array>
 #include <chrono>
-#include <memory>
 #include <optional>
+#include <span>
+#include <vector>
 
 namespace cluster::wire {
 
@@ -50,6 +52,13 @@ public:
 
     session_book(settings s, suite& crypto, time_point now);
 
+    /// From now on frames count that were sealed with any of `secrets`, 1 to `max_secrets`, and no others. A session goes
+    /// on: its frames are numbered on, whichever secret they are sealed with. The suites outlive the book.
+    void accept(std::span<suite* const> secrets);
+    /// Which of the secrets sealed the newest frame of the believed session, by its place among them; nothing before one
+    /// was heard since `accept`.
+    [[nodiscard]] std::optional<std::size_t> heard_with() const noexcept { return heard_with_; }
+
     /// Judges a datagram that came in on `link`. `now` never goes back.
     verdict receive(std::size_t link, byte_view datagram, time_point now);
 
@@ -67,13 +76,13 @@ public:
 private:
     struct believed {
         session_id id{};
-        std::unique_ptr<cipher> opener;
+        peer_cipher opener;
         replay_window window;
     };
     /// An authenticated session that isn't believed yet.
     struct candidate {
         session_id id{};
-        std::unique_ptr<cipher> opener;
+        peer_cipher opener;
         std::uint64_t highest = 0;
         time_point heard{};
     };
@@ -90,7 +99,7 @@ private:
     verdict receive_goodbye(frame_header const& h, byte_view datagram);
     verdict receive_known(std::size_t link, frame_header const& h, byte_view datagram, time_point now);
     verdict receive_unknown(std::size_t link, frame_header const& h, byte_view datagram, time_point now);
-    reject open(cipher& c, frame_header const& h, byte_view datagram);
+    reject open(peer_cipher& c, frame_header const& h, byte_view datagram);
     candidate* find(session_id const& id) noexcept;
     candidate& admit(session_id const& id, time_point now);
     void believe(candidate& c, frame_header const& h);
@@ -103,14 +112,16 @@ private:
     [[nodiscard]] bool answered_ours() const noexcept;
 
     settings settings_;
-    suite& crypto_;
+    std::vector<suite*> secrets_;
     std::optional<believed> current_;
     std::array<candidate, max_candidates> candidates_;
-    std::unique_ptr<cipher> scratch_;
+    peer_cipher scratch_;
     std::array<session_id, max_retired> retired_{};
     std::size_t retirements_ = 0;
     std::array<link_state, max_links> links_{};
     heartbeat opened_; ///< body of the frame being judged
+    std::size_t opened_with_ = 0;
+    std::optional<std::size_t> heard_with_;
     heartbeat newest_;
     challenge ours_{};
     challenge ours_before_{};

@@ -34,7 +34,7 @@ class odd_peer {
 public:
     /// Over a connected socket; returns when TLS is established.
     odd_peer(replication_pair& pair, node_id id, asio::ip::tcp::socket socket, net::tls_engine::role role)
-        : pair_(pair), id_(id), context_(net::tls_context::make(key_of(1), std::string(to_string(id)) + " odd").value()),
+        : pair_(pair), id_(id), context_(net::tls_context::make({key_of(1)}, std::string(to_string(id)) + " odd").value()),
           tls_(*context_, role), socket_(std::move(socket)) {
         socket_.non_blocking(true);
         flush();

@@ -35,6 +35,39 @@ TEST_CASE("what is applied on the primary is in force on the secondary at once")
     CHECK(pair.a.unit->status().last_error.empty());
 }
 
+TEST_CASE("a refusal by another release says which") {
+    replication_pair pair;
+    pair.b.refusal = "cluster.toml:3:1: unknown key";
+    pair.a.settings.release = "1.4.0";
+    SECTION("an older one that does not say") {
+        REQUIRE(pair.connect());
+        pair.a.apply(make_generation(1));
+        REQUIRE(pair.until([&] { return !pair.a.answers.empty(); }));
+        REQUIRE_FALSE(pair.a.answers[0].has_value());
+        CHECK(pair.a.answers[0].error().detail.find("unknown key (lb2 runs an older release, lb1 1.4.0: ") !=
+              std::string::npos);
+        CHECK(pair.a.unit->status().peer_release.empty());
+        CHECK(pair.b.unit->status().peer_release == "1.4.0");
+    }
+    SECTION("one that does") {
+        pair.b.settings.release = "1.3.0";
+        REQUIRE(pair.connect());
+        pair.a.apply(make_generation(1));
+        REQUIRE(pair.until([&] { return !pair.a.answers.empty(); }));
+        REQUIRE_FALSE(pair.a.answers[0].has_value());
+        CHECK(pair.a.answers[0].error().detail.find("unknown key (lb2 runs release 1.3.0, lb1 1.4.0: ") !=
+              std::string::npos);
+    }
+    SECTION("the same says nothing of it") {
+        pair.b.settings.release = "1.4.0";
+        REQUIRE(pair.connect());
+        pair.a.apply(make_generation(1));
+        REQUIRE(pair.until([&] { return !pair.a.answers.empty(); }));
+        REQUIRE_FALSE(pair.a.answers[0].has_value());
+        CHECK(pair.a.answers[0].error().detail.ends_with("unknown key"));
+    }
+}
+
 TEST_CASE("a refusal of the secondary commits nothing anywhere") {
     replication_pair pair;
     pair.b.refusal = "cluster.toml:3:1: unknown interface";

@@ -12,12 +12,12 @@ TEST_CASE("a node of a later version hears which versions there are, and so does
     REQUIRE(pair.a.start());
     auto peer = odd_peer::secondary(pair);
     auto hello = peer.hello();
-    hello.lowest = 2;
-    hello.highest = 3;
+    hello.lowest = wr::highest_version + 1;
+    hello.highest = wr::highest_version + 2;
     peer.say(hello);
     auto const answer = peer.hear();
     REQUIRE(answer);
-    CHECK(std::get<wr::farewell>(*answer).text.find("odd speaks versions 2 to 3") != std::string::npos);
+    CHECK(std::get<wr::farewell>(*answer).text.find("odd speaks versions 3 to 4") != std::string::npos);
     CHECK_FALSE(peer.hear());
     CHECK(pair.a.unit->status().last_error.find("update the older node") != std::string::npos);
     CHECK(pair.a.connections.empty());
@@ -28,7 +28,7 @@ TEST_CASE("a node of a later version that still speaks ours is welcome") {
     REQUIRE(pair.a.start());
     auto peer = odd_peer::secondary(pair);
     auto hello = peer.hello();
-    hello.highest = 3;
+    hello.highest = wr::highest_version + 1;
     peer.say_bytes([&] { // with a field that this version does not know
         auto frame = wr::encode(hello) + "later";
         frame[3] = static_cast<char>(frame[3] + 5);
@@ -39,6 +39,19 @@ TEST_CASE("a node of a later version that still speaks ours is welcome") {
     CHECK(std::get<wr::hello>(*answer).name == "lb1");
     CHECK(pair.a.connected());
     CHECK(pair.a.unit->status().peer_name == "odd");
+    CHECK(pair.a.unit->status().protocol == wr::highest_version);
+}
+
+TEST_CASE("with a node of an earlier version its version is spoken") {
+    replication_pair pair;
+    REQUIRE(pair.a.start());
+    auto peer = odd_peer::secondary(pair);
+    auto hello = peer.hello();
+    hello.highest = wr::lowest_version;
+    peer.say(hello);
+    REQUIRE(peer.hear());
+    CHECK(pair.a.connected());
+    CHECK(pair.a.unit->status().protocol == wr::lowest_version);
 }
 
 TEST_CASE("nothing is heard before the hello, and no second hello after it") {

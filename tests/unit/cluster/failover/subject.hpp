@@ -56,6 +56,10 @@ inline std::string text(notify const& n) {
         return "steady";
     case notify::kind::held_back:
         return "held back";
+    case notify::kind::witness_asked:
+        return "witness asked";
+    case notify::kind::witness_refused:
+        return "witness refused";
     }
     return "?";
 }
@@ -73,6 +77,8 @@ inline std::string text(action const& a) {
         std::string operator()(persist const& x) const {
             return "persist " + text(x.epoch) + (x.maintenance ? " maintenance" : "");
         }
+        std::string operator()(ask_ping_nodes const&) const { return "ping"; }
+        std::string operator()(ask_witness const& x) const { return "ask witness " + std::to_string(x.number) + " about " + text(x.epoch); }
         std::string operator()(answer_request const& x) const {
             return "answer " + std::to_string(x.id) + ": " + std::string(to_string(x.reason));
         }
@@ -120,6 +126,8 @@ public:
     lines hears(double ms, node_report const& r, std::size_t link = 0) {
         return at(ms, heartbeat_received{link, r, 0});
     }
+    /// A ping node answers what it was asked at `asked`.
+    lines reaches(double ms, double asked) { return at(ms, ping_node_answered{point(asked)}); }
     lines asks(double ms, request what, std::uint32_t id = 7) { return at(ms, operator_request{what, id}); }
 
     /// Lets time pass as a good driver does: every deadline until `until` ms is delivered when it is due.
@@ -133,10 +141,10 @@ public:
         }
         return all;
     }
-    /// The same without the heartbeats and renewals that say nothing new.
+    /// The same without the heartbeats, renewals and pings that say nothing new.
     lines news(double until) {
         lines all = pass(until);
-        std::erase_if(all, [](std::string const& l) { return l.starts_with("beat") || l == "refresh"; });
+        std::erase_if(all, [](std::string const& l) { return l.starts_with("beat") || l == "refresh" || l == "ping"; });
         return all;
     }
 

@@ -30,38 +30,57 @@ TEST_CASE("an echo reply is read behind its IP header, options included") {
     CHECK_FALSE(read_echo_reply(true, packet)); // a header shorter than possible
 }
 
-TEST_CASE("a node answers as long as one of its last three pings was answered") {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr ping_tally::time_point start{1h};
+
+} // namespace
+
+TEST_CASE("a node answers as long as something was answered that it was asked within the memory") {
     auto const first = make_address("192.0.2.1");
     auto const second = make_address("2001:db8::1");
     ping_tally tally{{first, second}};
-    CHECK(tally.answering() == 0);
-    auto round = tally.begin_round();
-    tally.receive(first, round);
-    tally.receive(make_address("192.0.2.9"), round); // nobody we asked
-    CHECK(tally.answering() == 1);
-    for (int i = 0; i < 3; ++i) {
-        tally.begin_round();
-        CHECK(tally.answering() == 1);
+    CHECK(tally.answering(start) == 0);
+    CHECK_FALSE(tally.receive(first, 0, start)); // nothing was asked
+    auto round = tally.begin_round(start);
+    CHECK(tally.receive(first, round, start + 5ms) == start);
+    CHECK_FALSE(tally.receive(make_address("192.0.2.9"), round, start + 5ms)); // nobody we asked
+    CHECK(tally.answering(start + 3500ms) == 1);
+    CHECK(tally.answering(start + 3501ms) == 0);
+    CHECK_FALSE(tally.receive(first, round, start + 3501ms)); // an old reply
+    CHECK(tally.answering(start + 3501ms) == 0);
+    round = tally.begin_round(start + 4s);
+    CHECK(tally.receive(first, round, start + 4s));
+    CHECK(tally.receive(second, round, start + 4s));
+    CHECK(tally.answering(start + 4s) == 2);
+}
+
+TEST_CASE("an answer counts from when it was asked for, however often others are asked meanwhile") {
+    auto const node = make_address("192.0.2.1");
+    ping_tally tally{{node}};
+    auto const slow = tally.begin_round(start);
+    std::uint16_t last = 0;
+    for (int i = 1; i <= 100; ++i) {
+        last = tally.begin_round(start + i * 20ms);
     }
-    tally.begin_round();
-    CHECK(tally.answering() == 0);
-    tally.receive(first, round); // an old reply
-    CHECK(tally.answering() == 0);
-    round = tally.begin_round();
-    tally.receive(first, round);
-    tally.receive(second, round);
-    CHECK(tally.answering() == 2);
+    CHECK(tally.receive(node, last, start + 2001ms) == start + 2s);
+    CHECK(tally.receive(node, slow, start + 2002ms) == start);
+    CHECK(tally.answering(start + 5500ms) == 1); // the newer one counts
+    for (int i = 0; i < 256; ++i) {
+        tally.begin_round(start + 2s);
+    }
+    CHECK_FALSE(tally.receive(node, last, start + 2010ms)); // its place is another round's now
 }
 
 TEST_CASE("rounds may wrap") {
     auto const node = make_address("192.0.2.1");
     ping_tally tally{{node}};
     for (int i = 0; i < 65'535; ++i) {
-        tally.begin_round();
+        tally.begin_round(start);
     }
-    tally.receive(node, 65'535);
-    CHECK(tally.begin_round() == 0);
-    CHECK(tally.answering() == 1);
-    tally.receive(node, 65'535);
-    CHECK(tally.answering() == 1);
+    CHECK(tally.receive(node, 65'535, start));
+    CHECK(tally.begin_round(start + 1s) == 0);
+    CHECK(tally.receive(node, 65'535, start + 2s) == start);
+    CHECK(tally.receive(node, 0, start + 2s) == start + 1s);
 }

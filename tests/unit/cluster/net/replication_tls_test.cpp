@@ -18,7 +18,7 @@ key key_of(std::uint8_t fill) {
 }
 
 std::unique_ptr<tls_context> context(std::uint8_t fill, std::string const& identity) {
-    return tls_context::make(key_of(fill), identity).value();
+    return tls_context::make({key_of(fill)}, identity).value();
 }
 
 /// Moves what one has to say to the other; the error of the other, if it takes offence.
@@ -85,6 +85,43 @@ TEST_CASE("a node with another key is refused, and both say that it is the key")
     CHECK(h.at_client.error().code == balance::errc::not_permitted);
     CHECK(h.at_server.error().detail.find("cluster.key") != std::string::npos);
     CHECK(h.at_client.error().detail.find("cluster.key") != std::string::npos);
+}
+
+TEST_CASE("while a key is replaced, a node is let in with either, and offers the one it sends with") {
+    auto const a = context(1, "secondary 1");
+    auto const b = context(1, "primary 2");
+    b->set_keys({key_of(1), key_of(2)});
+    auto const talk = [&] {
+        tls_engine client(*a, tls_engine::role::client);
+        tls_engine server(*b, tls_engine::role::server);
+        auto const h = shake(client, server);
+        return h.at_client && h.at_server && client.key_fingerprint() == server.key_fingerprint()
+                   ? server.key_fingerprint()
+                   : 0;
+    };
+    CHECK(talk() == key_of(1).fingerprint());
+    a->set_keys({key_of(2), key_of(1)});
+    CHECK(talk() == key_of(2).fingerprint());
+    b->set_keys({key_of(2)});
+    CHECK(talk() == key_of(2).fingerprint());
+    a->set_keys({key_of(1)});
+    CHECK(talk() == 0);
+}
+
+TEST_CASE("a peer of a release that names no key is met with the key that this node sends with") {
+    auto earlier = net::replication_purpose;
+    earlier.names_secret = false;
+    auto const a = tls_context::make({key_of(1)}, "secondary 1", earlier).value();
+    auto const b = context(1, "primary 2");
+    b->set_keys({key_of(1), key_of(2)});
+    for (auto const* first : {a.get(), b.get()}) {
+        tls_engine client(first == a.get() ? *a : *b, tls_engine::role::client);
+        tls_engine server(first == a.get() ? *b : *a, tls_engine::role::server);
+        auto const h = shake(client, server);
+        CHECK(h.at_client);
+        CHECK(h.at_server);
+        CHECK(server.established());
+    }
 }
 
 TEST_CASE("a node does not talk with its own reflection") {

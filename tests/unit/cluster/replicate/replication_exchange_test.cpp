@@ -331,6 +331,22 @@ TEST_CASE("what a peer refused to store is offered again, ever more rarely, unti
     CHECK(pair.a().machine.in_sync());
 }
 
+TEST_CASE("an offer that falls due does not meet what the peer applies itself") {
+    exchange_pair pair(id_of(2), id_of(1));
+    pair.b().disk_full = true;
+    pair.connect();
+    pair.settle();
+    pair.b().disk_full = false;
+    pair.apply(1, id_of(3));
+    pair.deliver(1); // its prepare
+    pair.advance(milliseconds{2000});
+    pair.settle();
+    REQUIRE(pair.b().answers.size() == 1);
+    CHECK_FALSE(pair.b().answers[0].failure);
+    CHECK(pair.a().current == id_of(3));
+    CHECK(pair.b().current == id_of(3));
+}
+
 TEST_CASE("nothing is offered to a peer that is gone, and to one that is back at once") {
     exchange_pair pair(id_of(2), id_of(1));
     pair.b().disk_full = true;

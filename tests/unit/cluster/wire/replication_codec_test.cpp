@@ -90,6 +90,22 @@ TEST_CASE("every truncation of a replication message is refused") {
     }
 }
 
+TEST_CASE("a hello says the release, if it has one, and is understood without") {
+    wr::hello said{1, 1, node_id::primary, 7, "lb1", some_id()};
+    auto const without = content_of(said);
+    CHECK(std::get<wr::hello>(wr::decode(without).value()).release.empty());
+    said.release = "1.3.0~rc1";
+    auto const with = content_of(said);
+    CHECK(hex(with.substr(without.size())) == "0009312e332e307e726331");
+    CHECK(std::get<wr::hello>(wr::decode(with).value()) == said);
+    CHECK(std::get<wr::hello>(wr::decode(with + "what a later one says").value()) == said);
+    said.release.clear();
+    for (auto const* odd : {"later", "\0\3a\nb", "\0\3\xff\x80\xff"}) { // no text, or none for people
+        INFO(odd + 2);
+        CHECK(std::get<wr::hello>(wr::decode(without + std::string(odd, 5)).value()) == said);
+    }
+}
+
 TEST_CASE("a byte too many is refused, except in a hello, which later versions may lengthen") {
     for (auto const& m : one_of_each()) {
         INFO("message " << m.index() + 1);

@@ -436,6 +436,42 @@ TEST_CASE("dyad: pair ends when the nodes hear each other and agree") {
     CHECK(dyad_in(daemon.run_dir(), {"pair", "lb2"}).code == 2);
 }
 
+TEST_CASE("dyad rotate-key shows the steps, and what is left to do when it does not end") {
+    std::string const begun = R"({"state":"working","steps":["made"],"error":"","waits_for":"the peer"})";
+    SECTION("it ends") {
+        scripted_daemon const daemon(
+            {{"POST /v1/rotate-key", {200, begun}},
+             {"GET /v1/rotation", {200, R"({"state":"done","steps":["made","sent"],"error":"","waits_for":""})"}}});
+        auto const said = dyad_in(daemon.run_dir(), {"rotate-key"});
+        CHECK(said.code == 0);
+        CHECK(said.out == "made\nsent\nthe pair's key is replaced\n");
+        auto const document = dyad_in(daemon.run_dir(), {"--json", "rotate-key"});
+        CHECK(document.out == R"({"state":"done","steps":["made","sent"],"error":"","waits_for":""})" "\n");
+    }
+    SECTION("the peer does not take it") {
+        scripted_daemon const daemon(
+            {{"POST /v1/rotate-key", {200, begun}},
+             {"GET /v1/rotation", {200, R"({"state":"failed","steps":["made"],"error":"no space","waits_for":""})"}}});
+        auto const said = dyad_in(daemon.run_dir(), {"rotate-key"});
+        CHECK(said.code == 1);
+        CHECK(said.err == "the key was not replaced: no space\n");
+    }
+    SECTION("dyadd was started again, and goes on") {
+        scripted_daemon const daemon(
+            {{"POST /v1/rotate-key", {200, begun}},
+             {"GET /v1/rotation", {200, R"({"state":"idle","steps":[],"error":"","waits_for":""})"}}});
+        auto const said = dyad_in(daemon.run_dir(), {"rotate-key"});
+        CHECK(said.code == 1);
+        CHECK(said.err.find("started again") != std::string::npos);
+    }
+    SECTION("it is refused") {
+        scripted_daemon const daemon({{"POST /v1/rotate-key", {409, R"({"error":"this node has no pair"})"}}});
+        auto const said = dyad_in(daemon.run_dir(), {"rotate-key"});
+        CHECK(said.code == 1);
+        CHECK(said.err.find("no pair") != std::string::npos);
+    }
+}
+
 TEST_CASE("dyad: unpair and promote say what became of both nodes") {
     scripted_daemon const daemon({{"POST /v1/unpair", {200, R"({"stays":true,"peer_told":true})"}},
                                   {"POST /v1/promote", {200, R"({"term":2,"generation":9,"peer":"absent: gone"})"}}});

@@ -45,12 +45,14 @@ flap_window = "30m"
 address_lifetime = "3s"
 ping_nodes = ["192.0.2.1", "2001:db8::1"]
 no_takeover_without_ping = true
+announce_rate = 500
 [floating_ip."192.0.2.50"]
 network = "clients"
 [floating_ip."2001:db8::50"]
 )");
     CHECK(c.timing == cluster::timing{5ms, 12ms, 20ms, 1s, true, 2min, 5, 30min, true});
     CHECK(c.address_lifetime == 3s);
+    CHECK(c.announce_rate == 500);
     CHECK(c.ping_nodes == std::vector{make_address("192.0.2.1"), make_address("2001:db8::1")});
     CHECK(c.floating ==
           std::vector<floating_ip>{{make_address("192.0.2.50"), "clients"}, {make_address("2001:db8::50"), ""}});

@@ -27,6 +27,11 @@ interface = "eth2"
 script = "/x/firewall.sh"
 timeout = "90s"
 auto_nat = "eth3"
+[witness]
+program = "/x/fence.sh"
+timeout = "4s"
+pause = "500ms"
+
 [notify]
 on_state = "/x/state.sh"
 on_address = "/x/address.sh"
@@ -57,6 +62,7 @@ web = 19443
     want.firewall_script = "/x/firewall.sh";
     want.firewall_timeout = std::chrono::seconds(90);
     want.auto_nat_interface = "eth3";
+    want.witness = {"/x/fence.sh", std::chrono::seconds(4), std::chrono::milliseconds(500)};
     want.notify = {"/x/state.sh", "/x/address.sh", std::chrono::minutes(2)};
     want.proxy_finish_within = std::chrono::minutes(30);
     CHECK(*got.value == want);
